@@ -1,0 +1,33 @@
+/** What a command may touch of the world around it; a test hands in its own. */
+export interface Io {
+  /** Writes text as it is to standard output. */
+  out(text: string): void;
+  /** Writes text as it is to standard error. */
+  err(text: string): void;
+  /** Standard output is a terminal that understands colours. */
+  readonly colours: boolean;
+  /** Standard error is a terminal, so a line of progress can be rewritten. */
+  readonly interactive: boolean;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted when the user asks to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** The exit codes of every command. */
+export const EXIT_OK = 0;
+export const EXIT_PROBLEM = 1;
+export const EXIT_NOT_TESTED = 2;
+
+export function processIo(signal: AbortSignal): Io {
+  const { env, stdout, stderr } = process;
+  return {
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    colours: stdout.isTTY && env['NO_COLOR'] === undefined,
+    interactive: stderr.isTTY && env['CI'] === undefined,
+    cwd: process.cwd(),
+    env,
+    signal,
+  };
+}
