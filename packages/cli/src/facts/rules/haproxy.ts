@@ -1,0 +1,148 @@
+import { docs, measured } from '../intermediary.ts';
+import type { Rule } from './rule.ts';
+
+const manual = docs('HAProxy configuration manual');
+const lab = measured('HAProxy 2.6.12 on loopback');
+
+export const haproxyRules = {
+  HAP001: {
+    severity: 'error',
+    title: 'timeout tunnel is not set',
+    why: 'The ordinary timeouts of 30 to 50 s end a silent socket: the client sees 1006.',
+    fix: 'timeout tunnel 1h',
+    source: lab,
+  },
+  HAP002: {
+    severity: 'error',
+    title: 'timeout tunnel is not above the heartbeat',
+    why: 'The socket ends between two heartbeats.',
+    fix: 'timeout tunnel 90s   # two to three heartbeats',
+    source: lab,
+  },
+  HAP003: {
+    severity: 'warning',
+    title: 'timeout client-fin is not set',
+    why: 'A half-closed socket stays for the whole tunnel timeout.',
+    fix: 'timeout client-fin 30s\ntimeout server-fin 30s',
+    source: manual,
+  },
+  HAP004: {
+    severity: 'warning',
+    title: 'timeout client or timeout server is not set',
+    why: 'Without it connections never time out; HAProxy only warns when it starts.',
+    fix: 'timeout client 30s\ntimeout server 30s',
+    source: lab,
+  },
+  HAP005: {
+    severity: 'warning',
+    title: 'timeout client and timeout server differ',
+    why: 'The smaller one ends a silent socket, so changing the other does nothing.',
+    fix: 'set both to the same value',
+    source: manual,
+  },
+  HAP006: {
+    severity: 'info',
+    title: 'hard-stop-after is not set',
+    why: 'Each reload leaves an old process, with its memory, until its last socket closes.',
+    fix: 'hard-stop-after 30m\nclose-spread-time 5m',
+    source: lab,
+  },
+  HAP007: {
+    severity: 'warning',
+    title: 'hard-stop-after without a close-spread-time below it',
+    why: 'After a reload all open sockets drop together.',
+    fix: 'close-spread-time 5m   # below hard-stop-after',
+    source: manual,
+  },
+  HAP008: {
+    severity: 'error',
+    title: 'maxconn is below the declared sockets',
+    why: 'New clients hang in the backlog of the kernel, without any answer.',
+    fix: 'maxconn N   # sockets and some to spare',
+    source: lab,
+  },
+  HAP009: {
+    severity: 'error',
+    title: 'maxconn on a server that holds sockets',
+    why: 'An open socket holds its slot; the next handshakes wait and are answered 503.',
+    fix: 'remove maxconn from the server line, or size it for held sockets',
+    source: lab,
+  },
+  HAP010: {
+    severity: 'warning',
+    title: 'timeout queue is missing or long',
+    why: 'Handshakes that find no slot wait for the connect timeout, or longer than a browser.',
+    fix: 'timeout queue 5s',
+    source: manual,
+  },
+  HAP011: {
+    severity: 'warning',
+    title: 'the server may be asked for WebSockets over HTTP/2',
+    why: 'With alpn h2 HAProxy may use RFC 8441 towards an application that lacks it.',
+    fix: 'server app1 10.0.0.1:443 ssl alpn h2,http/1.1 ws h1',
+    source: manual,
+  },
+  HAP012: {
+    severity: 'info',
+    title: 'the bind line offers WebSockets over HTTP/2',
+    why: 'Browsers may send the socket inside HTTP/2, which works unless a client is broken.',
+    fix: 'h2-workaround-bogus-websocket-clients   # in global, if clients misbehave',
+    source: lab,
+  },
+  HAP013: {
+    severity: 'warning',
+    title: 'round robin for long-lived sockets',
+    why: 'After a restart of one server the load stays uneven until sockets close.',
+    fix: 'balance leastconn',
+    source: manual,
+  },
+  HAP014: {
+    severity: 'warning',
+    title: 'option redispatch is off',
+    why: 'When a server dies, handshakes are retried on the dead one.',
+    fix: 'option redispatch',
+    source: manual,
+  },
+  HAP015: {
+    severity: 'info',
+    title: 'option abortonclose is off',
+    why: 'In a storm of reconnects, handshakes that were given up still reach the servers.',
+    fix: 'option abortonclose',
+    source: manual,
+  },
+  HAP016: {
+    severity: 'info',
+    title: 'TCP keepalive is off',
+    why: 'Firewalls on the way forget a silent connection, and vanished peers are found late.',
+    fix: 'option clitcpka\noption srvtcpka',
+    source: manual,
+  },
+  HAP017: {
+    severity: 'error',
+    title: 'a rule answers the WebSocket before it reaches a server',
+    why: 'The handshake is answered with a redirect or an error instead of 101.',
+    fix: 'acl is_websocket hdr(Upgrade) -i websocket\n# and add: unless is_websocket',
+    source: manual,
+  },
+  HAP018: {
+    severity: 'warning',
+    title: 'timeout http-request is not set',
+    why: 'Slow or unfinished handshakes hold connections.',
+    fix: 'timeout http-request 10s',
+    source: manual,
+  },
+  HAP019: {
+    severity: 'info',
+    title: 'mode tcp carries HTTP',
+    why: 'No route by path, no answers with a reason, and timeout tunnel applies to every connection.',
+    fix: 'mode http   # unless TLS must pass through',
+    source: lab,
+  },
+  HAP020: {
+    severity: 'warning',
+    title: 'the log of a TCP proxy has no termination state',
+    why: 'cD, sD and CD tell who ended a connection; without them the reason is a guess.',
+    fix: 'option tcplog',
+    source: lab,
+  },
+} as const satisfies Record<string, Rule>;
