@@ -61,6 +61,11 @@ async function runOne(lab: Lab, scenario: Scenario): Promise<Figure[]> {
     const figures = await scenario.run(lab);
     for (const figure of figures) console.log(`\n${table(figure)}`);
     return figures;
+  } catch (error) {
+    // What the other scenarios measure holds all the same.
+    console.error(`\n${scenario.name} failed:`, error);
+    process.exitCode = 1;
+    return [];
   } finally {
     await lab.stopAll();
   }

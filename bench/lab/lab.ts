@@ -19,6 +19,9 @@ export class Lab {
   constructor(peers: readonly PeerName[], quick: boolean) {
     this.peers = peers;
     this.quick = quick;
+    // A worker that was stopped in its tracks would not notice that its parent has gone.
+    process.on('exit', () => void this.stopAll());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   }
 
   async start<C extends Commands>(name: string, peer: PeerName): Promise<Worker<C>> {

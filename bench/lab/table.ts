@@ -3,6 +3,9 @@ import { judge, middle, ratio, type Figure, type Measured } from './figure.ts';
 
 const columns = ['', 'median', 'runs', '× ws', '× socket-io', 'CPU server', 'CPU load', 'per server CPU s'];
 
+/** The share of a core from which on a process counts as having no more to give. */
+const busy = 0.9;
+
 function number(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
@@ -51,7 +54,17 @@ function aligned(rows: readonly string[][]): string {
     .join('\n');
 }
 
-/** The figure as a small table, the bars beneath it. */
+/** Why a throughput may say less about the peer than it seems to. */
+function doubts(figure: Figure, peer: PeerName): string[] {
+  const serverCpu = middle(figure, peer, 'serverCpu');
+  const isThroughput = (figure.runs[peer] ?? []).some((run) => run.perServerCpuSecond !== undefined);
+  if (!isThroughput || serverCpu >= busy) return [];
+  const loadIsBusy = middle(figure, peer, 'loadCpu') >= busy;
+  const reason = loadIsBusy ? 'the load generator was the limit' : 'neither side was busy';
+  return [`  ${peer}: a lower bound, ${reason}`];
+}
+
+/** The figure as a small table, what casts doubt on it and its bars beneath. */
 export function table(figure: Figure): string {
   const peers = peerNames.filter((peer) => figure.runs[peer]);
   const head = `${figure.title} (${figure.unit}, ${figure.better} is better)`;
@@ -60,5 +73,5 @@ export function table(figure: Figure): string {
     const { text, actual, verdict } = judge(figure, bar);
     return `  bar: ${text}: ${verdict}${verdict === 'not measured' ? '' : ` (${number(actual)})`}`;
   });
-  return [head, body, ...bars].join('\n');
+  return [head, body, ...peers.flatMap((peer) => doubts(figure, peer)), ...bars].join('\n');
 }

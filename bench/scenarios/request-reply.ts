@@ -48,7 +48,7 @@ export const requestReply: Scenario = {
     const pairs = new Map<PeerName, Pair>();
     for (const peer of lab.peers) pairs.set(peer, await startPair(lab, peer));
     const runs = new Map<number, Runs>(depths.map((depth) => [depth, {}]));
-    await inTurn(lab, lab.quick ? 2 : 5, async (peer) => {
+    await inTurn(lab, lab.quick ? 1 : 5, async (peer) => {
       for (const depth of depths) {
         const measured = await measure(pairs.get(peer) as Pair, depth, lab.quick ? 700 : 1200);
         add(runs.get(depth) as Runs, peer, measured);

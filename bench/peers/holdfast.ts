@@ -1,0 +1,88 @@
+import { connect } from 'holdfast/client';
+import { encode, jsonCodec, PROTOCOL_VERSION } from 'holdfast/protocol';
+import { createServer } from 'holdfast/server';
+import { clientFrame, opcode } from '../raw/frames.ts';
+import { countDecoded, countQuickly, decodeOrThrow, RequestWriter } from '../raw/holdfast-wire.ts';
+import {
+  requestText,
+  type Dialect,
+  type Peer,
+  type PeerClient,
+  type PeerClientOptions,
+  type PeerServer,
+  type PeerServerOptions,
+} from './peer.ts';
+
+const topic = 'news';
+
+async function startServer({ retentionBytesMax }: PeerServerOptions): Promise<PeerServer> {
+  const server = createServer(
+    retentionBytesMax === undefined
+      ? {}
+      : { topics: { [topic]: { retention: { bytesMax: retentionBytesMax } } } },
+  );
+  server.method('echo', (value) => value);
+  const { port } = await server.listen(0);
+  return { port, broadcast: (text) => server.publish(topic, text) };
+}
+
+async function connectClient({ port, role, onMessage }: PeerClientOptions): Promise<PeerClient> {
+  const client = connect(`ws://127.0.0.1:${port}/`);
+  if (role === 'subscriber') {
+    await client.subscribe(topic, (data) => onMessage?.(data as string), { from: 'now' }).ready;
+  }
+  return {
+    publish: async (text) => void (await client.publish(topic, text)),
+    close: () => void client.close(),
+  };
+}
+
+const hello = {
+  type: 'hello',
+  resumeToken: '',
+  token: '',
+  node: '',
+  sequenceSent: 0,
+  requestSent: 0,
+} as const;
+const subscribe = { type: 'subscribe', subscription: 1, topic, from: 'now', epoch: 0, offset: 0 } as const;
+const opening = {
+  caller: clientFrame(opcode.binary, Buffer.from(encode([hello]))),
+  subscriber: clientFrame(opcode.binary, Buffer.from(encode([hello, subscribe]))),
+} as const;
+const opened = { caller: 'welcome', subscriber: 'subscribed' } as const;
+const requestWriter = new RequestWriter('echo', jsonCodec.encode(requestText));
+
+const dialect: Dialect = {
+  path: { caller: '/', subscriber: '/' },
+  subprotocol: PROTOCOL_VERSION,
+  open: (role, send) => {
+    let requested = 0;
+    let replied = 0;
+    const countAll = (message: Buffer): number => {
+      const records = decodeOrThrow(message);
+      for (const record of records) {
+        if (record.type !== 'ping') continue;
+        send(clientFrame(opcode.binary, Buffer.from(encode([{ type: 'pong', id: record.id }]))));
+      }
+      return countDecoded(records);
+    };
+    return {
+      opening: opening[role],
+      completesOpening: (bytes, start, end) =>
+        decodeOrThrow(bytes.subarray(start, end)).some(({ type }) => type === opened[role]),
+      count: (bytes, start, end) => {
+        const count = countQuickly(bytes, start, end) ?? countAll(bytes.subarray(start, end));
+        replied += count;
+        return count;
+      },
+      requests: (count) => {
+        const message = requestWriter.write(requested + 1, count, replied + 1);
+        requested += count;
+        return clientFrame(opcode.binary, message);
+      },
+    };
+  },
+};
+
+export const peer: Peer = { startServer, connectClient, dialect };
