@@ -1,0 +1,70 @@
+import { readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { InputError, SourceFile } from './source-file.ts';
+
+/** Above this no real configuration lies, and a wrong path (a log, a core) is told at once. */
+export const FILE_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * The files of one run. Changes are kept in memory, so that fixes can be checked again, and reach
+ * the disk together when all of them are known.
+ */
+export class Files {
+  readonly #changed = new Map<string, string>();
+
+  /** Throws an InputError. */
+  read(path: string): SourceFile {
+    return new SourceFile(path, this.#changed.get(resolve(path)) ?? readText(path));
+  }
+
+  change(path: string, text: string): void {
+    this.#changed.set(resolve(path), text);
+  }
+
+  /** Writes through links, so that sites-enabled keeps pointing to sites-available. */
+  save(): readonly string[] {
+    for (const [path, text] of this.#changed) {
+      try {
+        writeFileSync(realpathSync(path), text);
+      } catch (error) {
+        throw new InputError(
+          `${path} cannot be written: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`,
+        );
+      }
+    }
+    return [...this.#changed.keys()];
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'it may not be read by this user',
+  EPERM: 'it may not be read by this user',
+  ELOOP: 'its links run in a circle',
+  ENOTDIR: 'a part of its path is not a directory',
+};
+
+function readText(path: string): string {
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory()) throw new InputError(`${path} is a directory; name the file to check.`);
+    if (!stat.isFile()) throw new InputError(`${path} is not a plain file.`);
+    if (stat.size > FILE_BYTES_MAX) {
+      throw new InputError(`${path} has ${stat.size} bytes; a configuration has at most ${FILE_BYTES_MAX}.`);
+    }
+    return decode(path, readFileSync(path));
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    const errno = (error as NodeJS.ErrnoException).code ?? '';
+    throw new InputError(`${path} cannot be read: ${reasons[errno] ?? (errno || String(error))}.`);
+  }
+}
+
+function decode(path: string, bytes: Buffer): string {
+  if (bytes.includes(0)) throw new InputError(`${path} is a binary file, not a configuration.`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new InputError(`${path} is not UTF-8 text.`);
+  }
+}

@@ -1,0 +1,51 @@
+import { readdirSync } from 'node:fs';
+import { join, parse, sep } from 'node:path';
+
+const WILDCARD = /[*?[]/;
+
+/** No real include reaches as many files; a pattern like /*\/*\/* must not walk the disk. */
+const MATCHES_MAX = 512;
+
+export function hasWildcard(pattern: string): boolean {
+  return WILDCARD.test(pattern);
+}
+
+/** The files that an absolute pattern names, in the order of their names, as the proxies read them. */
+export function expandGlob(pattern: string): string[] {
+  const { root } = parse(pattern);
+  let found = [root];
+  for (const part of pattern.slice(root.length).split(sep).filter(Boolean)) {
+    found = hasWildcard(part)
+      ? found.flatMap((folder) => matchesIn(folder, part))
+      : found.map((folder) => join(folder, part));
+    found = found.slice(0, MATCHES_MAX);
+  }
+  return found;
+}
+
+function matchesIn(folder: string, part: string): string[] {
+  const pattern = segmentPattern(part);
+  try {
+    return readdirSync(folder)
+      .filter((name) => pattern.test(name) && (part.startsWith('.') || !name.startsWith('.')))
+      .toSorted()
+      .map((name) => join(folder, name));
+  } catch {
+    // A pattern may match nothing, and so may a folder that is not there; only a plain include must exist.
+    return [];
+  }
+}
+
+function segmentPattern(part: string): RegExp {
+  const source = part.replace(/\[!?[^\]]+\]|[\\^$.*+?()[\]{}|]/g, (token) => {
+    if (token === '*') return '.*';
+    if (token === '?') return '.';
+    if (token.length > 1) return token.replace(/^\[!/, '[^').replaceAll('\\', '\\\\');
+    return `\\${token}`;
+  });
+  try {
+    return new RegExp(`^${source}$`);
+  } catch {
+    return /^$/; // A range like [z-a] fits no name.
+  }
+}

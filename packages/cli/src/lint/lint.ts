@@ -1,0 +1,45 @@
+import type { Product } from '../facts/rules/rule.ts';
+import { detectProduct } from './detect.ts';
+import type { Files } from './files.ts';
+import type { Checked, LintContext } from './finding.ts';
+import { checkNginx } from './nginx/check.ts';
+import { InputError, type SourceFile } from './source-file.ts';
+
+type Check = (source: SourceFile, context: LintContext, files: Files) => Checked;
+
+const checks: Partial<Record<Product, Check>> = {
+  nginx: checkNginx,
+};
+
+export interface LintedFile extends Checked {
+  readonly path: string;
+  readonly product: Product;
+}
+
+/** Checks one configuration. Throws an InputError when it cannot be read or understood. */
+export function lintFile(
+  path: string,
+  as: Product | undefined,
+  context: LintContext,
+  files: Files,
+): LintedFile {
+  const source = files.read(path);
+  if (!/\S/.test(source.text)) throw new InputError(`${path} is empty: there is nothing to check.`);
+  const product = as ?? detectProduct(source);
+  if (!product) {
+    throw new InputError(
+      `${path} does not look like a configuration of nginx, HAProxy, Apache, Caddy, Envoy, Traefik or Kubernetes; if it is one, name it with --as.`,
+    );
+  }
+  const { findings, routes } = checks[product]!(source, context, files);
+  return { path, product, routes, findings: findings.toSorted(byPlace) };
+}
+
+function byPlace(a: Checked['findings'][number], b: Checked['findings'][number]): number {
+  return (
+    a.path.localeCompare(b.path) ||
+    a.line - b.line ||
+    a.column - b.column ||
+    a.rule.id.localeCompare(b.rule.id)
+  );
+}

@@ -1,0 +1,94 @@
+import { idleTimeoutForHeartbeatMs } from '../../facts/intermediaries.ts';
+import { cutsSilence, parseDurationMs, sayDuration, sayTooShortFor } from '../durations.ts';
+import type { Findings, LintContext } from '../finding.ts';
+import type { NginxDocument } from './document.ts';
+import { replaceArguments, setInRoute } from './edits.ts';
+import type { Directive } from './parse.ts';
+import { sayLocation, type Route } from './routes.ts';
+import { argument, effective, enclosing, headOf, isOn, levelsOf, walk } from './scope.ts';
+
+const READ_TIMEOUT_DEFAULT_MS = 60_000;
+const STREAM_TIMEOUT_DEFAULT_MS = 600_000;
+const LONG_SILENCE_MS = 4 * 3_600_000;
+
+/** The idle limit to write when the present one is too short, as nginx spells it. */
+function wantedTimeout(heartbeatMs: number | undefined): string {
+  return heartbeatMs === undefined ? '1h' : `${idleTimeoutForHeartbeatMs(heartbeatMs) / 1_000}s`;
+}
+
+/** NGX009, NGX010 and NGX020: how long a silent socket may live, and how a dead one is found. */
+export function checkRouteTimeouts(route: Route, { heartbeatMs }: LintContext, findings: Findings): void {
+  const line = effective(route.levels, 'proxy_read_timeout');
+  const idleMs = line ? parseDurationMs(argument(line) ?? '', 1_000) : READ_TIMEOUT_DEFAULT_MS;
+  const listens = listensOf(route);
+  if (idleMs !== undefined && cutsSilence(idleMs, heartbeatMs)) {
+    const source = line ? 'proxy_read_timeout' : 'the default of proxy_read_timeout';
+    findings.add(
+      'NGX009',
+      headOf(line ?? route.pass),
+      `In ${sayLocation(route.location)} ${source} is ${sayDuration(idleMs)}, ${sayTooShortFor(heartbeatMs)}.`,
+      [setInRoute(route, 'proxy_read_timeout', wantedTimeout(heartbeatMs))],
+    );
+  }
+  const bare = listens.filter((listen) => !hasParameter(listen, 'so_keepalive'));
+  if (
+    line &&
+    idleMs !== undefined &&
+    idleMs > LONG_SILENCE_MS &&
+    heartbeatMs === undefined &&
+    bare.length > 0
+  ) {
+    findings.add('NGX010', headOf(line), `A client that vanished stays for ${sayDuration(idleMs)}.`);
+  }
+  for (const listen of bare) findings.add('NGX020', headOf(listen), 'listen has no so_keepalive.');
+  if (!isOn(effective(route.levels, 'proxy_socket_keepalive'))) {
+    findings.add(
+      'NGX020',
+      headOf(route.pass),
+      `${sayLocation(route.location)} has no proxy_socket_keepalive.`,
+      [setInRoute(route, 'proxy_socket_keepalive', 'on')],
+    );
+  }
+}
+
+export function listensOf({ server }: Route): readonly Directive[] {
+  return (server?.block ?? []).filter(
+    (directive) => directive.name === 'listen' && !argument(directive)?.startsWith('unix:'),
+  );
+}
+
+export function hasParameter(listen: Directive, name: string): boolean {
+  return listen.args.some(({ value }) => value === name || value.startsWith(`${name}=`));
+}
+
+/** NGX027: a stream server passes any TCP on; only what listens on a web port is judged. */
+export function checkStreams(
+  document: NginxDocument,
+  { heartbeatMs }: LintContext,
+  findings: Findings,
+): number {
+  const passes = [...walk(document.directives)].filter(
+    ({ name, parent }) => name === 'proxy_pass' && parent?.name === 'server' && isWebStream(parent),
+  );
+  for (const pass of passes) {
+    const line = effective(levelsOf(pass, document.directives), 'proxy_timeout');
+    const idleMs = line ? parseDurationMs(argument(line) ?? '', 1_000) : STREAM_TIMEOUT_DEFAULT_MS;
+    if (idleMs === undefined || !cutsSilence(idleMs, heartbeatMs)) continue;
+    const message = `proxy_timeout is ${sayDuration(idleMs)}, ${sayTooShortFor(heartbeatMs)}.`;
+    const edits = line
+      ? [replaceArguments(line, heartbeatMs === undefined ? '10m' : wantedTimeout(heartbeatMs))]
+      : [];
+    findings.add('NGX027', headOf(line ?? pass), message, edits);
+  }
+  return passes.length;
+}
+
+function isWebStream(server: Directive): boolean {
+  const isStream = enclosing(server, 'stream') !== undefined;
+  return (
+    isStream &&
+    (server.block ?? []).some(
+      (line) => line.name === 'listen' && /(^|:)(80|443|8080|8443)$/.test(argument(line) ?? ''),
+    )
+  );
+}

@@ -1,0 +1,149 @@
+import type { LintContext } from '../finding.ts';
+import { soundsLikeWebSocket } from '../websocket-names.ts';
+import type { NginxDocument } from './document.ts';
+import type { Directive } from './parse.ts';
+import {
+  argument,
+  effectiveAll,
+  enclosing,
+  findHeader,
+  headerValue,
+  levelsOf,
+  walk,
+  type Levels,
+} from './scope.ts';
+
+/** A block that hands requests to a backend, with what holds in it. */
+export interface Route {
+  /** The location, or the "if" inside of one. */
+  readonly block: Directive;
+  readonly pass: Directive;
+  readonly location: Directive;
+  readonly server: Directive | undefined;
+  readonly levels: Levels;
+}
+
+export interface Matcher {
+  readonly modifier: '' | '=' | '^~' | '~' | '~*' | '@';
+  readonly path: string;
+}
+
+export function matcherOf(location: Directive): Matcher {
+  const [first = '', second] = location.args.map(({ value }) => value);
+  if (second !== undefined) return { modifier: first as Matcher['modifier'], path: second };
+  return first.startsWith('@') ? { modifier: '@', path: first } : { modifier: '', path: first };
+}
+
+export function sayLocation(location: Directive): string {
+  return `location ${location.args.map(({ value }) => value).join(' ')}`;
+}
+
+/** Every block with a proxy_pass of its own: nginx does not hand that down to inner locations. */
+export function proxiedRoutes(document: NginxDocument): Route[] {
+  const routes: Route[] = [];
+  for (const pass of walk(document.directives)) {
+    const block = pass.parent;
+    const location = enclosing(block, 'location');
+    if (pass.name !== 'proxy_pass' || !block || !location) continue;
+    const levels = levelsOf(block, document.directives);
+    routes.push({ block, pass, location, server: enclosing(location, 'server'), levels });
+  }
+  return routes;
+}
+
+/**
+ * The routes that carry a WebSocket: those that forward Upgrade, whose name says so, or that the
+ * declared path reaches. If none stands out, any of them may be the one that fails.
+ */
+export function webSocketRoutes(document: NginxDocument, context: LintContext): Route[] {
+  const asked = new Set(subrequests(document).map(({ uri }) => uri));
+  const routes = proxiedRoutes(document).filter(
+    ({ location }) => !asked.has(location.args.at(-1)?.value ?? ''),
+  );
+  const reached = context.path === undefined ? new Set<Directive>() : locationsFor(document, context.path);
+  const certain = routes.filter(
+    (route) =>
+      forwardsUpgrade(route) || reached.has(route.location) || (reached.size === 0 && isNamed(route)),
+  );
+  if (certain.length === 0) return routes;
+  return routes.filter((route) => certain.includes(route) || losesUpgrade(route, certain));
+}
+
+/** Where nginx asks a location on the side: a client never opens a WebSocket there. */
+export function subrequests(document: NginxDocument): { directive: Directive; uri: string }[] {
+  return [...walk(document.directives)]
+    .filter(({ name }) => name === 'auth_request' || name === 'mirror')
+    .map((directive) => ({ directive, uri: argument(directive) ?? 'off' }))
+    .filter(({ uri }) => uri !== 'off');
+}
+
+function forwardsUpgrade({ levels }: Route): boolean {
+  return headerValue(findHeader(effectiveAll(levels, 'proxy_set_header'), 'upgrade')) !== undefined;
+}
+
+/** The outer level sets Upgrade, this block lost it, and nobody else in the server makes use of it. */
+function losesUpgrade(route: Route, certain: readonly Route[]): boolean {
+  if (outerUpgrade(route) === undefined) return false;
+  return !certain.some(({ server, block, levels }) => {
+    const own = (block.block ?? []).some(({ name }) => name === 'proxy_set_header');
+    return (
+      server === route.server &&
+      !own &&
+      findHeader(effectiveAll(levels, 'proxy_set_header'), 'upgrade') !== undefined
+    );
+  });
+}
+
+/** An Upgrade line of an outer level, which this block's own lines cancel. */
+export function outerUpgrade({ levels }: Route): Directive | undefined {
+  const nearest = levels.findIndex((level) => level.some(({ name }) => name === 'proxy_set_header'));
+  if (nearest === -1) return undefined;
+  for (const level of levels.slice(nearest + 1)) {
+    const line = findHeader(
+      level.filter(({ name }) => name === 'proxy_set_header'),
+      'upgrade',
+    );
+    if (line) return headerValue(line) === undefined ? undefined : line;
+  }
+  return undefined;
+}
+
+function isNamed({ location, pass }: Route): boolean {
+  return soundsLikeWebSocket(matcherOf(location).path) || soundsLikeWebSocket(argument(pass) ?? '');
+}
+
+/** In each server, the location that nginx picks for this path. */
+export function locationsFor(document: NginxDocument, path: string): Set<Directive> {
+  const servers = [...walk(document.directives)].filter(({ name, block }) => name === 'server' && block);
+  const scopes = servers.length > 0 ? servers.map(({ block }) => block ?? []) : [document.directives];
+  return new Set(scopes.flatMap((scope) => pickLocation(scope, path) ?? []));
+}
+
+/** nginx: an exact match, else the longest prefix if it is marked ^~, else the first pattern, else that prefix. */
+function pickLocation(scope: readonly Directive[], path: string): Directive | undefined {
+  const candidates = scope.filter(({ name, block }) => name === 'location' && block);
+  const fits = (location: Directive) => {
+    const { modifier, path: pattern } = matcherOf(location);
+    if (modifier === '=') return path === pattern;
+    return (modifier === '' || modifier === '^~') && path.startsWith(pattern);
+  };
+  const exact = candidates.find((location) => matcherOf(location).modifier === '=' && fits(location));
+  if (exact) return exact;
+  const prefix = candidates
+    .filter(fits)
+    .toSorted((a, b) => matcherOf(b).path.length - matcherOf(a).path.length)
+    .at(0);
+  const nested = prefix && pickLocation(prefix.block ?? [], path);
+  if (nested) return nested;
+  if (prefix && matcherOf(prefix).modifier === '^~') return prefix;
+  return candidates.find((location) => matchesPattern(matcherOf(location), path)) ?? prefix;
+}
+
+export function matchesPattern({ modifier, path: pattern }: Matcher, path: string): boolean {
+  if (modifier !== '~' && modifier !== '~*') return false;
+  try {
+    return new RegExp(pattern, modifier === '~*' ? 'i' : '').test(path);
+  } catch {
+    return false; // A pattern in the dialect of PCRE that JavaScript does not know.
+  }
+}
