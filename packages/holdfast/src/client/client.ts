@@ -1,0 +1,513 @@
+import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+import type { Position } from '../protocol/position.ts';
+import { ClientSession, type ClientEffect, type ClientInput } from '../session/client-session.ts';
+import type { Clock } from '../session/clock.ts';
+import type { WireStart } from '../session/server-session.ts';
+import { LinkSocket, type OpenSocket } from './dialer.ts';
+import { Emitter } from './emitter.ts';
+import {
+  checkEndpoint,
+  resolveClientOptions,
+  type ClientOptions,
+  type Endpoints,
+  type ResolvedClientOptions,
+} from './options.ts';
+import { Store } from './store.ts';
+import { Subscription, type SubscriptionHost } from './subscription.ts';
+import type {
+  Contract,
+  Handler,
+  MethodArguments,
+  MethodName,
+  MethodResult,
+  Phase,
+  Start,
+  Status,
+  SubscribeOptions,
+  TopicData,
+  TopicName,
+} from './types.ts';
+
+/** What differs between browsers, Node and a simulation. */
+export interface Platform {
+  clock: Clock;
+  random: () => number;
+  openSocket: OpenSocket;
+  isOnline(): boolean;
+  /** Calls back when something suggests that the network or the page came back; the result stops it. */
+  watchHints(onHint: (hint: 'probe' | 'online' | 'offline') => void): () => void;
+}
+
+interface Waiter {
+  resolve(value: never): void;
+  reject(error: unknown): void;
+  bytes: number;
+  cancelTimeout?: () => void;
+}
+
+/** How long `close()` waits for answers that are on their way. */
+const CLOSE_GRACE_MS = 2_000;
+
+/** A client and its session: `connect(url, options)` makes one, which dials at once. */
+export class Client<C extends Contract = Contract> implements SubscriptionHost {
+  readonly codec: ResolvedClientOptions['codec'];
+  private readonly options: ResolvedClientOptions;
+  private readonly platform: Platform;
+  private readonly endpoints: Endpoints;
+  private readonly machine: ClientSession;
+  private readonly store: Store | undefined;
+  private readonly links = new Map<number, LinkSocket | 'dialing'>();
+  private readonly subscriptions = new Map<number, Subscription>();
+  private readonly publishes = new Map<number, Waiter>();
+  private readonly requests = new Map<number, Waiter>();
+  private readonly probes: Waiter[] = [];
+  private readonly emitter = new Emitter<{ status: Status; idle: void }>();
+  private readonly stopHints: () => void;
+  private waitingBytes = 0;
+  private subscriptionCount = 0;
+  private dials = 0;
+  private endpoint: string | undefined;
+  private snapshot: Status | undefined;
+  private flushAsked = false;
+  private timer: { atMs: number; cancel(): void } | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(endpoints: Endpoints, options: ClientOptions, platform: Platform) {
+    this.options = resolveClientOptions(options);
+    this.codec = this.options.codec;
+    this.platform = platform;
+    this.endpoints = typeof endpoints === 'function' ? endpoints : [endpoints].flat().map(checkEndpoint);
+    const { storage, storageKey, backoff, connectTimeoutMs } = this.options;
+    if (storage) this.store = new Store(storage, storageKey ?? `holdfast:${String(this.endpoints)}`);
+    const { random } = platform;
+    this.machine = new ClientSession({ backoff, connectTimeoutMs, random, restored: this.store?.restored });
+    this.stopHints = platform.watchHints((hint) => this.handleHint(hint));
+    this.handle({ type: 'connect' });
+  }
+
+  // ── What an application calls ────────────────────────────────────────────────────────────────────────────
+
+  /** The state now. The same object until something changes. */
+  get status(): Status {
+    this.snapshot ??= this.takeSnapshot();
+    return this.snapshot;
+  }
+
+  /** Calls the listener with each new state; the result removes it. */
+  onStatus(listener: (status: Status) => void): () => void {
+    return this.emitter.on('status', listener);
+  }
+
+  /**
+   * Reads a topic. Messages come once and in order, one at a time; what can't be delivered is told by `gap`.
+   * `ready` of the result rejects with `not-authorized`, `invalid-name` or `too-many-subscriptions`.
+   */
+  subscribe<N extends TopicName<C>>(
+    topic: N,
+    handler: Handler<TopicData<C, N>>,
+    options: SubscribeOptions = {},
+  ): Subscription<TopicData<C, N>> {
+    if (typeof handler !== 'function')
+      throw new HoldfastError('invalid-option', 'subscribe: the handler must be a function.');
+    const start = wireStart(options.from ?? (topic.startsWith('$') ? 'start' : 'now'));
+    const id = ++this.subscriptionCount;
+    const key = options.name ?? topic;
+    const subscription = new Subscription<TopicData<C, N>>(this, id, topic, key, handler);
+    this.subscriptions.set(id, subscription as Subscription);
+    const stored = this.store?.positions[key];
+    this.handle({
+      type: 'subscribe',
+      subscription: id,
+      topic,
+      start: stored ? { from: 'position', ...stored } : start,
+    });
+    return subscription;
+  }
+
+  /**
+   * Appends to a topic, exactly once however often the connection breaks. Resolves with the position once the
+   * log has it. Rejects with `outbox-full`, `too-big`, `not-authorized`, or `outcome-unknown` when the session
+   * was lost with the publish under way.
+   */
+  publish<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): Promise<Position> {
+    return this.enqueue(data, (payload) => {
+      this.handle({ type: 'publish', topic, payload });
+      this.store?.touch('outbox');
+      return [this.publishes, this.machine.sequence];
+    });
+  }
+
+  /**
+   * Calls a method of the server; it runs at most once. Rejects with the server's error, `timed-out`, or
+   * `outcome-unknown` when nobody can know any more whether it ran.
+   */
+  request<N extends MethodName<C>>(
+    method: N,
+    data: MethodArguments<C, N>,
+    { timeoutMs = this.options.requestTimeoutMs }: { timeoutMs?: number } = {},
+  ): Promise<MethodResult<C, N>> {
+    return this.enqueue(data, (payload, waiter) => {
+      this.handle({ type: 'request', method, payload });
+      const request = this.machine.lastRequest;
+      waiter.cancelTimeout = this.platform.clock.setTimer(() => this.timeOut(request, timeoutMs), timeoutMs);
+      return [this.requests, request];
+    });
+  }
+
+  /** Sends to whoever is live on the topic now. At most once: not stored, and dropped while not connected. */
+  signal<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): void {
+    this.handle({ type: 'signal', topic, payload: this.codec.encode(data) });
+  }
+
+  /** Measures a round trip now. Rejects with `timed-out` when the connection is not live or does not answer. */
+  probe(): Promise<{ rttMs: number }> {
+    return new Promise((resolve, reject) => {
+      const cancelTimeout = this.platform.clock.setTimer(() => {
+        this.probes.splice(this.probes.indexOf(waiter), 1);
+        reject(new HoldfastError('timed-out', 'The probe was not answered within 5 s.'));
+      }, 5_000);
+      const waiter: Waiter = { resolve, reject, bytes: 0, cancelTimeout };
+      this.probes.push(waiter);
+      this.handle({ type: 'probe' });
+    });
+  }
+
+  /** Tries now: what "Try now" buttons call. A connection that is live is replaced without a break. */
+  reconnect(): void {
+    this.handle({ type: 'connect' });
+  }
+
+  /** Ends the session. Waits a moment for answers that are on their way; what is left rejects with `closed`. */
+  close(): Promise<void> {
+    this.closing ??= this.finishAndClose();
+    return this.closing;
+  }
+
+  // ── What its subscriptions call ──────────────────────────────────────────────────────────────────────────
+
+  hold(subscription: number): void {
+    this.handle({ type: 'hold', subscription });
+  }
+
+  release(subscription: number): void {
+    this.handle({ type: 'release', subscription });
+  }
+
+  unsubscribe(subscription: number): void {
+    this.subscriptions.delete(subscription);
+    this.handle({ type: 'unsubscribe', subscription });
+  }
+
+  processed(key: string, position: Position): void {
+    if (!this.store) return;
+    this.store.positions[key] = position;
+    this.store.touch('session');
+    this.flushLater();
+  }
+
+  // ── The machine ──────────────────────────────────────────────────────────────────────────────────────────
+
+  private handle(input: ClientInput): void {
+    this.machine.handle(input, this.platform.clock.nowMs());
+    for (const effect of this.machine.takeEffects()) this.apply(effect);
+    this.flushLater();
+    this.arm();
+  }
+
+  private apply(effect: ClientEffect): void {
+    switch (effect.type) {
+      case 'messages':
+        return this.subscriptions.get(effect.subscription)?.take(effect.epoch, effect.entries);
+      case 'send': {
+        const link = this.links.get(effect.link);
+        return link instanceof LinkSocket ? link.add(effect.record) : undefined;
+      }
+      case 'replied': {
+        const waiter = this.settle(this.requests, effect.request);
+        if (!waiter) return;
+        try {
+          return waiter.resolve(this.codec.decode(effect.payload) as never);
+        } catch (error) {
+          return waiter.reject(error);
+        }
+      }
+      case 'request-failed':
+        return this.settle(this.requests, effect.request)?.reject(
+          new HoldfastError(effect.code, effect.text),
+        );
+      case 'published':
+        this.store?.touch('outbox');
+        return this.settle(this.publishes, effect.sequence)?.resolve(effect.position as never);
+      case 'publish-failed':
+        this.store?.touch('outbox');
+        return this.settle(this.publishes, effect.sequence)?.reject(
+          new HoldfastError(effect.code, effect.text),
+        );
+      case 'gap':
+        return this.subscriptions.get(effect.subscription)?.takeGap(effect);
+      case 'signaled':
+        return this.subscriptions.get(effect.subscription)?.takeSignal(effect.payload);
+      case 'subscribed':
+        return this.subscriptions.get(effect.subscription)?.begin(effect.position);
+      case 'subscribe-failed': {
+        const subscription = this.subscriptions.get(effect.subscription);
+        this.subscriptions.delete(effect.subscription);
+        return subscription?.refuse(new HoldfastError(effect.code, effect.text));
+      }
+      case 'probed':
+        for (const waiter of this.probes.splice(0)) {
+          waiter.cancelTimeout?.();
+          waiter.resolve({ rttMs: effect.rttMs } as never);
+        }
+        return;
+      case 'dial':
+        return void this.dial(effect.link, effect.tokenRejected);
+      case 'drop':
+        return this.drop(effect.link, effect.code);
+      case 'token-wanted':
+        return void this.renewToken();
+      case 'session':
+        return this.store?.touch('session');
+      case 'status':
+        return this.changed();
+    }
+  }
+
+  private async dial(link: number, rejected: boolean): Promise<void> {
+    this.links.set(link, 'dialing');
+    try {
+      const [url, token] = await Promise.all([this.nextEndpoint(), this.fetchToken(rejected)]);
+      // Closed, or overtaken, while the providers took their time.
+      if (this.links.get(link) !== 'dialing') return;
+      this.endpoint = url;
+      const socket = new LinkSocket(this.platform.openSocket, url, {
+        opened: () => this.handle({ type: 'opened', link, token }),
+        bytes: (bytes) => this.handle({ type: 'bytes', link, bytes }),
+        lost: (code, reason) => {
+          this.links.delete(link);
+          this.handle({ type: 'lost', link, code, reason });
+        },
+      });
+      this.links.set(link, socket);
+    } catch (error) {
+      if (!this.links.delete(link)) return;
+      const final = error instanceof HoldfastError;
+      this.handle({
+        type: 'dial-failed',
+        link,
+        text: error instanceof Error ? error.message : String(error),
+        final,
+      });
+    }
+  }
+
+  private async nextEndpoint(): Promise<string> {
+    const { endpoints } = this;
+    const given = typeof endpoints === 'function' ? await endpoints() : endpoints;
+    const addresses = [given].flat();
+    return checkEndpoint(addresses[this.dials++ % addresses.length] ?? '');
+  }
+
+  private async fetchToken(rejected: boolean): Promise<string> {
+    const { token = '' } = this.options;
+    if (typeof token === 'function') return token({ rejected });
+    if (rejected) {
+      throw new HoldfastError(
+        'unauthorized',
+        'The server refused the token. Give connect() a function as `token`, so that a new one can be fetched.',
+      );
+    }
+    return token;
+  }
+
+  private async renewToken(): Promise<void> {
+    if (typeof this.options.token !== 'function') return;
+    try {
+      this.handle({ type: 'token', token: await this.options.token({ rejected: false }) });
+    } catch (error) {
+      // The server says when time is up; until then the next reconnect may do better.
+      console.warn('Holdfast: the token could not be refreshed:', error);
+    }
+  }
+
+  private drop(link: number, code: number): void {
+    const socket = this.links.get(link);
+    this.links.delete(link);
+    if (!(socket instanceof LinkSocket)) return;
+    // What was said last, such as a publish just before `close()`, still goes out.
+    if (code === 1000) socket.flush(this.machine.messageBytesMax);
+    socket.drop(code);
+  }
+
+  private handleHint(hint: 'probe' | 'online' | 'offline'): void {
+    if (hint === 'online' && this.machine.phase === 'waiting') this.handle({ type: 'connect' });
+    else this.handle({ type: 'probe' });
+    this.changed();
+  }
+
+  private arm(): void {
+    const atMs = this.machine.nextDeadlineMs();
+    // A timer that rings too early only looks at the clock; so deadlines may move later without a new timer.
+    if (atMs === undefined || (this.timer && this.timer.atMs <= atMs)) return;
+    this.timer?.cancel();
+    const ring = (): void => {
+      this.timer = undefined;
+      let bufferedBytes = 0;
+      for (const link of this.links.values())
+        if (link instanceof LinkSocket) bufferedBytes += link.bufferedBytes;
+      this.handle({ type: 'time', bufferedBytes });
+    };
+    this.timer = {
+      atMs,
+      cancel: this.platform.clock.setTimer(ring, Math.max(0, atMs - this.platform.clock.nowMs())),
+    };
+  }
+
+  // ── Waiting callers ──────────────────────────────────────────────────────────────────────────────────────
+
+  private enqueue<T>(
+    data: unknown,
+    send: (payload: Uint8Array, waiter: Waiter) => [waiters: Map<number, Waiter>, id: number],
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const payload = this.codec.encode(data);
+      this.checkRoom(payload);
+      const waiter: Waiter = { resolve, reject, bytes: payload.length };
+      const [waiters, id] = send(payload, waiter);
+      waiters.set(id, waiter);
+      this.waitingBytes += payload.length;
+      this.changed();
+    });
+  }
+
+  private checkRoom(payload: Uint8Array): void {
+    const { phase, cause } = this.machine;
+    if (phase === 'closed' || phase === 'failed' || this.closing) {
+      throw new HoldfastError(
+        (phase === 'failed' ? (cause?.code as ErrorCode) : undefined) ?? 'closed',
+        cause?.text ?? 'The client is closing.',
+      );
+    }
+    if (this.machine.isTooBig(payload)) throw new HoldfastError('too-big', this.machine.tooBigText(payload));
+    const { countMax, bytesMax } = this.options.outbox;
+    if (this.publishes.size + this.requests.size < countMax && this.waitingBytes + payload.length <= bytesMax)
+      return;
+    throw new HoldfastError(
+      'outbox-full',
+      `${this.publishes.size + this.requests.size} messages with ${this.waitingBytes} bytes wait for an answer, which is what "outbox" allows. Wait for some, or raise the option.`,
+    );
+  }
+
+  private settle(waiters: Map<number, Waiter>, id: number): Waiter | undefined {
+    const waiter = waiters.get(id);
+    if (!waiter) return undefined;
+    waiters.delete(id);
+    waiter.cancelTimeout?.();
+    this.waitingBytes -= waiter.bytes;
+    this.changed();
+    if (this.publishes.size + this.requests.size === 0) this.emitter.emit('idle', undefined);
+    return waiter;
+  }
+
+  private timeOut(request: number, timeoutMs: number): void {
+    this.handle({ type: 'abandon-request', request });
+    const text = `No reply within ${timeoutMs} ms. The method may have run.`;
+    this.settle(this.requests, request)?.reject(new HoldfastError('timed-out', text));
+  }
+
+  private async finishAndClose(): Promise<void> {
+    if (this.machine.isLive && this.publishes.size + this.requests.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
+        this.emitter.on('idle', () => {
+          cancel();
+          resolve();
+        });
+      });
+    }
+    this.handle({ type: 'close' });
+  }
+
+  /** Nothing more will come: everybody who waits is told. */
+  private end(code: ErrorCode, text: string): void {
+    this.stopHints();
+    this.timer?.cancel();
+    this.timer = undefined;
+    for (const waiters of [this.publishes, this.requests]) {
+      for (const id of [...waiters.keys()]) this.settle(waiters, id)?.reject(new HoldfastError(code, text));
+    }
+    for (const { cancelTimeout, reject } of this.probes.splice(0)) {
+      cancelTimeout?.();
+      reject(new HoldfastError(code, text));
+    }
+  }
+
+  // ── Once a turn ──────────────────────────────────────────────────────────────────────────────────────────
+
+  private changed(): void {
+    this.snapshot = undefined;
+    this.flushLater();
+  }
+
+  private flushLater(): void {
+    if (this.flushAsked) return;
+    this.flushAsked = true;
+    this.platform.clock.defer(() => this.flush());
+  }
+
+  private flush(): void {
+    this.flushAsked = false;
+    // Stored before it is sent: a page that dies in between must not take a sent publish for an unsent one.
+    this.save();
+    for (const link of this.links.values())
+      if (link instanceof LinkSocket) link.flush(this.machine.messageBytesMax);
+    if (this.snapshot) return;
+    const { phase, cause } = this.status;
+    this.emitter.emit('status', this.status);
+    if (phase === 'closed' || phase === 'failed')
+      this.end((cause?.code as ErrorCode) ?? 'closed', cause?.text ?? '');
+  }
+
+  private save(): void {
+    const { resumeToken, node, sequence, publishes } = this.machine;
+    try {
+      this.store?.flush(
+        { token: resumeToken, node, sequence, sent: publishes.sentThrough },
+        publishes.values(),
+      );
+    } catch (error) {
+      console.error(
+        'Holdfast: the storage refused to keep the outbox; it would not survive a reload:',
+        error,
+      );
+    }
+  }
+
+  private takeSnapshot(): Status {
+    const { machine } = this;
+    const unacknowledged = machine.publishes.unanswered + machine.requests.unanswered;
+    return Object.freeze({
+      phase: this.phase(),
+      since: machine.sinceMs,
+      attempt: machine.attempt,
+      retryAt: machine.retryAtMs,
+      rttMs: machine.roundTrip.smoothedMs,
+      endpoint: this.endpoint,
+      queued: machine.publishes.size + machine.requests.size - unacknowledged,
+      unacknowledged,
+      cause: machine.cause,
+    });
+  }
+
+  private phase(): Phase {
+    const { phase } = this.machine;
+    if (phase === 'idle') return 'connecting';
+    return phase === 'waiting' && !this.platform.isOnline() ? 'offline' : phase;
+  }
+}
+
+function wireStart(from: Start): WireStart {
+  if (typeof from === 'string') return { from, epoch: 0, offset: 0 };
+  if ('last' in from) return { from: 'last', epoch: 0, offset: from.last };
+  return { from: 'position', epoch: from.epoch, offset: from.offset };
+}

@@ -1,0 +1,33 @@
+import { WebSocket } from 'ws';
+import { Client, type Platform } from './client.ts';
+import { clientClock } from './clock.ts';
+import type { WebSocketLike } from './dialer.ts';
+import type { ClientOptions, Endpoints } from './options.ts';
+import type { Contract } from './types.ts';
+
+const platform: Platform = {
+  clock: clientClock,
+  random: Math.random,
+  // Node's own WebSocket came with Node 22, and has no way to end a dead connection.
+  openSocket: (url, protocols) =>
+    new WebSocket(url, protocols, { perMessageDeflate: false, autoPong: true }) as unknown as WebSocketLike,
+  isOnline: () => true,
+  watchHints: () => () => {},
+};
+
+/** `connect` for Node; `browser.ts` says the rest. */
+export function connect<C extends Contract = Contract>(
+  endpoints: Endpoints,
+  options: ClientOptions = {},
+): Client<C> {
+  return new Client<C>(endpoints, options, platform);
+}
+
+export { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+export type { PayloadCodec } from '../protocol/payload.ts';
+export type { Position } from '../protocol/position.ts';
+export type { Cause } from '../session/client-session.ts';
+export type { Client } from './client.ts';
+export type { ClientOptions, ClientStorage, Endpoints } from './options.ts';
+export type { Subscription } from './subscription.ts';
+export type { Contract, Gap, Handler, Message, Phase, Start, Status, SubscribeOptions } from './types.ts';

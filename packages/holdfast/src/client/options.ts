@@ -1,0 +1,81 @@
+import { HoldfastError } from '../protocol/error-codes.ts';
+import { jsonCodec, type PayloadCodec } from '../protocol/payload.ts';
+import { defaultBackoff, type BackoffOptions } from '../session/backoff.ts';
+
+/** Web Storage (`localStorage`, `sessionStorage`), or anything of its shape. */
+export interface ClientStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
+
+/** Gives the address, or the addresses, to dial; asked before each attempt. */
+export type Endpoints =
+  | string
+  | readonly string[]
+  | (() => string | readonly string[] | Promise<string | readonly string[]>);
+
+export interface ClientOptions {
+  /** The credential for the server's `authenticate`, or a function that fetches one; `rejected` is true when the last was refused. */
+  token?: string | ((request: { rejected: boolean }) => string | Promise<string>);
+  /** Keeps positions, outbox and session across reloads. One client at a time may use a storage key. */
+  storage?: ClientStorage;
+  /** Default: `holdfast` and the first address. */
+  storageKey?: string;
+  /** What may wait to be sent or acknowledged. Default 1,000 publishes or requests and 4 MiB. */
+  outbox?: { countMax?: number; bytesMax?: number };
+  backoff?: Partial<BackoffOptions>;
+  /** From dialling to live. Default 8,000: browsers themselves wait up to 240 s. */
+  connectTimeoutMs?: number;
+  /** Default 30,000. */
+  requestTimeoutMs?: number;
+  /** How values become bytes. Must be the same at the server. Default: JSON. */
+  codec?: PayloadCodec;
+}
+
+export interface ResolvedClientOptions extends Omit<ClientOptions, 'outbox' | 'backoff'> {
+  outbox: { countMax: number; bytesMax: number };
+  backoff: BackoffOptions;
+  connectTimeoutMs: number;
+  requestTimeoutMs: number;
+  codec: PayloadCodec;
+}
+
+export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
+  const resolved = {
+    ...options,
+    outbox: { countMax: 1_000, bytesMax: 4_194_304, ...options.outbox },
+    backoff: { ...defaultBackoff, ...options.backoff },
+    connectTimeoutMs: options.connectTimeoutMs ?? 8_000,
+    requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    codec: options.codec ?? jsonCodec,
+  };
+  const numbers = {
+    ...resolved.outbox,
+    ...resolved.backoff,
+    connectTimeoutMs: resolved.connectTimeoutMs,
+    requestTimeoutMs: resolved.requestTimeoutMs,
+  };
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!(typeof value === 'number' && value > 0))
+      invalid(`"${name}" is ${String(value)}; it must be a number above 0`);
+  }
+  return resolved;
+}
+
+/** An address as a WebSocket takes it; `http` and `https` are read as `ws` and `wss`. */
+export function checkEndpoint(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !/^(ws|http)s?:$/.test(url.protocol)) {
+    invalid(`"${address}" is no WebSocket address; write one such as wss://host/path`);
+  }
+  if (url.username || url.password)
+    invalid('the address holds credentials, which end up in logs; use the option "token"');
+  url.protocol = url.protocol.replace('http', 'ws');
+  url.hash = '';
+  return url.href;
+}
+
+function invalid(text: string): never {
+  throw new HoldfastError('invalid-option', `connect: ${text}.`);
+}

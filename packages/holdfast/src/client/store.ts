@@ -1,0 +1,82 @@
+import type { Position } from '../protocol/position.ts';
+import type { PublishItem, RestoredSession } from '../session/client-session.ts';
+import type { ClientStorage } from './options.ts';
+
+/** What is kept for the next life: the session and processed positions in one item, the outbox in another. */
+interface Stored {
+  life: number;
+  token: string;
+  node: string;
+  sequence: number;
+  sent: number;
+  positions: Record<string, Position>;
+}
+
+/** Each life numbers its requests from a region of its own, so that a kept reply is never taken for another's. */
+const REQUESTS_PER_LIFE = 2 ** 32;
+
+export class Store {
+  readonly positions: Record<string, Position>;
+  readonly restored: RestoredSession | undefined;
+  private readonly life: number;
+  private readonly storage: ClientStorage;
+  private readonly key: string;
+  private changed = { session: false, outbox: false };
+
+  constructor(storage: ClientStorage, key: string) {
+    this.storage = storage;
+    this.key = key;
+    const stored = this.load<Partial<Stored>>(key, {});
+    this.life = (stored.life ?? 0) + 1;
+    this.positions = stored.positions ?? {};
+    if (stored.token === undefined) return;
+    const outbox = this.load<[number, string, string][]>(`${key}:outbox`, []);
+    this.restored = {
+      resumeToken: stored.token,
+      node: stored.node ?? '',
+      sequence: stored.sequence ?? 0,
+      sequenceSent: stored.sent ?? 0,
+      request: this.life * REQUESTS_PER_LIFE,
+      publishes: outbox.map(([id, topic, payload]) => ({ id, topic, payload: fromBase64(payload) })),
+    };
+  }
+
+  touch(part: 'session' | 'outbox'): void {
+    this.changed[part] = true;
+  }
+
+  /** Writes what has changed; throws what the storage throws, such as a quota. */
+  flush(session: Omit<Stored, 'life' | 'positions'>, outbox: Iterable<PublishItem>): void {
+    const { changed } = this;
+    this.changed = { session: false, outbox: false };
+    if (changed.outbox) {
+      const items = Array.from(outbox, ({ id, topic, payload }) => [id, topic, toBase64(payload)]);
+      this.storage.setItem(`${this.key}:outbox`, JSON.stringify(items));
+    }
+    if (changed.outbox || changed.session) {
+      this.storage.setItem(
+        this.key,
+        JSON.stringify({ ...session, life: this.life, positions: this.positions }),
+      );
+    }
+  }
+
+  /** What can't be read is as good as not there: the client begins anew. */
+  private load<T>(key: string, fallback: T): T {
+    try {
+      return (JSON.parse(this.storage.getItem(key) ?? 'null') as T | null) ?? fallback;
+    } catch {
+      return fallback;
+    }
+  }
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}

@@ -1,0 +1,192 @@
+import { HoldfastError } from '../protocol/error-codes.ts';
+import type { PayloadCodec } from '../protocol/payload.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Entry } from '../protocol/schema.ts';
+import { Emitter } from './emitter.ts';
+import type { Gap, Handler } from './types.ts';
+
+export interface SubscriptionEvents {
+  /** Messages that can't be delivered. Delivery goes on after them. */
+  gap: Gap;
+  /** A handler failed, a payload could not be decoded, or the server ended the subscription. Default: the console. */
+  error: unknown;
+  /** An ephemeral signal on the topic. */
+  signal: unknown;
+}
+
+/** What the subscription asks of its client. */
+export interface SubscriptionHost {
+  codec: PayloadCodec;
+  hold(subscription: number): void;
+  release(subscription: number): void;
+  processed(key: string, position: Position): void;
+  unsubscribe(subscription: number): void;
+}
+
+/** A subscriber this far behind its topic is taken off the wire until it has caught up (SPEC FLOW-5). */
+const BACKLOG_MAX = 1_000;
+const BACKLOG_BYTES_MAX = 4_194_304;
+
+/** A cursor in a topic and the handler that it feeds, one message at a time. `client.subscribe` makes one. */
+export class Subscription<T = unknown> {
+  readonly topic: string;
+  /** Resolves with the position at which the subscription begins; rejects when the server refuses it. */
+  readonly ready: Promise<Position>;
+  /** Everything up to here was processed: its handlers have succeeded. */
+  position: Position | undefined;
+  private readonly id: number;
+  private readonly key: string;
+  private readonly host: SubscriptionHost;
+  private readonly handler: Handler<T>;
+  private readonly emitter = new Emitter<SubscriptionEvents>();
+  private backlog: ((Entry & { epoch: number }) | Gap)[] = [];
+  private backlogBytes = 0;
+  private state: 'idle' | 'delivering' | 'ended' = 'idle';
+  private held = false;
+  private failed = false;
+  private settle!: { resolve(position: Position): void; reject(error: unknown): void };
+
+  constructor(host: SubscriptionHost, id: number, topic: string, key: string, handler: Handler<T>) {
+    this.host = host;
+    this.id = id;
+    this.topic = topic;
+    this.key = key;
+    this.handler = handler;
+    this.ready = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
+    // Whoever does not wait for `ready` hears of a refusal by the event.
+    this.ready.catch(() => {});
+  }
+
+  /** Calls the listener at each event; the result removes it. */
+  on<E extends keyof SubscriptionEvents>(
+    event: E,
+    listener: (event: SubscriptionEvents[E]) => void,
+  ): () => void {
+    return this.emitter.on(event, listener);
+  }
+
+  unsubscribe(): void {
+    if (this.state === 'ended') return;
+    this.host.unsubscribe(this.id);
+    this.settle.reject(
+      new HoldfastError('unsubscribed', 'unsubscribe() was called before the server had answered.'),
+    );
+    this.end();
+  }
+
+  // ── For the client ───────────────────────────────────────────────────────────────────────────────────────
+
+  begin(position: Position): void {
+    this.position ??= position;
+    this.settle.resolve(position);
+  }
+
+  refuse(error: HoldfastError): void {
+    this.end();
+    this.settle.reject(error);
+    this.report(error);
+  }
+
+  end(): void {
+    this.state = 'ended';
+    this.backlog = [];
+  }
+
+  take(epoch: number, entries: readonly Entry[]): void {
+    for (const { offset, payload } of entries) {
+      this.backlog.push({ epoch, offset, payload });
+      this.backlogBytes += payload.length;
+    }
+    this.deliver();
+    if (this.held || (this.backlog.length <= BACKLOG_MAX && this.backlogBytes <= BACKLOG_BYTES_MAX)) return;
+    this.held = true;
+    this.host.hold(this.id);
+  }
+
+  takeGap(gap: Gap): void {
+    this.backlog.push(gap);
+    this.deliver();
+  }
+
+  takeSignal(payload: Uint8Array): void {
+    this.attempt(() => this.emitter.emit('signal', this.host.codec.decode(payload)));
+  }
+
+  /** Runs through the backlog until it is empty or a handler takes its time. */
+  private deliver(): void {
+    if (this.state !== 'idle') return;
+    this.state = 'delivering';
+    // By index, because shifting a long array costs its length each time.
+    let index = 0;
+    for (; index < this.backlog.length; index++) {
+      const done = this.deliverOne(this.backlog[index]!);
+      if (!(done instanceof Promise)) continue;
+      this.backlog.splice(0, index + 1);
+      void done.then(() => {
+        if (this.state === 'ended') return;
+        this.state = 'idle';
+        this.deliver();
+      });
+      return;
+    }
+    if (this.isEnded()) return;
+    this.backlog = [];
+    this.state = 'idle';
+    if (!this.held) return;
+    this.held = false;
+    this.host.release(this.id);
+  }
+
+  /** A handler may have called `unsubscribe`. */
+  private isEnded(): boolean {
+    return this.state === 'ended';
+  }
+
+  private deliverOne(item: (Entry & { epoch: number }) | Gap): void | Promise<void> {
+    if ('reason' in item) {
+      this.attempt(() => this.emitter.emit('gap', item));
+      return this.succeed(item.to);
+    }
+    this.backlogBytes -= item.payload.length;
+    const position = { epoch: item.epoch, offset: item.offset };
+    try {
+      const result = this.handler(this.host.codec.decode(item.payload) as T, { topic: this.topic, position });
+      if (!isThenable(result)) return this.succeed(position);
+      return Promise.resolve(result).then(
+        () => this.succeed(position),
+        (error: unknown) => this.fail(error),
+      );
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private succeed(position: Position): void {
+    // After a failure the position stays before it, so that the next life begins with what failed (SPEC SUB-6).
+    if (this.failed || this.state === 'ended') return;
+    this.position = position;
+    this.host.processed(this.key, position);
+  }
+
+  private fail(error: unknown): void {
+    this.failed = true;
+    this.report(error);
+  }
+
+  private attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  private report(error: unknown): void {
+    if (!this.emitter.emit('error', error))
+      console.error(`Holdfast: subscription to "${this.topic}":`, error);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
+}

@@ -1,0 +1,165 @@
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { schema, type Entry, type Field, type RecordType, type Top, type WireRecord } from './schema.ts';
+
+/**
+ * Records to bytes and back. A WebSocket message is one or more records, each its number followed by its
+ * fields in the order of the schema (SPEC WIRE-2).
+ */
+
+type Layout = { type: RecordType; number: number; fields: [name: string, field: Field][] };
+type Loose = { type: RecordType } & { [field: string]: unknown };
+
+const layouts: Layout[] = Object.entries(schema).map(([type, [number, fields]]) => ({
+  type: type as RecordType,
+  number,
+  fields: Object.entries(fields),
+}));
+const layoutOfType = new Map(layouts.map((layout) => [layout.type, layout]));
+const layoutOfNumber: (Layout | undefined)[] = [];
+for (const layout of layouts) layoutOfNumber[layout.number] = layout;
+
+/** One for all: encoding is synchronous, so nobody else writes between the first record and `take`. */
+const writer = new ByteWriter();
+
+/** Encodes records into one WebSocket message. */
+export function encode(records: readonly WireRecord[]): Uint8Array {
+  for (const record of records) writeRecord(record);
+  return writer.take();
+}
+
+/**
+ * Encodes records into as few WebSocket messages of at most `bytesMax` as their order allows. A record that
+ * alone exceeds `bytesMax` makes a message of its own: refusing it is the caller's business.
+ */
+export function encodeBatches(records: readonly WireRecord[], bytesMax: number): Uint8Array[] {
+  const batches: Uint8Array[] = [];
+  for (const record of records) {
+    if (writer.size > 0 && writer.size + sizeMax(record) > bytesMax) batches.push(writer.take());
+    writeRecord(record);
+  }
+  if (writer.size > 0) batches.push(writer.take());
+  return batches;
+}
+
+function writeRecord(record: WireRecord): void {
+  const layout = layoutOfType.get(record.type)!;
+  writer.uint(layout.number);
+  for (const [name, field] of layout.fields) writeField(field, (record as unknown as Loose)[name]);
+}
+
+function writeField(field: Field, value: unknown): void {
+  switch (field.kind) {
+    case 'uint':
+      return writer.uint(value as number);
+    case 'flag':
+      return writer.uint(value ? 1 : 0);
+    case 'text':
+      return writer.text(value as string);
+    case 'bytes':
+      return writer.raw(value as Uint8Array);
+    case 'choice':
+      return writer.uint(field.of.indexOf(value as string));
+    case 'entries': {
+      // Offsets rise, so after the first each is written as its step from the one before.
+      const list = value as readonly Entry[];
+      writer.uint(list.length);
+      let before = 0;
+      for (const { offset, payload } of list) {
+        writer.uint(offset - before);
+        writer.raw(payload);
+        before = offset;
+      }
+      return;
+    }
+    case 'tops': {
+      const list = value as readonly Top[];
+      writer.uint(list.length);
+      for (const { alias, offset } of list) {
+        writer.uint(alias);
+        writer.uint(offset);
+      }
+    }
+  }
+}
+
+/** An upper bound of a record's encoded size, without encoding it. */
+function sizeMax(record: WireRecord): number {
+  let size = 2;
+  for (const value of Object.values(record)) {
+    if (typeof value === 'string') size += value.length * 3 + 2;
+    else if (value instanceof Uint8Array) size += value.length + 4;
+    else if (Array.isArray(value))
+      size += value.reduce((sum, item) => sum + 16 + (item.payload?.length ?? 0), 0);
+    else size += 8;
+  }
+  return size;
+}
+
+/** Why a message could not be decoded. */
+export type DecodeFailure = 'unknown-record' | 'malformed' | 'empty';
+
+/**
+ * Decodes one WebSocket message. Total: whatever the bytes, it returns, and allocates no more than a small
+ * multiple of their length, because every count is checked against what is left (SPEC WIRE-5).
+ * Payloads are views into `message`.
+ */
+export function decode(message: Uint8Array): WireRecord[] | DecodeFailure {
+  const reader = new ByteReader(message);
+  const records: WireRecord[] = [];
+  if (reader.remaining === 0) return 'empty';
+  while (reader.remaining > 0) {
+    const layout = layoutOfNumber[reader.uint()];
+    if (reader.failed) return 'malformed';
+    if (layout === undefined) return 'unknown-record';
+    const record: Loose = { type: layout.type };
+    for (const [name, field] of layout.fields) record[name] = readField(reader, field);
+    if (reader.failed) return 'malformed';
+    records.push(record as unknown as WireRecord);
+  }
+  return records;
+}
+
+function readField(reader: ByteReader, field: Field): unknown {
+  switch (field.kind) {
+    case 'uint':
+      return reader.uint();
+    case 'flag': {
+      const value = reader.uint();
+      return value > 1 ? reader.fail(false) : value === 1;
+    }
+    case 'text':
+      return reader.text(field.bytesMax);
+    case 'bytes':
+      return reader.raw();
+    case 'choice':
+      return field.of[reader.uint()] ?? reader.fail(field.of[0]);
+    case 'entries':
+      return readEntries(reader);
+    case 'tops':
+      return readTops(reader);
+  }
+}
+
+function readEntries(reader: ByteReader): Entry[] {
+  const count = reader.uint();
+  // An entry takes two bytes at least, so a declared count beyond that is a lie: refuse before allocating.
+  if (count * 2 > reader.remaining) return reader.fail([]);
+  const list: Entry[] = [];
+  let offset = 0;
+  for (let i = 0; i < count; i++) {
+    const step = reader.uint();
+    offset += step;
+    if (step === 0 || offset > Number.MAX_SAFE_INTEGER) return reader.fail([]);
+    list.push({ offset, payload: reader.raw() });
+    if (reader.failed) return list;
+  }
+  return list;
+}
+
+function readTops(reader: ByteReader): Top[] {
+  const count = reader.uint();
+  if (count * 2 > reader.remaining) return reader.fail([]);
+  const list: Top[] = [];
+  for (let i = 0; i < count; i++) list.push({ alias: reader.uint(), offset: reader.uint() });
+  return list;
+}

@@ -1,0 +1,166 @@
+/**
+ * The wire, as data: every record with its number and its fields. The codec walks this table, the
+ * TypeScript types come out of it, and its hash guards the version (SPEC WIRE-1 … WIRE-6).
+ *
+ * Text is UTF-8, a uint is a little-endian base-128 varint below 2^53, bytes carry their length.
+ * A position is `{epoch, offset}`, spread over two fields.
+ */
+
+interface UintField {
+  kind: 'uint';
+}
+interface FlagField {
+  kind: 'flag';
+}
+interface TextField {
+  kind: 'text';
+  bytesMax: number;
+}
+interface BytesField {
+  kind: 'bytes';
+}
+interface ChoiceField<C extends string> {
+  kind: 'choice';
+  of: readonly C[];
+}
+interface EntriesField {
+  kind: 'entries';
+}
+interface TopsField {
+  kind: 'tops';
+}
+
+export type Field =
+  | UintField
+  | FlagField
+  | TextField
+  | BytesField
+  | ChoiceField<string>
+  | EntriesField
+  | TopsField;
+
+/** One message of a run: `offset` rises strictly, and its `previous` is the entry before it. */
+export interface Entry {
+  offset: number;
+  payload: Uint8Array;
+}
+
+/** The newest offset of a topic that a connection follows live, by its alias. */
+export interface Top {
+  alias: number;
+  offset: number;
+}
+
+const uint: UintField = { kind: 'uint' };
+const flag: FlagField = { kind: 'flag' };
+const bytes: BytesField = { kind: 'bytes' };
+const entries: EntriesField = { kind: 'entries' };
+const tops: TopsField = { kind: 'tops' };
+const text = (bytesMax: number): TextField => ({ kind: 'text', bytesMax });
+const choice = <const C extends string>(...of: C[]): ChoiceField<C> => ({ kind: 'choice', of });
+
+const name = text(256);
+const token = text(16_384);
+const explanation = text(1_024);
+
+/** How a subscriber wants to begin; `last` puts its count into `offset`. */
+export const startChoices = ['now', 'start', 'last', 'position'] as const;
+
+/** Why positions can't be delivered. */
+export const gapReasons = ['retention', 'epoch', 'conflated', 'not-authorized'] as const;
+export type GapReason = (typeof gapReasons)[number];
+
+export const schema = {
+  // From the client.
+  hello: [
+    1,
+    {
+      /** Empty for a new session. */
+      resumeToken: token,
+      /** The application's credential for `authenticate`; empty when it has none. */
+      token,
+      /** The node that the retried requests below were sent to. */
+      node: name,
+      /** Publishes up to this sequence may have reached an earlier connection. */
+      sequenceSent: uint,
+      /** Likewise requests. */
+      requestSent: uint,
+    },
+  ],
+  token: [2, { token }],
+  subscribe: [
+    3,
+    { subscription: uint, topic: name, from: choice(...startChoices), epoch: uint, offset: uint },
+  ],
+  unsubscribe: [4, { subscription: uint }],
+  publish: [5, { sequence: uint, topic: name, payload: bytes }],
+  /** `finished`: the client has the replies of all requests below this id. */
+  request: [6, { request: uint, finished: uint, method: name, payload: bytes }],
+  finished: [7, { finished: uint }],
+  signal: [8, { topic: name, payload: bytes }],
+
+  // Either way.
+  ping: [9, { id: uint, tops }],
+  pong: [10, { id: uint }],
+
+  // From the server.
+  welcome: [
+    16,
+    {
+      session: name,
+      resumeToken: token,
+      resumed: flag,
+      node: name,
+      heartbeatMs: uint,
+      graceMs: uint,
+      messageBytesMax: uint,
+      window: uint,
+      /** After a drop, clients spread their return over this long. */
+      returnWindowMs: uint,
+    },
+  ],
+  'resume-token': [17, { resumeToken: token }],
+  subscribed: [18, { subscription: uint, alias: uint, epoch: uint, offset: uint }],
+  'subscribe-failed': [19, { subscription: uint, code: name, text: explanation }],
+  /** A run on one topic. `previous` is the offset before the first entry (SPEC SUB-2). */
+  messages: [20, { alias: uint, epoch: uint, previous: uint, entries }],
+  gap: [
+    21,
+    {
+      subscription: uint,
+      fromEpoch: uint,
+      fromOffset: uint,
+      toEpoch: uint,
+      toOffset: uint,
+      reason: choice(...gapReasons),
+    },
+  ],
+  published: [22, { sequence: uint, epoch: uint, offset: uint }],
+  'publish-failed': [23, { sequence: uint, code: name, text: explanation }],
+  reply: [24, { request: uint, payload: bytes }],
+  'request-failed': [25, { request: uint, code: name, text: explanation }],
+  signaled: [26, { alias: uint, payload: bytes }],
+  'token-wanted': [27, { withinMs: uint }],
+  'go-away': [28, { reconnectInMs: uint, reason: explanation }],
+} as const satisfies Record<string, readonly [number, Record<string, Field>]>;
+
+type ValueOf<F> = F extends UintField
+  ? number
+  : F extends FlagField
+    ? boolean
+    : F extends TextField
+      ? string
+      : F extends BytesField
+        ? Uint8Array
+        : F extends ChoiceField<infer C>
+          ? C
+          : F extends EntriesField
+            ? readonly Entry[]
+            : readonly Top[];
+
+export type RecordType = keyof typeof schema;
+
+/** A record as an object: `{ type, …fields }`. */
+export type WireRecord<T extends RecordType = RecordType> = {
+  [K in T]: { type: K } & { -readonly [F in keyof (typeof schema)[K][1]]: ValueOf<(typeof schema)[K][1][F]> };
+}[T];

@@ -1,0 +1,207 @@
+import { encodeBatches } from '../protocol/codec.ts';
+import { closeCodes, closeNameOf, type CloseName } from '../protocol/close-codes.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Top, WireRecord } from '../protocol/schema.ts';
+import type { Cursor } from '../session/cursor.ts';
+import { ServerSession, type ServerEffect, type ServerInput } from '../session/server-session.ts';
+import type { EngineSocket, Handshake, SocketHandler } from './engine.ts';
+import type { HubTopic, Subscriber } from './hub.ts';
+import type { Node } from './node.ts';
+import type { Session } from './sessions.ts';
+import type { Waiting } from './wheel.ts';
+
+/**
+ * Drives one server session: what the socket, the log and the application say goes in, and its effects come
+ * out. What it sends collects until the end of the turn and leaves as one WebSocket message.
+ */
+export class Connection implements SocketHandler, Subscriber, Waiting {
+  session: Session | undefined;
+  /** Kept until the hello is answered, then let go: it is a fifth of an idle connection's memory. */
+  handshake: Handshake | undefined;
+  /** When its resume token was issued. */
+  resumeTokenAtMs = 0;
+  /** When something must be done about its credential's expiry. */
+  credential: { dueAtMs: number; asked: boolean } | undefined = undefined;
+  /** Publishes whose authorization is still awaited, in order. */
+  publishing: Promise<void> | undefined = undefined;
+  bucket = 0;
+  private readonly machine: ServerSession<HubTopic>;
+  private pending: WireRecord[] | undefined;
+  private lastRun = 0;
+  private full = false;
+  private paused = false;
+  private closedAs: { name: CloseName; text: string } | undefined;
+  private readonly socket: EngineSocket;
+  private readonly node: Node;
+
+  constructor(node: Node, socket: EngineSocket, handshake: Handshake) {
+    this.node = node;
+    this.socket = socket;
+    this.handshake = handshake;
+    this.machine = new ServerSession(node.sessionConfig, node.nowMs());
+  }
+
+  get isClosed(): boolean {
+    return this.machine.isClosed;
+  }
+
+  cursors(): Iterable<Cursor<HubTopic>> {
+    return this.machine.cursors.values();
+  }
+
+  handle(input: ServerInput<HubTopic>): void {
+    this.machine.handle(input, this.node.nowMs());
+    const effects = this.machine.takeEffects();
+    for (const effect of effects) this.apply(effect);
+  }
+
+  // ── From the socket ──────────────────────────────────────────────────────────────────────────────────────
+
+  handleMessage(bytes: Uint8Array): void {
+    this.handle({ type: 'bytes', bytes });
+    // A peer that sends but does not read what that causes is held back, not buffered for.
+    if (!this.paused && this.socket.bufferedBytes > this.node.limits.socketHighWaterBytes * 4) {
+      this.paused = true;
+      this.socket.pause();
+    }
+  }
+
+  handleDrain(): void {
+    this.full = false;
+    this.machine.writable = true;
+    if (this.paused) {
+      this.paused = false;
+      this.socket.resume();
+    }
+    this.handle({ type: 'writable' });
+  }
+
+  handleClose(code: number, reason: string): void {
+    this.handle({ type: 'disconnected' });
+    this.pending = undefined;
+    const { name, text } = this.closedAs ?? { name: closeNameOf(code) ?? code, text: reason };
+    this.node.closed(this, name, text);
+  }
+
+  // ── From the wheel and the hub ───────────────────────────────────────────────────────────────────────────
+
+  nextDeadlineMs(): number {
+    return Math.min(this.machine.nextDeadlineMs(), this.credential?.dueAtMs ?? Infinity);
+  }
+
+  handleTime(nowMs: number): void {
+    if (this.credential && nowMs >= this.credential.dueAtMs) this.node.greeter.credentialDue(this, nowMs);
+    this.handle({ type: 'time' });
+  }
+
+  offer(shared: Uint8Array, run: number): boolean {
+    if (this.full) return false;
+    if (this.lastRun === run) return true;
+    this.lastRun = run;
+    // What was said before the run, such as where a subscription begins, arrives before it.
+    if (this.pending) this.flush();
+    this.socket.send(shared);
+    this.node.counters.messagesOut++;
+    this.checkRoom();
+    return true;
+  }
+
+  lag(cursor: Cursor<HubTopic>, position: Position): void {
+    this.handle({ type: 'lagged', cursor, position });
+  }
+
+  // ── To the socket ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends what has collected. */
+  flush(): void {
+    const { pending } = this;
+    if (!pending) return;
+    this.pending = undefined;
+    for (const bytes of encodeBatches(pending, this.node.limits.messageBytesMax)) this.socket.send(bytes);
+    this.node.counters.messagesOut += pending.length;
+    this.checkRoom();
+  }
+
+  private checkRoom(): void {
+    if (this.socket.bufferedBytes < this.node.limits.socketHighWaterBytes) return;
+    this.full = true;
+    this.machine.writable = false;
+  }
+
+  private send(record: WireRecord): void {
+    if (this.pending) {
+      this.pending.push(record);
+      return;
+    }
+    this.pending = [record];
+    this.node.flushLater(this);
+  }
+
+  private apply(effect: ServerEffect<HubTopic>): void {
+    switch (effect.type) {
+      case 'send':
+        return this.send(effect.record);
+      case 'call':
+        return this.node.operations.call(this, effect);
+      case 'append':
+        return this.node.operations.append(this, effect);
+      case 'finished':
+        return this.session?.replies?.finish(effect.below);
+      case 'signal':
+        return this.node.operations.signal(this, effect.topic, effect.payload);
+      case 'greet':
+        return void this.node.greeter.greet(this, effect.hello);
+      case 'renew':
+        return void this.node.greeter.renew(this, effect.token);
+      case 'open':
+        return void this.node.operations.openCursor(this, effect);
+      case 'read':
+        return void this.readPage(effect.cursor);
+      case 'join':
+        effect.cursor.topic!.live.set(effect.cursor, this);
+        return;
+      case 'leave':
+        effect.cursor.topic!.live.delete(effect.cursor);
+        return;
+      case 'shut':
+        if (effect.cursor.topic) this.node.hub.release(effect.cursor.topic);
+        return;
+      case 'beat':
+        return this.beat();
+      case 'close':
+        return this.close(effect.name, effect.text);
+    }
+  }
+
+  private async readPage(cursor: Cursor<HubTopic>): Promise<void> {
+    try {
+      const page = await this.node.hub.readPage(cursor.topic!, cursor.position);
+      this.handle({ type: 'page', cursor, page });
+    } catch (error) {
+      this.node.operations.logFailed(this, error);
+    }
+  }
+
+  /** The heartbeat carries the tops of what this connection follows live (SPEC LIVE-2, HUB-3). */
+  private beat(): void {
+    const tops: Top[] = [];
+    for (const { state, topic } of this.cursors()) {
+      if (state === 'live' && topic) tops.push({ alias: topic.alias, offset: topic.sent.offset });
+    }
+    this.send({ type: 'ping', id: 0, tops });
+    this.node.greeter.refreshResumeToken(this);
+  }
+
+  terminate(): void {
+    this.socket.terminate();
+  }
+
+  private close(name: CloseName, text: string): void {
+    this.closedAs = { name, text };
+    this.flush();
+    // Whoever is silent will not answer a Close frame either.
+    if (name === 'heartbeat-timeout') this.socket.terminate();
+    else this.socket.close(closeCodes[name].code, text);
+    if (this.paused) this.socket.resume();
+  }
+}

@@ -1,0 +1,40 @@
+import type { Server as HttpServer } from 'node:http';
+import { systemClock } from './system-clock.ts';
+import { nodeWsEngine } from './engines/node-ws.ts';
+import { memoryLog } from './logs/memory.ts';
+import { resolveOptions, type ServerOptions } from './options.ts';
+import { HoldfastServer } from './server.ts';
+
+/**
+ * Makes a server on Node's HTTP server and `ws`. It serves nothing until `listen` or `attach` is called.
+ *
+ * @throws HoldfastError `invalid-option`, with the option's name and what was expected.
+ */
+export function createServer(options: ServerOptions = {}): HoldfastServer<HttpServer> {
+  return new HoldfastServer<HttpServer>({
+    options: resolveOptions(options),
+    log: options.log ?? memoryLog(),
+    clock: systemClock,
+    random: Math.random,
+    engine: (host) => nodeWsEngine(host, options.path),
+  });
+}
+
+export { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+export type { Limits } from '../protocol/limits.ts';
+export type { PayloadCodec } from '../protocol/payload.ts';
+export type { Position } from '../protocol/position.ts';
+export { memoryLog, type MemoryLogOptions } from './logs/memory.ts';
+export type { Handshake } from './engine.ts';
+export type { MessageLog } from './message-log.ts';
+export type { Disconnect } from './node.ts';
+export type { Action, AuthenticateRequest, Identity, Logger, ServerOptions } from './options.ts';
+export type {
+  HoldfastServer,
+  MethodContext,
+  ServerEvents,
+  ServerStats,
+  SessionHandle,
+  TopicHandle,
+} from './server.ts';
+export type { TopicOptions } from './topic-options.ts';

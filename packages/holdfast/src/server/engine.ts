@@ -1,0 +1,52 @@
+/**
+ * The port behind which sockets live. An engine upgrades connections, and hands over whole WebSocket messages;
+ * it knows nothing of sessions. `testing/engine-contract.ts` is the suite that each engine passes.
+ */
+export interface EngineSocket {
+  /** Sends one binary message. Never throws; after the close it does nothing. */
+  send(bytes: Uint8Array): void;
+  /** Bytes accepted by `send` that the operating system has not yet taken. */
+  readonly bufferedBytes: number;
+  /** Sends what is buffered, then a Close frame (RFC 6455 §5.5.1); `reason` is cut to 123 bytes. */
+  close(code: number, reason: string): void;
+  /** Ends the connection at once, without a Close frame. */
+  terminate(): void;
+  /** Stops and starts reading from the peer, so that TCP holds it back. */
+  pause(): void;
+  resume(): void;
+}
+
+/** What is known of a connection when it opens. Handed to `authenticate`, then let go. */
+export interface Handshake {
+  /** Path and query as requested. */
+  url: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The peer's address; behind a proxy, the proxy's. */
+  address: string;
+}
+
+/** Whoever speaks on a socket: one for each. */
+export interface SocketHandler {
+  handleMessage(bytes: Uint8Array): void;
+  /** The socket has room again after `bufferedBytes` had reached the high-water mark. */
+  handleDrain(): void;
+  handleClose(code: number, reason: string): void;
+}
+
+/** What an engine asks of the server. */
+export interface EngineHost {
+  readonly messageBytesMax: number;
+  /** Undefined admits the upgrade; else the HTTP status and text to refuse it with. */
+  admit(handshake: Handshake): { status: number; text: string; retryAfterSeconds?: number } | undefined;
+  open(socket: EngineSocket, handshake: Handshake): SocketHandler;
+  /** Answers a plain HTTP request, such as one for health. */
+  answer(path: string): { status: number; text: string };
+}
+
+export interface Engine<HttpServer = unknown> {
+  listen(port: number, host: string | undefined): Promise<{ port: number }>;
+  /** Serves upgrades of an application's own HTTP server at `path`, and leaves all others to it. */
+  attach(httpServer: HttpServer, path: string): void;
+  /** Stops listening and detaches. Connections are the server's to close. */
+  close(): Promise<void>;
+}

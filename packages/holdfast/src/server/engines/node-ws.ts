@@ -1,0 +1,185 @@
+import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { PROTOCOL_VERSION } from '../../protocol/version.ts';
+import type { Engine, EngineHost, EngineSocket, Handshake } from '../engine.ts';
+
+/** Sockets of Node's HTTP server, upgraded by `ws`. */
+export function nodeWsEngine(host: EngineHost, path: string | undefined): Engine<HttpServer> {
+  return new NodeWsEngine(host, path);
+}
+
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+class NodeWsEngine implements Engine<HttpServer> {
+  private readonly webSockets: WebSocketServer;
+  private readonly detachers: (() => void)[] = [];
+  private own: HttpServer | undefined;
+  private readonly host: EngineHost;
+  private readonly path: string | undefined;
+
+  constructor(host: EngineHost, path: string | undefined) {
+    this.host = host;
+    this.path = path;
+    this.webSockets = new WebSocketServer({
+      noServer: true,
+      // Compression costs far more memory than it saves traffic on small messages; the log's pages are read once.
+      perMessageDeflate: false,
+      // The server keeps its own set.
+      clientTracking: false,
+      maxPayload: host.messageBytesMax,
+      // A message in thousands of tiny fragments costs twenty times its size.
+      maxFragments: 64,
+      handleProtocols: (offered) => (offered.has(PROTOCOL_VERSION) ? PROTOCOL_VERSION : false),
+    });
+  }
+
+  async listen(port: number, hostName: string | undefined): Promise<{ port: number }> {
+    const server = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
+      const { status, text } = this.host.answer(request.url ?? '/');
+      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(text);
+    });
+    this.own = server;
+    this.listenForUpgrades(server, this.path);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, host: hostName, backlog: 4_096 }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    const address = server.address();
+    return { port: typeof address === 'object' && address ? address.port : port };
+  }
+
+  attach(server: HttpServer, path: string): void {
+    this.listenForUpgrades(server, path);
+  }
+
+  async close(): Promise<void> {
+    for (const detach of this.detachers.splice(0)) detach();
+    const { own } = this;
+    if (!own?.listening) return;
+    await new Promise<void>((resolve) => {
+      own.close(() => resolve());
+      own.closeAllConnections();
+    });
+  }
+
+  private listenForUpgrades(server: HttpServer, path: string | undefined): void {
+    const listener: UpgradeListener = (request, socket, head) => {
+      const pathname = (request.url ?? '/').split('?', 1)[0];
+      if (path !== undefined && pathname !== path) {
+        // On an application's server another listener may be waiting for this path; on our own there is none.
+        if (server === this.own || server.listenerCount('upgrade') === 1) {
+          refuse(socket, 404, `Nothing is served at this path; WebSocket connections go to ${path}.`);
+        }
+        return;
+      }
+      this.upgrade(request, socket as Socket, head);
+    };
+    server.on('upgrade', listener);
+    this.detachers.push(() => server.off('upgrade', listener));
+  }
+
+  private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    // Without a listener, an error of a peer that hangs up now would end the process.
+    const ignore = (): void => {};
+    socket.on('error', ignore);
+    const { url = '/', headers } = request;
+    const handshake: Handshake = { url, headers, address: socket.remoteAddress ?? '' };
+    const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+    if (!offered.includes(PROTOCOL_VERSION)) {
+      const text = `This server speaks the WebSocket subprotocol ${PROTOCOL_VERSION}; the client offered ${offered[0] ? offered.join(', ') : 'none'}.`;
+      return refuse(socket, 400, text);
+    }
+    const refused = this.host.admit(handshake);
+    if (refused) return refuse(socket, refused.status, refused.text, refused.retryAfterSeconds);
+    this.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', ignore);
+      this.connect(webSocket, socket, handshake);
+    });
+  }
+
+  private connect(webSocket: WebSocket, socket: Socket, handshake: Handshake): void {
+    // `ws` reports every failure as an error and then a close; the close says all that is needed.
+    webSocket.on('error', () => {});
+    const engineSocket = new NodeWsSocket(webSocket, socket);
+    const handler = this.host.open(engineSocket, handshake);
+    webSocket.on('message', (data: Buffer, isBinary: boolean) => {
+      // A text message can't hold records, and is refused as such.
+      handler.handleMessage(isBinary ? data : notRecords);
+    });
+    webSocket.on('close', (code: number, reason: Buffer) => handler.handleClose(code, reason.toString()));
+    socket.on('drain', () => handler.handleDrain());
+  }
+}
+
+const notRecords = new Uint8Array(0);
+const sendOptions = { binary: true, compress: false };
+
+class NodeWsSocket implements EngineSocket {
+  private readonly webSocket: WebSocket;
+  private readonly socket: Socket;
+
+  constructor(webSocket: WebSocket, socket: Socket) {
+    this.webSocket = webSocket;
+    this.socket = socket;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.webSocket.readyState === this.webSocket.OPEN) this.webSocket.send(bytes, sendOptions);
+  }
+
+  get bufferedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  close(code: number, reason: string): void {
+    this.webSocket.close(code, cutReason(reason));
+  }
+
+  terminate(): void {
+    this.webSocket.terminate();
+  }
+
+  pause(): void {
+    this.webSocket.pause();
+  }
+
+  resume(): void {
+    this.webSocket.resume();
+  }
+}
+
+/** At most 123 bytes of UTF-8 (RFC 6455 §5.5), without cutting a character in two. */
+function cutReason(reason: string): string {
+  if (Buffer.byteLength(reason) <= 123) return reason;
+  return (
+    Buffer.from(reason)
+      .subarray(0, 120)
+      .toString()
+      .replace(/\uFFFD$/, '') + '…'
+  );
+}
+
+const statusNames: Record<number, string> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  503: 'Service Unavailable',
+};
+
+function refuse(socket: Duplex, status: number, text: string, retryAfterSeconds?: number): void {
+  const body = `${text}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${statusNames[status] ?? 'Error'}`,
+    'Connection: close',
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
+  ];
+  socket.on('error', () => socket.destroy());
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}

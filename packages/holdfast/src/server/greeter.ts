@@ -1,0 +1,120 @@
+import type { WireRecord } from '../protocol/schema.ts';
+import type { Connection } from './connection.ts';
+import type { MessageLog } from './message-log.ts';
+import type { Node } from './node.ts';
+import type { Identity } from './options.ts';
+import { newSessionId, ResumeTokens } from './resume-token.ts';
+
+/** A client is asked for a new credential this long before the old one expires, and is closed this long after. */
+const TOKEN_GRACE_MS = 30_000;
+const anonymous: Identity = { id: 'anonymous' };
+
+/** Says who a connection is: authenticates it, gives it its session back, and keeps its tokens fresh. */
+export class Greeter {
+  private tokens!: ResumeTokens;
+  private readonly node: Node;
+
+  constructor(node: Node) {
+    this.node = node;
+  }
+
+  async open(log: MessageLog): Promise<void> {
+    this.tokens = new ResumeTokens(await log.key(), this.node.limits.sessionTtlMs);
+  }
+
+  /** Answers a hello. A resume is authenticated like everybody else (SPEC AUTH-1). */
+  async greet(connection: Connection, hello: WireRecord<'hello'>): Promise<void> {
+    const { node } = this;
+    const { authenticate } = node.options;
+    const identity = authenticate ? await this.authenticate(connection, hello.token) : anonymous;
+    if (connection.isClosed) return;
+    connection.handshake = undefined;
+    if (!identity) {
+      const text = hello.token ? 'The token was not accepted.' : 'A token is required.';
+      return connection.handle({ type: 'close', name: 'unauthorized', text });
+    }
+    const nowMs = node.clock.nowMs();
+    const known = hello.resumeToken && this.tokens.verify(hello.resumeToken, identity.id, nowMs);
+    const { session, old } = node.sessions.take(known || newSessionId(), identity, connection);
+    connection.session = session;
+    // Fenced before anything of the new connection is looked at (SPEC RES-3).
+    old?.handle({ type: 'close', name: 'superseded', text: 'Another connection took this session over.' });
+    node.counters.welcomed++;
+    if (known) node.counters.resumed++;
+    connection.handle({
+      type: 'greeted',
+      session: session.id,
+      resumeToken: this.issue(connection, nowMs),
+      resumed: Boolean(known),
+      returnWindowMs: node.returnWindowMs,
+    });
+    this.watchExpiry(connection, identity);
+    node.listener.connected(session, Boolean(known));
+  }
+
+  /** Takes a refreshed credential; it must be the same identity's. */
+  async renew(connection: Connection, token: string): Promise<void> {
+    const { session } = connection;
+    if (!session || !this.node.options.authenticate) return;
+    const identity = await this.authenticate(connection, token);
+    if (connection.isClosed) return;
+    if (!identity || identity.id !== session.identity.id) {
+      const text = 'The refreshed token was not accepted.';
+      return connection.handle({ type: 'close', name: 'unauthorized', text });
+    }
+    session.identity = identity;
+    this.watchExpiry(connection, identity);
+    await this.node.operations.reauthorize(connection);
+  }
+
+  /** A connection's resume token is renewed with its heartbeats, so it outlives the connection by its whole time. */
+  refreshResumeToken(connection: Connection): void {
+    const nowMs = this.node.clock.nowMs();
+    if (nowMs < connection.resumeTokenAtMs + this.tokens.renewalMs) return;
+    connection.handle({ type: 'resume-token', resumeToken: this.issue(connection, nowMs) });
+  }
+
+  /** The credential is about to expire, or has (SPEC AUTH-3). */
+  credentialDue(connection: Connection, nowMs: number): void {
+    const { credential } = connection;
+    if (!credential) return;
+    if (credential.asked) {
+      const text = 'The token has expired, and no new one came.';
+      return connection.handle({ type: 'close', name: 'token-expired', text });
+    }
+    const withinMs = Math.max(0, credential.dueAtMs + TOKEN_GRACE_MS - nowMs);
+    connection.credential = { asked: true, dueAtMs: credential.dueAtMs + 2 * TOKEN_GRACE_MS };
+    connection.handle({ type: 'token-wanted', withinMs });
+  }
+
+  private watchExpiry(connection: Connection, { expiresAtMs }: Identity): void {
+    if (expiresAtMs === undefined) {
+      connection.credential = undefined;
+      return;
+    }
+    const leftMs = expiresAtMs - this.node.clock.nowMs();
+    connection.credential = { asked: false, dueAtMs: this.node.nowMs() + leftMs - TOKEN_GRACE_MS };
+    this.node.wheel.schedule(connection);
+  }
+
+  private issue(connection: Connection, nowMs: number): string {
+    const { session } = connection;
+    connection.resumeTokenAtMs = nowMs;
+    return this.tokens.issue(session!.id, session!.identity.id, nowMs);
+  }
+
+  private async authenticate(connection: Connection, token: string): Promise<Identity | undefined> {
+    const handshake = connection.handshake ?? { url: '', headers: {}, address: '' };
+    try {
+      return (await this.node.options.authenticate!({ ...handshake, token })) ?? undefined;
+    } catch (error) {
+      // A verifier rejects by throwing, too. Its reason is for the operator; tokens are never logged.
+      this.node.options.logger.info(`Holdfast: a connection was not authenticated: ${errorText(error)}`);
+      return undefined;
+    }
+  }
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : 'the verifier threw something that is no error';
+}

@@ -1,0 +1,225 @@
+import { encode } from '../protocol/codec.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Entry, GapReason } from '../protocol/schema.ts';
+import type { Clock } from '../session/clock.ts';
+import type { Cursor } from '../session/cursor.ts';
+import type { CursorPage } from '../session/server-session.ts';
+import type { FollowedMessage, MessageLog, ReadLimit } from './message-log.ts';
+import type { TopicPolicy } from './topic-options.ts';
+
+/** A connection as the hub sees it. */
+export interface Subscriber {
+  /**
+   * Sends bytes that others get too; false when the socket is full, and nothing was sent. `run` numbers them,
+   * so that a connection with two live cursors on a topic gets them once.
+   */
+  offer(shared: Uint8Array, run: number): boolean;
+  /** A live cursor could not be served: it goes on from `position` later. */
+  lag(cursor: Cursor<HubTopic>, position: Position): void;
+}
+
+/** A topic that somebody on this node subscribes to. */
+export class HubTopic {
+  readonly name: string;
+  /** Names the topic on the wire, node-wide, so that a run is the same bytes for everyone. */
+  readonly alias: number;
+  readonly policy: TopicPolicy['policy'];
+  readonly live = new Map<Cursor<HubTopic>, Subscriber>();
+  /** Live cursors were sent everything up to here. */
+  sent: Position = { epoch: 0, offset: 0 };
+  /** What came since, to leave together at the end of the turn. */
+  run: Entry[] = [];
+  signal: Uint8Array | undefined;
+  /** Subscriptions of any state; at zero the topic is let go. */
+  uses = 0;
+  ready: Promise<void> = Promise.resolve();
+  unfollow: () => void = () => {};
+
+  constructor(name: string, alias: number, policy: TopicPolicy['policy']) {
+    this.name = name;
+    this.alias = alias;
+    this.policy = policy;
+  }
+}
+
+/** Fan-out: each run of a topic is encoded once per turn, and the same bytes go to every live subscriber. */
+export class Hub {
+  private readonly topics = new Map<string, HubTopic>();
+  private readonly dirty = new Set<HubTopic>();
+  private aliases = 0;
+  private runs = 0;
+  private readonly log: MessageLog;
+  private readonly policyOf: (topic: string) => TopicPolicy;
+  private readonly limit: ReadLimit;
+  private readonly wake: () => void;
+
+  constructor(log: MessageLog, policyOf: (topic: string) => TopicPolicy, limit: ReadLimit, wake: () => void) {
+    this.log = log;
+    this.policyOf = policyOf;
+    this.limit = limit;
+    this.wake = wake;
+  }
+
+  get topicCount(): number {
+    return this.topics.size;
+  }
+
+  find(name: string): HubTopic | undefined {
+    return this.topics.get(name);
+  }
+
+  /** Begins to use a topic; each `use` wants a `release`. Follows it first, so that nothing falls between. */
+  async use(name: string): Promise<HubTopic> {
+    let topic = this.topics.get(name);
+    if (!topic) {
+      topic = new HubTopic(name, ++this.aliases, this.policyOf(name).policy);
+      this.topics.set(name, topic);
+      topic.ready = this.begin(topic);
+    }
+    topic.uses++;
+    try {
+      await topic.ready;
+    } catch (error) {
+      this.release(topic);
+      throw error;
+    }
+    return topic;
+  }
+
+  release(topic: HubTopic): void {
+    if (--topic.uses > 0) return;
+    topic.unfollow();
+    this.topics.delete(topic.name);
+    this.dirty.delete(topic);
+  }
+
+  private async begin(topic: HubTopic): Promise<void> {
+    const early: FollowedMessage[] = [];
+    let follow = (message: FollowedMessage): void => void early.push(message);
+    topic.unfollow = await this.log.follow(topic.name, (message) => follow(message));
+    topic.sent = await this.log.top(topic.name);
+    follow = (message) => this.take(topic, message);
+    for (const message of early) this.take(topic, message);
+  }
+
+  /** Adds a message to the run, when it continues the chain (SPEC HUB-2). */
+  private take(topic: HubTopic, { epoch, offset, previous, payload }: FollowedMessage): void {
+    const last = topic.run.at(-1)?.offset ?? topic.sent.offset;
+    if (epoch === topic.sent.epoch && offset <= last) return;
+    if (epoch !== topic.sent.epoch || previous !== last) {
+      // A new life of the log, or a message that was lost on its way here: everyone reads on from the log.
+      this.flushTopic(topic);
+      this.lagAll(topic);
+      topic.sent = { epoch, offset: previous };
+    }
+    topic.run.push({ offset, payload });
+    this.dirty.add(topic);
+    this.wake();
+  }
+
+  private lagAll(topic: HubTopic): void {
+    for (const [cursor, subscriber] of topic.live) {
+      topic.live.delete(cursor);
+      subscriber.lag(cursor, topic.sent);
+    }
+  }
+
+  /** Sends what the turn brought. */
+  flush(): void {
+    for (const topic of this.dirty) this.flushTopic(topic);
+    this.dirty.clear();
+  }
+
+  private flushTopic(topic: HubTopic): void {
+    const { run, sent, alias } = topic;
+    const last = run.at(-1);
+    if (last) {
+      topic.run = [];
+      topic.sent = { epoch: sent.epoch, offset: last.offset };
+      if (topic.live.size > 0) this.sendRun(topic, sent, run);
+    }
+    const { signal } = topic;
+    if (!signal) return;
+    topic.signal = undefined;
+    const bytes = encode([{ type: 'signaled', alias, payload: signal }]);
+    const number = ++this.runs;
+    for (const subscriber of topic.live.values()) subscriber.offer(bytes, number);
+  }
+
+  private sendRun(topic: HubTopic, from: Position, run: readonly Entry[]): void {
+    let before = from;
+    for (const entries of split(run, this.limit)) {
+      const messages = { alias: topic.alias, epoch: before.epoch, previous: before.offset, entries };
+      const bytes = encode([{ type: 'messages', ...messages }]);
+      const number = ++this.runs;
+      for (const [cursor, subscriber] of topic.live) {
+        if (subscriber.offer(bytes, number)) continue;
+        topic.live.delete(cursor);
+        subscriber.lag(cursor, before);
+      }
+      before = { epoch: before.epoch, offset: entries.at(-1)!.offset };
+    }
+  }
+
+  /** Offers a signal to live subscribers at the end of the turn; of several in one turn the latest wins. */
+  offerSignal(name: string, payload: Uint8Array): void {
+    const topic = this.topics.get(name);
+    if (!topic || topic.live.size === 0) return;
+    topic.signal = payload.slice();
+    this.dirty.add(topic);
+    this.wake();
+  }
+
+  /** Where a subscription begins. */
+  async startOf(topic: HubTopic, from: string, epoch: number, offset: number): Promise<Position> {
+    if (from === 'position') return { epoch, offset };
+    if (from === 'now') return topic.sent;
+    return this.log.before(topic.name, from === 'last' ? offset : Infinity);
+  }
+
+  /** Reads the next page for a cursor that is behind, as its topic's policy wants it. */
+  async readPage(topic: HubTopic, after: Position): Promise<CursorPage> {
+    const conflated = topic.policy === 'replay' ? undefined : await this.conflate(topic, after);
+    const { gap, ...page } = await this.log.read(topic.name, conflated ?? after, this.limit);
+    const alias = topic.alias;
+    if (!conflated) return { ...page, gap, alias, liveFrom: topic.sent };
+    const skipped: { to: Position; reason: GapReason } = { to: conflated, reason: 'conflated' };
+    return { ...page, gap: gap ?? skipped, alias, liveFrom: topic.sent };
+  }
+
+  /** Where a conflating topic goes on; undefined when nothing would be skipped, or the log must speak first. */
+  private async conflate(topic: HubTopic, after: Position): Promise<Position | undefined> {
+    const target = await this.log.before(topic.name, topic.policy === 'latest' ? 1 : 0);
+    const skips = target.epoch === after.epoch && target.offset > after.offset;
+    return skips ? target : undefined;
+  }
+}
+
+/** A run in parts that each fit a message. */
+function* split(run: readonly Entry[], { bytesMax }: ReadLimit): Iterable<readonly Entry[]> {
+  let start = 0;
+  let bytes = 0;
+  for (let i = 0; i < run.length; i++) {
+    const size = run[i]!.payload.length;
+    if (i > start && bytes + size > bytesMax) {
+      yield run.slice(start, i);
+      start = i;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  yield start === 0 ? run : run.slice(start);
+}
+
+/** Calls back once at the end of the turn, however often it was asked to. */
+export function oncePerTurn(clock: Clock, callback: () => void): () => void {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    clock.defer(() => {
+      asked = false;
+      callback();
+    });
+  };
+}

@@ -1,0 +1,61 @@
+import {
+  createRemoteJWKSet,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from 'jose';
+import { HoldfastError } from '../protocol/error-codes.ts';
+import type { AuthenticateRequest, Identity } from './options.ts';
+
+export interface JwtOptions {
+  /** A shared secret (HS256 and kin), as text or bytes. */
+  secret?: string | Uint8Array;
+  /** Or the address of the issuer's key set (RFC 7517). */
+  jwksUrl?: string | URL;
+  /** Or a key, or a function that finds one, as `jose` takes it. */
+  key?: Parameters<typeof jwtVerify>[1] | JWTVerifyGetKey;
+  /** Checked when given; give both wherever tokens are issued for more than one service. */
+  issuer?: string | string[];
+  audience?: string | string[];
+  /** Accepted signature algorithms. Default: HS256 for a secret, what the key is for else. */
+  algorithms?: string[];
+  /** The claim that names the user. Default `sub`. */
+  idClaim?: string;
+}
+
+/**
+ * A verifier for `createServer({ authenticate: jwt({ … }) })`. The identity is the token's subject; it ends
+ * when the token does (`exp`), and the client is asked for a new one before.
+ */
+export function jwt(options: JwtOptions): (request: AuthenticateRequest) => Promise<Identity | undefined> {
+  const { secret, jwksUrl, key, idClaim = 'sub' } = options;
+  if ([secret, jwksUrl, key].filter((given) => given !== undefined).length !== 1) {
+    throw new HoldfastError('invalid-option', 'jwt: give one of "secret", "jwksUrl" and "key".');
+  }
+  const checks: JWTVerifyOptions = {};
+  if (options.issuer !== undefined) checks.issuer = options.issuer;
+  if (options.audience !== undefined) checks.audience = options.audience;
+  const algorithms = options.algorithms ?? (secret === undefined ? undefined : ['HS256']);
+  if (algorithms) checks.algorithms = algorithms;
+  const source = sourceOf(secret, jwksUrl) ?? key!;
+  return async ({ token }) => {
+    if (token === '') return undefined;
+    const { payload } = await jwtVerify(token, source as JWTVerifyGetKey, checks);
+    return identityOf(payload, idClaim);
+  };
+}
+
+function sourceOf(
+  secret: JwtOptions['secret'],
+  jwksUrl: JwtOptions['jwksUrl'],
+): Uint8Array | JWTVerifyGetKey | undefined {
+  if (secret !== undefined) return typeof secret === 'string' ? new TextEncoder().encode(secret) : secret;
+  return jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl));
+}
+
+function identityOf(claims: JWTPayload, idClaim: string): Identity | undefined {
+  const id = claims[idClaim];
+  if (typeof id !== 'string' || id === '') return undefined;
+  return { id, claims, ...(claims.exp === undefined ? {} : { expiresAtMs: claims.exp * 1_000 }) };
+}

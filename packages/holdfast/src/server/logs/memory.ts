@@ -1,0 +1,216 @@
+import type { Position } from '../../protocol/position.ts';
+import type { Entry } from '../../protocol/schema.ts';
+import type { Appended, FollowedMessage, LogConfig, MessageLog, Page, ReadLimit } from '../message-log.ts';
+
+export interface MemoryLogOptions {
+  /** All payloads together; beyond it, the topics that were silent longest lose their oldest first. 512 MiB. */
+  totalBytesMax?: number;
+}
+
+interface StoredEntry extends Entry {
+  atMs: number;
+}
+
+/** Entries are contiguous: `entries[head]` is the oldest retained, and offsets rise by one. */
+interface Topic {
+  entries: StoredEntry[];
+  head: number;
+  /** The offset of the newest message, and of the newest one that is gone. */
+  top: number;
+  trimmedThrough: number;
+  bytes: number;
+  listeners: Set<(message: FollowedMessage) => void>;
+}
+
+interface Dedup {
+  /** Sequence to offset, for the newest of them. */
+  offsets: Map<number, number>;
+  highest: number;
+  usedAtMs: number;
+}
+
+/** The embedded default: topics in this process's memory, gone with it. */
+export function memoryLog(options: MemoryLogOptions = {}): MessageLog {
+  return new MemoryLog(options.totalBytesMax ?? 512 * 1_048_576);
+}
+
+class MemoryLog implements MessageLog {
+  /** In the order of the last append, so that the first is the one that was silent longest. */
+  private readonly topics = new Map<string, Topic>();
+  private readonly dedup = new Map<string, Dedup>();
+  private epoch = 0;
+  private bytes = 0;
+  /** The highest offset of a topic that was forgotten: a topic that begins anew goes on above it. */
+  private floor = 0;
+  private secret = new Uint8Array(0);
+  private config!: LogConfig;
+  private readonly totalBytesMax: number;
+
+  constructor(totalBytesMax: number) {
+    this.totalBytesMax = totalBytesMax;
+  }
+
+  async open(config: LogConfig): Promise<void> {
+    this.config = config;
+    this.epoch = 1 + Math.floor(config.random() * 2 ** 48);
+    this.secret = crypto.getRandomValues(new Uint8Array(32));
+  }
+
+  async key(): Promise<Uint8Array> {
+    return this.secret;
+  }
+
+  async append(
+    name: string,
+    session: string | undefined,
+    sequence: number,
+    payload: Uint8Array,
+  ): Promise<Appended> {
+    const repeat = session === undefined ? undefined : this.findRepeat(session, sequence);
+    if (repeat) return repeat;
+    const topic = this.touch(name);
+    const previous = topic.top;
+    const entry: StoredEntry = { offset: previous + 1, payload: payload.slice(), atMs: this.config.nowMs() };
+    topic.top = entry.offset;
+    topic.entries.push(entry);
+    topic.bytes += payload.length;
+    this.bytes += payload.length;
+    if (session !== undefined) this.remember(session, sequence, entry.offset);
+    this.trimTopic(name, topic, entry.atMs);
+    if (this.bytes > this.totalBytesMax) this.trimTotal();
+    for (const listener of topic.listeners) {
+      listener({ epoch: this.epoch, offset: entry.offset, previous, payload: entry.payload });
+    }
+    return { status: 'appended', position: { epoch: this.epoch, offset: entry.offset }, previous };
+  }
+
+  async read(name: string, after: Position, limit: ReadLimit): Promise<Page> {
+    const { epoch } = this;
+    const topic = this.topics.get(name);
+    const floor = topic?.trimmedThrough ?? this.floor;
+    const top = topic?.top ?? this.floor;
+    // A position beyond the top belongs to a life of the log that this one does not remember.
+    const foreign = after.epoch !== epoch || after.offset > top;
+    const previous = foreign ? floor : Math.max(after.offset, floor);
+    const entries = topic ? takeEntries(topic, previous, limit) : [];
+    if (foreign)
+      return { gap: { to: { epoch, offset: previous }, reason: 'epoch' }, epoch, previous, entries };
+    if (previous === after.offset) return { epoch, previous, entries };
+    return { gap: { to: { epoch, offset: previous }, reason: 'retention' }, epoch, previous, entries };
+  }
+
+  async top(name: string): Promise<Position> {
+    return { epoch: this.epoch, offset: this.topics.get(name)?.top ?? this.floor };
+  }
+
+  async before(name: string, count: number): Promise<Position> {
+    const topic = this.topics.get(name);
+    const offset = topic ? Math.max(topic.trimmedThrough, topic.top - count) : this.floor;
+    return { epoch: this.epoch, offset };
+  }
+
+  async follow(name: string, listener: (message: FollowedMessage) => void): Promise<() => void> {
+    const topic = this.topicOf(name);
+    topic.listeners.add(listener);
+    return () => topic.listeners.delete(listener);
+  }
+
+  async trim(): Promise<void> {
+    const nowMs = this.config.nowMs();
+    for (const [name, topic] of this.topics) {
+      this.trimTopic(name, topic, nowMs);
+      if (topic.head < topic.entries.length || topic.listeners.size > 0) continue;
+      this.floor = Math.max(this.floor, topic.top);
+      this.topics.delete(name);
+    }
+    for (const [session, { usedAtMs }] of this.dedup) {
+      if (nowMs - usedAtMs <= this.config.dedupTtlMs) break;
+      this.dedup.delete(session);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.topics.clear();
+    this.dedup.clear();
+  }
+
+  private findRepeat(session: string, sequence: number): Appended | undefined {
+    const known = this.dedup.get(session);
+    if (!known || sequence > known.highest) return undefined;
+    const offset = known.offsets.get(sequence);
+    if (offset === undefined) return { status: 'stale' };
+    return { status: 'duplicate', position: { epoch: this.epoch, offset }, previous: offset - 1 };
+  }
+
+  private remember(session: string, sequence: number, offset: number): void {
+    const known = this.dedup.get(session) ?? { offsets: new Map(), highest: 0, usedAtMs: 0 };
+    known.offsets.set(sequence, offset);
+    known.highest = sequence;
+    known.usedAtMs = this.config.nowMs();
+    if (known.offsets.size > this.config.dedupWindow)
+      known.offsets.delete(known.offsets.keys().next().value!);
+    // Moved to the end, so that `trim` meets the ones unused longest first.
+    this.dedup.delete(session);
+    this.dedup.set(session, known);
+  }
+
+  private topicOf(name: string): Topic {
+    let topic = this.topics.get(name);
+    if (!topic) {
+      const { floor } = this;
+      topic = { entries: [], head: 0, top: floor, trimmedThrough: floor, bytes: 0, listeners: new Set() };
+      this.topics.set(name, topic);
+    }
+    return topic;
+  }
+
+  private touch(name: string): Topic {
+    const topic = this.topicOf(name);
+    this.topics.delete(name);
+    this.topics.set(name, topic);
+    return topic;
+  }
+
+  private trimTopic(name: string, topic: Topic, nowMs: number): void {
+    const { countMax, bytesMax, ageMaxMs } = this.config.retentionOf(name);
+    while (topic.head < topic.entries.length) {
+      const oldest = topic.entries[topic.head]!;
+      const count = topic.entries.length - topic.head;
+      if (count <= countMax && topic.bytes <= bytesMax && nowMs - oldest.atMs <= ageMaxMs) return;
+      this.dropOldest(topic);
+    }
+  }
+
+  private trimTotal(): void {
+    for (const topic of this.topics.values()) {
+      while (topic.head < topic.entries.length) {
+        if (this.bytes <= this.totalBytesMax) return;
+        this.dropOldest(topic);
+      }
+    }
+  }
+
+  private dropOldest(topic: Topic): void {
+    const { offset, payload } = topic.entries[topic.head]!;
+    // The slot is freed at once, the array in strides, so that trimming costs the same however long a topic is.
+    topic.entries[topic.head++] = undefined as never;
+    topic.trimmedThrough = offset;
+    topic.bytes -= payload.length;
+    this.bytes -= payload.length;
+    if (topic.head < 1_024 || topic.head * 2 < topic.entries.length) return;
+    topic.entries = topic.entries.slice(topic.head);
+    topic.head = 0;
+  }
+}
+
+function takeEntries(topic: Topic, after: number, limit: ReadLimit): Entry[] {
+  const taken: Entry[] = [];
+  let bytes = 0;
+  for (let i = topic.head + after - topic.trimmedThrough; i < topic.entries.length; i++) {
+    const entry = topic.entries[i]!;
+    bytes += entry.payload.length;
+    if (taken.length > 0 && (taken.length >= limit.messagesMax || bytes > limit.bytesMax)) break;
+    taken.push(entry);
+  }
+  return taken;
+}

@@ -1,0 +1,87 @@
+import type { Position } from '../protocol/position.ts';
+import type { Entry } from '../protocol/schema.ts';
+
+/**
+ * The port behind which topics live. `testing/log-contract.ts` is the suite that each log passes.
+ * Offsets rise strictly within an epoch and need not be contiguous: `previous` links each message to the one
+ * before it. A log copies the payloads that it is given.
+ */
+export interface MessageLog {
+  /** Called once, before anything else. */
+  open(config: LogConfig): Promise<void>;
+
+  /**
+   * Appends durably, in the order of the calls. With a session, a sequence that this session has appended
+   * before is a `duplicate`: nothing is added and the first position is returned; dedup is written in the same
+   * atomic step as the append. `stale` says that a later sequence of the session was applied and this one
+   * never was. Rejects when it can't tell whether the message was kept.
+   */
+  append(
+    topic: string,
+    session: string | undefined,
+    sequence: number,
+    payload: Uint8Array,
+  ): Promise<Appended>;
+
+  /** What follows `after`, up to the limits, but one message at least when there is one. */
+  read(topic: string, after: Position, limit: ReadLimit): Promise<Page>;
+
+  /** The position of the newest message; offset 0 in a topic that never had one. */
+  top(topic: string): Promise<Position>;
+
+  /** The position before the newest `count` retained messages; `Infinity` gives the start of what is retained. */
+  before(topic: string, count: number): Promise<Position>;
+
+  /** Calls the listener with each message appended from now on, at least once, in order, on any node. */
+  follow(topic: string, listener: (message: FollowedMessage) => void): Promise<() => void>;
+
+  /** Drops what the retention no longer covers, by age above all. Called from time to time. */
+  trim(): Promise<void>;
+
+  /** The secret that signs resume tokens. It lives as long as the log's memory does (SPEC RES-2). */
+  key(): Promise<Uint8Array>;
+
+  close(): Promise<void>;
+}
+
+export interface LogConfig {
+  retentionOf(topic: string): Retention;
+  nowMs(): number;
+  random(): number;
+  /** How long the dedup memory of a session that publishes no more is kept, at least. */
+  dedupTtlMs: number;
+  /** How many sequences of a session may be in question at once, at most. */
+  dedupWindow: number;
+}
+
+/** How much of a topic is kept: whichever bound is met first. */
+export interface Retention {
+  countMax: number;
+  bytesMax: number;
+  ageMaxMs: number;
+}
+
+export type Appended =
+  | { status: 'appended' | 'duplicate'; position: Position; previous: number }
+  | { status: 'stale' };
+
+export interface ReadLimit {
+  messagesMax: number;
+  bytesMax: number;
+}
+
+export interface Page {
+  /** What was asked for and is gone: everything after `after`, up to and including `to`. */
+  gap?: { to: Position; reason: 'retention' | 'epoch' };
+  epoch: number;
+  /** The offset before the first entry: `after`'s own, or the gap's end. */
+  previous: number;
+  entries: readonly Entry[];
+}
+
+export interface FollowedMessage {
+  epoch: number;
+  offset: number;
+  previous: number;
+  payload: Uint8Array;
+}

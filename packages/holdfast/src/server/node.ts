@@ -1,0 +1,225 @@
+import type { CloseName } from '../protocol/close-codes.ts';
+import { HoldfastError } from '../protocol/error-codes.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Clock } from '../session/clock.ts';
+import type { ServerSessionConfig } from '../session/server-session.ts';
+import { Connection } from './connection.ts';
+import type { EngineSocket, Handshake, SocketHandler } from './engine.ts';
+import { Greeter } from './greeter.ts';
+import { Hub, oncePerTurn } from './hub.ts';
+import type { MessageLog } from './message-log.ts';
+import { checkTopicName, Operations } from './operations.ts';
+import type { ResolvedOptions } from './options.ts';
+import { newSessionId } from './resume-token.ts';
+import { Sessions, type Session } from './sessions.ts';
+import { topicPolicies } from './topic-options.ts';
+import { Wheel } from './wheel.ts';
+
+/** How a connection ended. */
+export interface Disconnect {
+  /** A name of the closed list (SPEC CLOSE-2), or the WebSocket close code when nobody of ours closed it. */
+  readonly reason: CloseName | number;
+  readonly text: string;
+}
+
+/** What the node tells the application. */
+export interface NodeListener {
+  connected(session: Session, resumed: boolean): void;
+  disconnected(session: Session, disconnect: Disconnect): void;
+}
+
+export interface NodeParts {
+  options: ResolvedOptions;
+  log: MessageLog;
+  clock: Clock;
+  random: () => number;
+  listener: NodeListener;
+}
+
+const TRIM_INTERVAL_MS = 10_000;
+
+/**
+ * One server process: its connections, sessions and topics, between the engine's sockets and the log.
+ * It takes its time from a clock and its messages from a log port, so a simulation runs it as it is.
+ */
+export class Node {
+  /** New with every start: a request's fate is known to the process that it was sent to, and to no other. */
+  readonly id = newSessionId();
+  readonly options: ResolvedOptions;
+  readonly limits: Limits;
+  readonly log: MessageLog;
+  readonly clock: Clock;
+  readonly listener: NodeListener;
+  readonly hub: Hub;
+  readonly sessions: Sessions;
+  readonly wheel: Wheel;
+  readonly greeter: Greeter;
+  readonly operations: Operations;
+  readonly connections = new Set<Connection>();
+  readonly sessionConfig: ServerSessionConfig;
+  readonly counters = { welcomed: 0, resumed: 0, published: 0, requests: 0, messagesOut: 0 };
+  /** How many connections ended for each reason. */
+  readonly causes: Record<string, number> = {};
+  state: 'open' | 'draining' | 'closed' = 'open';
+  private readonly dirty = new Set<Connection>();
+  private readonly wake: () => void;
+  private cancelTrim = (): void => {};
+  private whenEmpty: (() => void) | undefined;
+
+  constructor({ options, log, clock, random, listener }: NodeParts) {
+    this.options = options;
+    this.limits = options.limits;
+    this.log = log;
+    this.clock = clock;
+    this.listener = listener;
+    this.sessions = new Sessions(options.limits);
+    this.wheel = new Wheel(clock);
+    this.wake = oncePerTurn(clock, () => this.flush());
+    const { pageMessagesMax: messagesMax, pageBytesMax: bytesMax } = options.limits;
+    this.hub = new Hub(log, topicPolicies(options.topics ?? {}), { messagesMax, bytesMax }, this.wake);
+    this.greeter = new Greeter(this);
+    this.operations = new Operations(this);
+    const { limits, heartbeatMs, graceMs } = options;
+    this.sessionConfig = { limits, heartbeatMs, graceMs, node: this.id, random };
+  }
+
+  /** Opens the log; nothing else may be called before. */
+  async open(random: () => number): Promise<void> {
+    const policyOf = topicPolicies(this.options.topics ?? {});
+    await this.log.open({
+      retentionOf: (topic) => policyOf(topic).retention,
+      nowMs: () => this.clock.nowMs(),
+      random,
+      dedupTtlMs: this.limits.sessionTtlMs * 2,
+      dedupWindow: this.limits.windowMax,
+    });
+    await this.greeter.open(this.log);
+    this.scheduleTrim();
+  }
+
+  /** Time as connections experience it: the node's own stalls left out. */
+  nowMs(): number {
+    return this.wheel.nowMs();
+  }
+
+  // ── Connections ──────────────────────────────────────────────────────────────────────────────────────────
+
+  accept(socket: EngineSocket, handshake: Handshake): SocketHandler {
+    const connection = new Connection(this, socket, handshake);
+    this.connections.add(connection);
+    this.wheel.schedule(connection);
+    return connection;
+  }
+
+  closed(connection: Connection, reason: CloseName | number, text: string): void {
+    this.connections.delete(connection);
+    this.dirty.delete(connection);
+    this.wheel.remove(connection);
+    this.causes[reason] = (this.causes[reason] ?? 0) + 1;
+    const { session } = connection;
+    if (session) {
+      const ended = reason === 'closed' || reason === 'ended-by-server';
+      this.sessions.leave(session, connection, ended, this.clock.nowMs());
+      this.listener.disconnected(session, { reason, text });
+    }
+    if (this.connections.size === 0) this.whenEmpty?.();
+  }
+
+  /** The connection has something to send at the end of the turn. */
+  flushLater(connection: Connection): void {
+    this.dirty.add(connection);
+    this.wake();
+  }
+
+  private flush(): void {
+    // Acknowledgements and answers first, so that a run finds each connection's own records already sent.
+    for (const connection of this.dirty) connection.flush();
+    this.dirty.clear();
+    this.hub.flush();
+  }
+
+  // ── For the application ──────────────────────────────────────────────────────────────────────────────────
+
+  async publish(topic: string, payload: Uint8Array): Promise<Position> {
+    const wrong = checkTopicName(topic);
+    if (wrong) throw new HoldfastError('invalid-name', wrong);
+    return this.append(topic, payload);
+  }
+
+  /** Appends to any topic, inboxes too. */
+  async append(topic: string, payload: Uint8Array): Promise<Position> {
+    if (payload.length + 600 > this.limits.messageBytesMax) {
+      const text = `The payload has ${payload.length} bytes, and limits.messageBytesMax is ${this.limits.messageBytesMax}. Split it, or raise the limit.`;
+      throw new HoldfastError('too-big', text);
+    }
+    const appended = await this.log.append(topic, undefined, 0, payload);
+    if (appended.status === 'stale')
+      throw new Error('A log must not call an append without a session stale.');
+    this.counters.published++;
+    return appended.position;
+  }
+
+  /** How long returning clients are asked to spread their return (SPEC RET-1). */
+  get returnWindowMs(): number {
+    return Math.round((this.connections.size / this.options.handshakesPerSecond) * 1_000);
+  }
+
+  /**
+   * Asks every client to move, each at its own time within the deadline, and waits until they have; those that
+   * are left are closed with what was queued for them flushed (SPEC DRAIN-1, DRAIN-2).
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    if (this.state === 'closed') return;
+    this.state = 'draining';
+    const spreadMs = Math.min(deadlineMs / 2, this.returnWindowMs);
+    let index = 0;
+    for (const connection of this.connections) {
+      const reconnectInMs = Math.round((spreadMs * index++) / this.connections.size);
+      connection.handle({ type: 'go-away', reconnectInMs, reason: 'The server is being drained.' });
+    }
+    await this.emptied(deadlineMs);
+    for (const connection of this.connections) {
+      connection.handle({ type: 'close', name: 'going-away', text: 'The server is being drained.' });
+    }
+    await this.emptied(2_000);
+  }
+
+  async close(): Promise<void> {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    for (const connection of this.connections) {
+      connection.handle({ type: 'close', name: 'gone', text: 'The server is shutting down.' });
+    }
+    await this.emptied(2_000);
+    for (const connection of this.connections) connection.terminate();
+    this.cancelTrim();
+    this.wheel.stop();
+    await this.log.close();
+  }
+
+  /** Waits until no connection is left, or the time is up. */
+  private async emptied(timeoutMs: number): Promise<void> {
+    if (this.connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.clock.setTimer(resolve, timeoutMs);
+      this.whenEmpty = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.whenEmpty = undefined;
+  }
+
+  private scheduleTrim(): void {
+    this.cancelTrim = this.clock.setTimer(() => {
+      this.sessions.expire(this.clock.nowMs());
+      this.log
+        .trim()
+        .catch((error: unknown) =>
+          this.options.logger.warn(`Holdfast: trimming the log failed: ${String(error)}`),
+        );
+      this.scheduleTrim();
+    }, TRIM_INTERVAL_MS);
+  }
+}

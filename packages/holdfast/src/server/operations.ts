@@ -1,0 +1,216 @@
+import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+import type { Outcome } from '../session/reply-book.ts';
+import type { ServerEffect } from '../session/server-session.ts';
+import type { Connection } from './connection.ts';
+import type { HubTopic } from './hub.ts';
+import type { Node } from './node.ts';
+import type { Action } from './options.ts';
+import type { Session } from './sessions.ts';
+
+type Effect<T extends ServerEffect<HubTopic>['type']> = ServerEffect<HubTopic> & { type: T };
+
+export type Method = (payload: Uint8Array, session: Session) => Uint8Array | Promise<Uint8Array>;
+
+/** What a client may ask for, each checked against `authorize` before anything is done. */
+export class Operations {
+  readonly methods = new Map<string, Method>();
+  private readonly node: Node;
+
+  constructor(node: Node) {
+    this.node = node;
+  }
+
+  /** Appends a publish. Those of one connection stay in order, however long their authorization takes. */
+  append(connection: Connection, effect: Effect<'append'>): void {
+    const wrong = checkTopicName(effect.topic);
+    const allowed = wrong ? false : this.isAllowed(connection, 'publish', effect.topic);
+    if (!connection.publishing && typeof allowed === 'boolean') {
+      return this.appendIf(connection, effect, allowed, wrong);
+    }
+    const turn = (connection.publishing ?? Promise.resolve())
+      .then(() => allowed)
+      .then((is) => this.appendIf(connection, effect, is, wrong))
+      .then(() => {
+        if (connection.publishing === turn) connection.publishing = undefined;
+      });
+    connection.publishing = turn;
+  }
+
+  private appendIf(
+    connection: Connection,
+    { sequence, topic, payload }: Effect<'append'>,
+    allowed: boolean,
+    wrong: string | undefined,
+  ): void {
+    const fail = (code: ErrorCode, text: string) =>
+      connection.handle({ type: 'append-failed', sequence, code, text });
+    if (wrong) return fail(topic.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);
+    if (!allowed) return fail('not-authorized', notAllowed('publish', topic));
+    this.node.log.append(topic, connection.session!.id, sequence, payload).then(
+      (appended) => {
+        if (appended.status === 'stale') return fail('sequence-stale', staleText);
+        this.node.counters.published++;
+        connection.handle({ type: 'appended', sequence, position: appended.position });
+      },
+      (error: unknown) => this.logFailed(connection, error),
+    );
+  }
+
+  /** Runs a request, unless it ran before (SPEC REQ-1). */
+  call(connection: Connection, { request, method, payload }: Effect<'call'>): void {
+    const session = connection.session!;
+    const entry = this.node.sessions.repliesOf(session).begin(request);
+    if (entry.state === 'done')
+      return connection.handle({ type: 'replied', request, outcome: entry.outcome });
+    if (entry.state === 'forgotten') {
+      const outcome = failure(
+        'outcome-unknown',
+        'The reply is no longer kept. Ask your application for the outcome.',
+      );
+      return connection.handle({ type: 'replied', request, outcome });
+    }
+    if (entry.state === 'running') return;
+    this.node.counters.requests++;
+    const outcome = this.run(connection, method, payload);
+    if (outcome instanceof Promise)
+      void outcome.then((done) => this.node.sessions.complete(session, request, done));
+    else this.node.sessions.complete(session, request, outcome);
+  }
+
+  private run(connection: Connection, name: string, payload: Uint8Array): Outcome | Promise<Outcome> {
+    const allowed = this.isAllowed(connection, 'request', name);
+    if (typeof allowed !== 'boolean') return allowed.then((is) => this.runIf(connection, name, payload, is));
+    return this.runIf(connection, name, payload, allowed);
+  }
+
+  private runIf(
+    connection: Connection,
+    name: string,
+    payload: Uint8Array,
+    allowed: boolean,
+  ): Outcome | Promise<Outcome> {
+    if (!allowed) return failure('not-authorized', notAllowed('request', name));
+    const method = this.methods.get(name);
+    if (!method)
+      return failure('unknown-method', `This server has no method "${name}". Add it with server.method().`);
+    try {
+      const result = method(payload, connection.session!);
+      if (!(result instanceof Promise)) return this.success(result);
+      return result.then(
+        (bytes) => this.success(bytes),
+        (error: unknown) => this.failed(name, error),
+      );
+    } catch (error) {
+      return this.failed(name, error);
+    }
+  }
+
+  private success(payload: Uint8Array): Outcome {
+    if (payload.length + 600 <= this.node.limits.messageBytesMax) return { ok: true, payload };
+    return failure(
+      'too-big',
+      `The reply has ${payload.length} bytes; limits.messageBytesMax is ${this.node.limits.messageBytesMax}.`,
+    );
+  }
+
+  /** What a method throws on purpose, as a HoldfastError, reaches the caller; anything else is the operator's. */
+  private failed(name: string, error: unknown): Outcome {
+    if (error instanceof HoldfastError) return failure(error.code, error.message);
+    this.node.options.logger.warn(`Holdfast: the method "${name}" threw: ${String(error)}`);
+    return failure('method-failed', `The method "${name}" failed on the server; its log says why.`);
+  }
+
+  signal(connection: Connection, topic: string, payload: Uint8Array): void {
+    if (checkTopicName(topic)) return;
+    const allowed = this.isAllowed(connection, 'signal', topic);
+    if (allowed === true) return this.node.hub.offerSignal(topic, payload);
+    if (allowed === false) return;
+    void allowed.then((is) => is && this.node.hub.offerSignal(topic, payload));
+  }
+
+  /** Opens a subscription: authorized anew on each connection, resumed or not (SPEC AUTH-2). */
+  async openCursor(connection: Connection, { cursor, topic: asked, start }: Effect<'open'>): Promise<void> {
+    const fail = (code: ErrorCode, text: string) =>
+      connection.handle({ type: 'open-failed', cursor, code, text });
+    const name = inboxName(asked, connection.session!) ?? asked;
+    const wrong = name === asked ? checkTopicName(asked) : undefined;
+    if (wrong) return fail(asked.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);
+    const allowed = name === asked ? this.isAllowed(connection, 'subscribe', asked) : true;
+    if (!(typeof allowed === 'boolean' ? allowed : await allowed))
+      return fail('not-authorized', notAllowed('subscribe', asked));
+    const { hub } = this.node;
+    try {
+      const topic = await hub.use(name);
+      const begin = await hub.startOf(topic, start.from, start.epoch, start.offset);
+      if (cursor.state !== 'opening') return hub.release(topic);
+      cursor.topic = topic;
+      connection.handle({ type: 'opened', cursor, alias: topic.alias, start: begin, liveFrom: topic.sent });
+    } catch (error) {
+      this.logFailed(connection, error);
+    }
+  }
+
+  /** Asks again about everything that a connection reads, and withdraws what is no longer allowed (SPEC AUTH-4). */
+  async reauthorize(connection: Connection): Promise<void> {
+    for (const cursor of [...connection.cursors()]) {
+      const { topic } = cursor;
+      if (!topic || topic.name.startsWith('$')) continue;
+      if (await this.isAllowed(connection, 'subscribe', topic.name)) continue;
+      connection.handle({ type: 'revoked', cursor, position: topic.sent });
+    }
+  }
+
+  /** The client comes back and sends again what it has no answer for; dedup keeps that harmless (SPEC PUB-3). */
+  logFailed(connection: Connection, error: unknown): void {
+    this.node.options.logger.warn(`Holdfast: the log failed: ${String(error)}`);
+    connection.handle({ type: 'close', name: 'log-unavailable', text: 'The server’s log does not answer.' });
+  }
+
+  private isAllowed(connection: Connection, action: Action, name: string): boolean | Promise<boolean> {
+    const { authorize, logger } = this.node.options;
+    if (!authorize) return true;
+    const refuse = (error: unknown): false => {
+      logger.warn(`Holdfast: authorize threw, so "${action}" on "${name}" was refused: ${String(error)}`);
+      return false;
+    };
+    try {
+      const answer = authorize(connection.session!.identity, action, name);
+      // Anything but a plain true is a no.
+      return answer instanceof Promise ? answer.then((is) => is === true, refuse) : answer === true;
+    } catch (error) {
+      return refuse(error);
+    }
+  }
+}
+
+/** A session's own topic, and its user's, under the names by which a client asks for them. */
+export function inboxName(
+  asked: string,
+  session: { id: string; identity: { id: string } },
+): string | undefined {
+  if (asked === '$inbox') return `$inbox:${session.id}`;
+  if (asked === '$user') return `$user:${session.identity.id}`;
+  return undefined;
+}
+
+/** What is wrong with a topic's name, if anything. Names that look alike but differ would slip past `authorize`. */
+export function checkTopicName(name: string): string | undefined {
+  if (name === '') return 'A topic needs a name.';
+  if (name.startsWith('$')) return `"${name}": names that begin with $ belong to the server. Choose another.`;
+  // oxlint-disable-next-line no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(name)) return 'A topic’s name must not hold control characters.';
+  if (name.normalize('NFC') !== name)
+    return `"${name}" is not in Unicode’s composed form; send name.normalize("NFC").`;
+  return undefined;
+}
+
+function failure(code: ErrorCode, text: string): Outcome {
+  return { ok: false, code, text };
+}
+
+function notAllowed(action: Action, name: string): string {
+  return `This identity may not ${action} "${name}"; the server’s authorize said no.`;
+}
+
+const staleText =
+  'A later publish of this session was applied, and this one never was. Publish it again if it is still wanted.';

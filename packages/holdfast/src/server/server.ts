@@ -1,0 +1,213 @@
+import type { Position } from '../protocol/position.ts';
+import type { Clock } from '../session/clock.ts';
+import { Admission } from './admission.ts';
+import type { Engine, EngineHost } from './engine.ts';
+import type { MessageLog } from './message-log.ts';
+import { Node, type Disconnect } from './node.ts';
+import type { Identity, ResolvedOptions } from './options.ts';
+import type { Session } from './sessions.ts';
+
+export interface ServerParts<H> {
+  options: ResolvedOptions;
+  log: MessageLog;
+  clock: Clock;
+  random: () => number;
+  engine: (host: EngineHost) => Engine<H>;
+}
+
+/** What the events of `server.on` carry. */
+export interface ServerEvents {
+  connect: { session: SessionHandle; resumed: boolean };
+  disconnect: { session: SessionHandle } & Disconnect;
+}
+
+export interface MethodContext {
+  readonly session: SessionHandle;
+}
+
+export interface ServerStats {
+  readonly node: string;
+  readonly state: 'open' | 'draining' | 'closed';
+  readonly connections: number;
+  /** Topics that somebody on this node subscribes to. */
+  readonly topics: number;
+  readonly welcomed: number;
+  readonly resumed: number;
+  readonly published: number;
+  readonly requests: number;
+  readonly messagesOut: number;
+  readonly refused: number;
+  /** How many connections ended for each reason. */
+  readonly causes: Readonly<Record<string, number>>;
+}
+
+/** A session, as the application sees it: it may be connected or away. */
+export interface SessionHandle {
+  readonly id: string;
+  readonly identity: Identity;
+  /** Appends to the session's inbox (`client.subscribe('$inbox', …)`), whether it is connected or not. */
+  send(data: unknown): Promise<Position>;
+  /** Ends the session for good; the client is told why and does not come back by itself. */
+  close(text: string): void;
+  /** Asks `authorize` again about everything the session reads; what it refuses stops within the same second. */
+  reauthorize(): Promise<void>;
+}
+
+export interface TopicHandle {
+  publish(data: unknown): Promise<Position>;
+  /** Sends to whoever is live now; never stored, dropped under pressure, the latest of a turn wins. */
+  signal(data: unknown): void;
+  /** The newest position. */
+  top(): Promise<Position>;
+}
+
+/** A server: `createServer(options)` makes one. */
+export class HoldfastServer<H = unknown> {
+  private readonly node: Node;
+  private readonly engine: Engine<H>;
+  private readonly options: ResolvedOptions;
+  private readonly admission: Admission;
+  private readonly opened: Promise<void>;
+  private readonly listeners: { [E in keyof ServerEvents]: Set<(event: ServerEvents[E]) => void> } = {
+    connect: new Set(),
+    disconnect: new Set(),
+  };
+
+  constructor({ options, log, clock, random, engine }: ServerParts<H>) {
+    this.options = options;
+    this.node = new Node({
+      options,
+      log,
+      clock,
+      random,
+      listener: {
+        connected: (session, resumed) => this.emit('connect', { session: this.handleOf(session), resumed }),
+        disconnected: (session, disconnect) =>
+          this.emit('disconnect', { session: this.handleOf(session), ...disconnect }),
+      },
+    });
+    this.admission = new Admission(this.node, options);
+    this.engine = engine({
+      messageBytesMax: options.limits.messageBytesMax,
+      admit: (handshake) => this.admission.admit(handshake),
+      open: (socket, handshake) => this.node.accept(socket, handshake),
+      answer: (path) => this.admission.answer(path),
+    });
+    this.opened = this.node.open(random);
+    // Whoever needs the log sees the failure; before that it is nobody's unhandled rejection.
+    this.opened.catch(() => {});
+    if (!options.authenticate && !options.authorize) {
+      options.logger.warn(
+        'Holdfast: this server is open to all: anyone may connect, read and publish. ' +
+          'Set `authenticate`, `authorize` and `origins` before it faces the internet.',
+      );
+    }
+  }
+
+  /**
+   * Listens on a port of its own; 0 takes any free one. `GET /healthz` and `GET /readyz` answer there.
+   * Rejects with the system's error when the port is taken or not permitted.
+   */
+  async listen(port: number, host?: string): Promise<{ port: number }> {
+    await this.opened;
+    return this.engine.listen(port, host);
+  }
+
+  /** Serves the upgrades at `path` of an HTTP server that is the application's, beside Express, Fastify, Hono or Next. */
+  async attach(httpServer: H, { path = '/holdfast' }: { path?: string } = {}): Promise<void> {
+    await this.opened;
+    this.engine.attach(httpServer, path);
+  }
+
+  /** Appends to a topic; resolves with its position once the log has it. Rejects with `too-big` or `invalid-name`. */
+  async publish(topic: string, data: unknown): Promise<Position> {
+    await this.opened;
+    return this.node.publish(topic, this.options.codec.encode(data));
+  }
+
+  topic(name: string): TopicHandle {
+    return {
+      publish: (data) => this.publish(name, data),
+      signal: (data) => this.node.hub.offerSignal(name, this.options.codec.encode(data)),
+      top: () => this.opened.then(() => this.node.log.top(name)),
+    };
+  }
+
+  /**
+   * Answers `client.request(name, arguments)`. Each request runs at most once, however often it is retried.
+   * A HoldfastError that the handler throws reaches the caller; of any other only that it failed.
+   */
+  method<A, R>(name: string, handler: (data: A, context: MethodContext) => R | Promise<R>): this {
+    const { codec } = this.options;
+    this.node.operations.methods.set(name, (payload, session) => {
+      const result = handler(codec.decode(payload) as A, { session: this.handleOf(session) });
+      return result instanceof Promise ? result.then((value) => codec.encode(value)) : codec.encode(result);
+    });
+    return this;
+  }
+
+  /** A session that is connected to this node, or that has replies waiting here. */
+  session(id: string): SessionHandle | undefined {
+    const session = this.node.sessions.get(id);
+    return session && this.handleOf(session);
+  }
+
+  /** Sends to every session of one user, also to those that are away: the topic `$user` of their clients. */
+  async sendToUser(identity: string, data: unknown): Promise<Position> {
+    await this.opened;
+    return this.node.append(`$user:${identity}`, this.options.codec.encode(data));
+  }
+
+  /** Calls the listener at each event; the result removes it. */
+  on<E extends keyof ServerEvents>(event: E, listener: (event: ServerEvents[E]) => void): () => void {
+    this.listeners[event].add(listener);
+    return () => this.listeners[event].delete(listener);
+  }
+
+  /** Stops admitting, turns `/readyz` to 503, lets every client move in its own time, then closes what is left. */
+  async drain({ deadlineMs = 30_000 }: { deadlineMs?: number } = {}): Promise<void> {
+    await this.node.drain(deadlineMs);
+  }
+
+  /** Closes every connection and the port. Clients will try to come back: another server may take them. */
+  async close(): Promise<void> {
+    await this.opened.catch(() => {});
+    await Promise.all([this.engine.close(), this.node.close()]);
+  }
+
+  stats(): ServerStats {
+    const { node } = this;
+    return {
+      node: node.id,
+      state: node.state,
+      connections: node.connections.size,
+      topics: node.hub.topicCount,
+      ...node.counters,
+      refused: this.admission.refused,
+      causes: { ...node.causes },
+    };
+  }
+
+  private emit<E extends keyof ServerEvents>(event: E, value: ServerEvents[E]): void {
+    for (const listener of this.listeners[event]) {
+      try {
+        listener(value);
+      } catch (error) {
+        this.options.logger.warn(`Holdfast: a listener for "${event}" threw: ${String(error)}`);
+      }
+    }
+  }
+
+  private handleOf(session: Session): SessionHandle {
+    const { node, options } = this;
+    return {
+      id: session.id,
+      identity: session.identity,
+      send: (data) => node.append(`$inbox:${session.id}`, options.codec.encode(data)),
+      close: (text) => session.connection?.handle({ type: 'close', name: 'ended-by-server', text }),
+      reauthorize: async () => {
+        if (session.connection) await node.operations.reauthorize(session.connection);
+      },
+    };
+  }
+}

@@ -1,0 +1,76 @@
+import { ReplyBook, type Outcome } from '../session/reply-book.ts';
+import type { Connection } from './connection.ts';
+import type { Identity } from './options.ts';
+
+/**
+ * A session on this node: while it is connected, and after that only as long as it has replies to keep.
+ * Everything else that resumes a session travels in its token and its positions.
+ */
+export interface Session {
+  readonly id: string;
+  identity: Identity;
+  connection: Connection | undefined;
+  replies: ReplyBook | undefined;
+  /** When it was left without a connection. */
+  leftAtMs: number;
+}
+
+export class Sessions {
+  private readonly sessions = new Map<string, Session>();
+  private readonly limits: { repliesMax: number; replyBytesMax: number; sessionTtlMs: number };
+
+  constructor(limits: { repliesMax: number; replyBytesMax: number; sessionTtlMs: number }) {
+    this.limits = limits;
+  }
+
+  get(id: string): Session | undefined {
+    return this.sessions.get(id);
+  }
+
+  values(): Iterable<Session> {
+    return this.sessions.values();
+  }
+
+  /** Gives a session to a connection; returns the connection that had it, which must go (SPEC RES-3). */
+  take(
+    id: string,
+    identity: Identity,
+    connection: Connection,
+  ): { session: Session; old: Connection | undefined } {
+    let session = this.sessions.get(id);
+    if (!session) {
+      session = { id, identity, connection: undefined, replies: undefined, leftAtMs: 0 };
+      this.sessions.set(id, session);
+    }
+    const old = session.connection;
+    session.connection = connection;
+    session.identity = identity;
+    return { session, old };
+  }
+
+  /** A connection is gone. Nothing happens when another has taken its session over. */
+  leave(session: Session, connection: Connection, ended: boolean, nowMs: number): void {
+    if (session.connection !== connection) return;
+    session.connection = undefined;
+    session.leftAtMs = nowMs;
+    if (ended || !session.replies || session.replies.size === 0) this.sessions.delete(session.id);
+  }
+
+  repliesOf(session: Session): ReplyBook {
+    session.replies ??= new ReplyBook(this.limits);
+    return session.replies;
+  }
+
+  /** Keeps an outcome, and hands it to the session's present connection, whichever that is. */
+  complete(session: Session, request: number, outcome: Outcome): void {
+    session.replies?.complete(request, outcome);
+    session.connection?.handle({ type: 'replied', request, outcome });
+  }
+
+  /** Forgets sessions that nobody came back for. */
+  expire(nowMs: number): void {
+    for (const [id, { connection, leftAtMs }] of this.sessions) {
+      if (!connection && nowMs - leftAtMs > this.limits.sessionTtlMs) this.sessions.delete(id);
+    }
+  }
+}

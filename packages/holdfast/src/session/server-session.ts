@@ -1,0 +1,436 @@
+import { decode } from '../protocol/codec.ts';
+import type { CloseName } from '../protocol/close-codes.ts';
+import type { ErrorCode } from '../protocol/error-codes.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Entry, GapReason, startChoices, WireRecord } from '../protocol/schema.ts';
+import { Cursor } from './cursor.ts';
+import type { Outcome } from './reply-book.ts';
+
+/**
+ * One connection as the server sees it, sans-IO: `handle` takes what happened, `takeEffects` gives what to do.
+ *
+ *   awaiting-hello ──hello──▶ greeting ──greeted──▶ live ──▶ closed
+ *          └───────────────────┴──── refused, deadline, malformed ──▲
+ *
+ * While greeting, further records wait: a client sends them together with its hello (SPEC HELLO-2).
+ */
+type State =
+  | { name: 'awaiting-hello' }
+  | { name: 'greeting'; hello: WireRecord<'hello'>; waiting: WireRecord[] }
+  | { name: 'live' }
+  | { name: 'closed' };
+
+export interface ServerSessionConfig {
+  limits: Limits;
+  heartbeatMs: number;
+  graceMs: number;
+  /** This process; changes with every start. */
+  node: string;
+  random: () => number;
+}
+
+/** Where a subscriber wants to begin, as it stands on the wire. */
+export interface WireStart {
+  from: (typeof startChoices)[number];
+  epoch: number;
+  offset: number;
+}
+
+/** A page of a topic, read from the log after a cursor's position. */
+export interface CursorPage {
+  /** What can't be delivered, between the cursor's position and `previous`. */
+  gap?: { to: Position; reason: GapReason } | undefined;
+  epoch: number;
+  previous: number;
+  entries: readonly Entry[];
+  /** Everything up to here went, or will go, to live cursors: a cursor that has reached it joins them. */
+  liveFrom: Position;
+  alias: number;
+}
+
+export type ServerInput<Topic> =
+  | { type: 'bytes'; bytes: Uint8Array }
+  | { type: 'greeted'; session: string; resumeToken: string; resumed: boolean; returnWindowMs: number }
+  | { type: 'opened'; cursor: Cursor<Topic>; alias: number; start: Position; liveFrom: Position }
+  | { type: 'open-failed'; cursor: Cursor<Topic>; code: ErrorCode; text: string }
+  | { type: 'page'; cursor: Cursor<Topic>; page: CursorPage }
+  | { type: 'lagged'; cursor: Cursor<Topic>; position: Position }
+  | { type: 'revoked'; cursor: Cursor<Topic>; position: Position }
+  | { type: 'appended'; sequence: number; position: Position }
+  | { type: 'append-failed'; sequence: number; code: ErrorCode; text: string }
+  | { type: 'replied'; request: number; outcome: Outcome }
+  | { type: 'token-wanted'; withinMs: number }
+  | { type: 'resume-token'; resumeToken: string }
+  | { type: 'go-away'; reconnectInMs: number; reason: string }
+  | { type: 'writable' }
+  | { type: 'time' }
+  | { type: 'close'; name: CloseName; text: string }
+  | { type: 'disconnected' };
+
+export type ServerEffect<Topic> =
+  | { type: 'send'; record: WireRecord }
+  | { type: 'greet'; hello: WireRecord<'hello'> }
+  | { type: 'renew'; token: string }
+  | { type: 'open'; cursor: Cursor<Topic>; topic: string; start: WireStart }
+  | { type: 'read'; cursor: Cursor<Topic> }
+  | { type: 'join'; cursor: Cursor<Topic> }
+  | { type: 'leave'; cursor: Cursor<Topic> }
+  | { type: 'shut'; cursor: Cursor<Topic> }
+  | { type: 'append'; sequence: number; topic: string; payload: Uint8Array }
+  | { type: 'call'; request: number; method: string; payload: Uint8Array }
+  | { type: 'finished'; below: number }
+  | { type: 'signal'; topic: string; payload: Uint8Array }
+  | { type: 'beat' }
+  | { type: 'close'; name: CloseName; text: string };
+
+const noEffects: never[] = [];
+
+export class ServerSession<Topic = unknown> {
+  /** The cursors of this connection, by the client's number for each. */
+  readonly cursors = new Map<number, Cursor<Topic>>();
+  /** Whether the connection can take more; the driver keeps it true to its socket. */
+  writable = true;
+  private state: State = { name: 'awaiting-hello' };
+  private effects: ServerEffect<Topic>[] = noEffects;
+  private reading = 0;
+  private appending = 0;
+  private calling = 0;
+  /** Up to these, what an earlier connection may have sent has an outcome that nobody here knows. */
+  private unknownPublishesThrough = 0;
+  private unknownRequestsThrough = 0;
+  private lastInMs: number;
+  private lastBeatMs: number;
+  private readonly config: ServerSessionConfig;
+
+  constructor(config: ServerSessionConfig, nowMs: number) {
+    this.config = config;
+    this.lastInMs = nowMs;
+    // First beats are spread at random, so that connections which came together do not beat together.
+    this.lastBeatMs = nowMs - config.random() * config.heartbeatMs;
+  }
+
+  get isLive(): boolean {
+    return this.state.name === 'live';
+  }
+
+  get isClosed(): boolean {
+    return this.state.name === 'closed';
+  }
+
+  handle(input: ServerInput<Topic>, nowMs: number): void {
+    if (this.state.name === 'closed') return;
+    switch (input.type) {
+      case 'bytes':
+        return this.handleBytes(input.bytes, nowMs);
+      case 'time':
+        return this.handleTime(nowMs);
+      case 'writable':
+        // The peer took bytes, so it is alive, however slow (SPEC LIVE-1).
+        this.lastInMs = nowMs;
+        return this.pump();
+      case 'greeted':
+        return this.handleGreeted(input, nowMs);
+      case 'opened':
+        return this.handleOpened(input);
+      case 'open-failed':
+        if (input.cursor.state === 'shut') return;
+        this.shut(input.cursor.subscription);
+        return this.failSubscription(input.cursor.subscription, input.code, input.text);
+      case 'page':
+        return this.handlePage(input.cursor, input.page);
+      case 'lagged':
+        input.cursor.state = 'behind';
+        input.cursor.position = input.position;
+        return this.pump();
+      case 'revoked':
+        return this.handleRevoked(input.cursor, input.position);
+      case 'appended':
+        this.appending--;
+        return this.send({ type: 'published', sequence: input.sequence, ...input.position });
+      case 'append-failed':
+        this.appending--;
+        return this.send({
+          type: 'publish-failed',
+          sequence: input.sequence,
+          code: input.code,
+          text: input.text,
+        });
+      case 'replied':
+        return this.handleReplied(input.request, input.outcome);
+      case 'token-wanted':
+      case 'resume-token':
+      case 'go-away':
+        return this.send(input);
+      case 'close':
+        return this.close(input.name, input.text);
+      case 'disconnected':
+        return this.end();
+    }
+  }
+
+  takeEffects(): readonly ServerEffect<Topic>[] {
+    const taken = this.effects;
+    this.effects = noEffects;
+    return taken;
+  }
+
+  /** When `handle({ type: 'time' })` wants to be called, at the latest. */
+  nextDeadlineMs(): number {
+    if (this.state.name === 'closed') return Infinity;
+    if (this.state.name !== 'live') return this.lastInMs + this.config.limits.helloTimeoutMs;
+    return Math.min(this.lastBeatMs + this.config.heartbeatMs, this.lastInMs + this.silenceMaxMs);
+  }
+
+  /** A connection from which nothing came for this long is dead (SPEC LIVE-2). */
+  private get silenceMaxMs(): number {
+    return this.config.heartbeatMs + this.config.graceMs;
+  }
+
+  private handleTime(nowMs: number): void {
+    if (this.state.name !== 'live') {
+      if (nowMs >= this.nextDeadlineMs()) {
+        this.close(
+          'hello-timeout',
+          `No hello within ${this.config.limits.helloTimeoutMs} ms of the upgrade.`,
+        );
+      }
+      return;
+    }
+    if (nowMs >= this.lastInMs + this.silenceMaxMs) {
+      return this.close(
+        'heartbeat-timeout',
+        `Nothing was received for ${Math.round(this.silenceMaxMs / 1_000)} s.`,
+      );
+    }
+    if (nowMs >= this.lastBeatMs + this.config.heartbeatMs) {
+      this.lastBeatMs = nowMs;
+      this.push({ type: 'beat' });
+    }
+  }
+
+  private handleBytes(bytes: Uint8Array, nowMs: number): void {
+    this.lastInMs = nowMs;
+    const records = decode(bytes);
+    if (typeof records === 'string') {
+      return this.close('protocol-error', `A message could not be decoded: ${records}.`);
+    }
+    for (const record of records) this.handleRecord(record);
+  }
+
+  private handleRecord(record: WireRecord): void {
+    switch (this.state.name) {
+      case 'awaiting-hello':
+        if (record.type !== 'hello') return this.close('protocol-error', 'The first record must be a hello.');
+        this.state = { name: 'greeting', hello: record, waiting: [] };
+        return this.push({ type: 'greet', hello: record });
+      case 'greeting':
+        // Bounded: a connection that is not yet greeted may send one message's worth of records.
+        if (
+          this.state.waiting.length >=
+          this.config.limits.windowMax * 2 + this.config.limits.subscriptionsMax
+        ) {
+          return this.close('protocol-error', 'Too many records before the welcome.');
+        }
+        this.state.waiting.push(record);
+        return;
+      case 'live':
+        return this.handleLiveRecord(record);
+      case 'closed':
+    }
+  }
+
+  private handleGreeted(input: ServerInput<Topic> & { type: 'greeted' }, nowMs: number): void {
+    if (this.state.name !== 'greeting') return;
+    const { hello, waiting } = this.state;
+    const { limits, heartbeatMs, graceMs, node } = this.config;
+    this.state = { name: 'live' };
+    this.lastInMs = nowMs;
+    // Without the old session its dedup is gone, and a request's fate is known to its own node alone (SPEC RES-4).
+    this.unknownPublishesThrough = input.resumed ? 0 : hello.sequenceSent;
+    this.unknownRequestsThrough = input.resumed && hello.node === node ? 0 : hello.requestSent;
+    this.send({
+      type: 'welcome',
+      session: input.session,
+      resumeToken: input.resumeToken,
+      resumed: input.resumed,
+      node,
+      heartbeatMs,
+      graceMs,
+      messageBytesMax: limits.messageBytesMax,
+      window: limits.windowMax,
+      returnWindowMs: input.returnWindowMs,
+    });
+    for (const record of waiting) this.handleRecord(record);
+  }
+
+  private handleLiveRecord(record: WireRecord): void {
+    switch (record.type) {
+      case 'request':
+        return this.handleRequest(record);
+      case 'publish':
+        return this.handlePublish(record);
+      case 'pong':
+        return;
+      case 'ping':
+        return this.send({ type: 'pong', id: record.id });
+      case 'subscribe':
+        return this.handleSubscribe(record);
+      case 'unsubscribe':
+        return this.shut(record.subscription);
+      case 'signal':
+        return this.push({ type: 'signal', topic: record.topic, payload: record.payload });
+      case 'finished':
+        return this.push({ type: 'finished', below: record.finished });
+      case 'token':
+        return this.push({ type: 'renew', token: record.token });
+      default:
+        return this.close('protocol-error', `A client must not send "${record.type}".`);
+    }
+  }
+
+  private handlePublish({ sequence, topic, payload }: WireRecord<'publish'>): void {
+    const fail = (code: ErrorCode, text: string) =>
+      this.send({ type: 'publish-failed', sequence, code, text });
+    if (sequence <= this.unknownPublishesThrough) return fail('outcome-unknown', unknownText);
+    if (this.appending >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
+    this.appending++;
+    this.push({ type: 'append', sequence, topic, payload });
+  }
+
+  private handleRequest({ request, finished, method, payload }: WireRecord<'request'>): void {
+    const fail = (code: ErrorCode, text: string) =>
+      this.send({ type: 'request-failed', request, code, text });
+    if (request <= this.unknownRequestsThrough) return fail('outcome-unknown', unknownText);
+    if (this.calling >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
+    this.calling++;
+    if (finished > 0) this.push({ type: 'finished', below: finished });
+    this.push({ type: 'call', request, method, payload });
+  }
+
+  private handleReplied(request: number, outcome: Outcome): void {
+    this.calling--;
+    if (outcome.ok) this.send({ type: 'reply', request, payload: outcome.payload });
+    else this.send({ type: 'request-failed', request, code: outcome.code, text: outcome.text });
+  }
+
+  private handleSubscribe({ subscription, topic, ...start }: WireRecord<'subscribe'>): void {
+    if (this.cursors.has(subscription)) {
+      return this.failSubscription(
+        subscription,
+        'already-subscribed',
+        'This number is in use on this connection.',
+      );
+    }
+    const { subscriptionsMax } = this.config.limits;
+    if (this.cursors.size >= subscriptionsMax) {
+      const text = `A connection holds at most ${subscriptionsMax} subscriptions; end one, or raise limits.subscriptionsMax.`;
+      return this.failSubscription(subscription, 'too-many-subscriptions', text);
+    }
+    const cursor = new Cursor<Topic>(subscription);
+    this.cursors.set(subscription, cursor);
+    this.push({ type: 'open', cursor, topic, start });
+  }
+
+  private handleOpened({ cursor, alias, start, liveFrom }: ServerInput<Topic> & { type: 'opened' }): void {
+    if (cursor.state !== 'opening') return;
+    cursor.position = start;
+    cursor.state = 'behind';
+    this.send({ type: 'subscribed', subscription: cursor.subscription, alias, ...start });
+    this.advance(cursor, start, liveFrom);
+    this.pump();
+  }
+
+  private handlePage(cursor: Cursor<Topic>, page: CursorPage): void {
+    this.reading--;
+    if (cursor.state !== 'reading') return this.pump();
+    cursor.state = 'behind';
+    if (page.gap) this.sendGap(cursor, page.gap.to, page.gap.reason);
+    const { alias, epoch, previous, entries, liveFrom } = page;
+    const last = entries.at(-1);
+    if (last) this.send({ type: 'messages', alias, epoch, previous, entries });
+    this.advance(cursor, { epoch, offset: last?.offset ?? previous }, liveFrom);
+    this.pump();
+  }
+
+  /** A cursor that has reached what live cursors were sent joins them; runs it has already are skipped by the client. */
+  private advance(cursor: Cursor<Topic>, position: Position, liveFrom: Position): void {
+    cursor.position = position;
+    if (position.epoch !== liveFrom.epoch || position.offset < liveFrom.offset) return;
+    cursor.state = 'live';
+    this.push({ type: 'join', cursor });
+  }
+
+  /** Reads on for cursors that are behind, while the socket has room (SPEC FLOW-2, FLOW-3). */
+  private pump(): void {
+    if (this.state.name !== 'live') return;
+    for (const cursor of this.cursors.values()) {
+      if (!this.writable || this.reading >= this.config.limits.readsMax) return;
+      if (cursor.state !== 'behind') continue;
+      cursor.state = 'reading';
+      this.reading++;
+      // The next pump begins behind this cursor, so that one long replay does not starve the others.
+      this.cursors.delete(cursor.subscription);
+      this.cursors.set(cursor.subscription, cursor);
+      this.push({ type: 'read', cursor });
+    }
+  }
+
+  private handleRevoked(cursor: Cursor<Topic>, position: Position): void {
+    if (cursor.state === 'shut') return;
+    if (cursor.state !== 'live') position = cursor.position;
+    cursor.position = position;
+    this.sendGap(cursor, position, 'not-authorized');
+    this.shut(cursor.subscription);
+    this.failSubscription(
+      cursor.subscription,
+      'not-authorized',
+      'The right to read this topic was withdrawn.',
+    );
+  }
+
+  private sendGap(cursor: Cursor<Topic>, to: Position, reason: GapReason): void {
+    const { epoch: fromEpoch, offset: fromOffset } = cursor.position;
+    const { epoch: toEpoch, offset: toOffset } = to;
+    const { subscription } = cursor;
+    this.send({ type: 'gap', subscription, fromEpoch, fromOffset, toEpoch, toOffset, reason });
+  }
+
+  private shut(subscription: number): void {
+    const cursor = this.cursors.get(subscription);
+    if (!cursor) return;
+    this.cursors.delete(subscription);
+    if (cursor.state === 'live') this.push({ type: 'leave', cursor });
+    cursor.state = 'shut';
+    this.push({ type: 'shut', cursor });
+  }
+
+  private failSubscription(subscription: number, code: ErrorCode, text: string): void {
+    this.send({ type: 'subscribe-failed', subscription, code, text });
+  }
+
+  private close(name: CloseName, text: string): void {
+    this.push({ type: 'close', name, text });
+    this.end();
+  }
+
+  private end(): void {
+    for (const subscription of this.cursors.keys()) this.shut(subscription);
+    this.state = { name: 'closed' };
+  }
+
+  private send(record: WireRecord): void {
+    this.push({ type: 'send', record });
+  }
+
+  private push(effect: ServerEffect<Topic>): void {
+    if (this.effects === noEffects) this.effects = [effect];
+    else this.effects.push(effect);
+  }
+}
+
+const unknownText =
+  'This was sent on an earlier connection, and the server can no longer know whether it was done. ' +
+  'Check the outcome in your application before you send it again.';
+const windowText =
+  'More than the welcome’s window were unanswered at once. Wait for answers before sending more.';
