@@ -434,7 +434,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     this.timer?.cancel();
     this.timer = undefined;
     for (const waiters of [this.publishes, this.requests]) {
-      for (const id of [...waiters.keys()]) this.settle(waiters, id)?.reject(new HoldfastError(code, text));
+      for (const id of waiters.keys()) this.settle(waiters, id)?.reject(new HoldfastError(code, text));
     }
     for (const { cancelTimeout, reject } of this.probes.splice(0)) {
       cancelTimeout?.();
