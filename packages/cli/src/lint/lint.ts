@@ -2,6 +2,7 @@ import type { Product } from '../facts/rules/rule.ts';
 import { detectProduct } from './detect.ts';
 import type { Files } from './files.ts';
 import type { Checked, LintContext } from './finding.ts';
+import { checkHaproxy } from './haproxy/check.ts';
 import { checkNginx } from './nginx/check.ts';
 import { InputError, type SourceFile } from './source-file.ts';
 
@@ -9,6 +10,7 @@ type Check = (source: SourceFile, context: LintContext, files: Files) => Checked
 
 const checks: Partial<Record<Product, Check>> = {
   nginx: checkNginx,
+  haproxy: checkHaproxy,
 };
 
 export interface LintedFile extends Checked {

@@ -251,5 +251,3 @@ describe('the rules for nginx', () => {
 
   testExamples('nginx', examples);
 });
-
-export const nginxExampleRules = examples.map(({ rule }) => rule);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { RuleId } from '../../src/facts/rules/catalogue.ts';
+import { catalogue, type RuleId } from '../../src/facts/rules/catalogue.ts';
 import type { Product } from '../../src/facts/rules/rule.ts';
 import { Files } from '../../src/lint/files.ts';
 import type { Finding, LintContext } from '../../src/lint/finding.ts';
@@ -12,7 +12,7 @@ export interface RuleExample {
   readonly when?: string;
   readonly context?: Partial<LintContext>;
   readonly wrong: string;
-  /** The finding stands on the first line that holds this text. */
+  /** The finding stands on the first line that begins with this text, or else holds it. */
   readonly on: string;
   readonly right: string;
 }
@@ -31,6 +31,11 @@ export function idsOf(linted: LintedFile): string[] {
 
 /** Every example is found where it says, is gone in the right version, and its fix mends it for good. */
 export function testExamples(product: Product, examples: readonly RuleExample[]): void {
+  it('leave no rule without an example', () => {
+    const rules = catalogue.filter((rule) => rule.product === product).map(({ id }) => id);
+    expect([...new Set(examples.map(({ rule }) => rule))].toSorted()).toEqual(rules.toSorted());
+  });
+
   for (const example of examples) {
     const { rule, when, context = {}, wrong, on, right } = example;
     it(`[${rule}] is found${when ? ` ${when}` : ''}, and is gone when it is right`, () => {
@@ -43,7 +48,9 @@ export function testExamples(product: Product, examples: readonly RuleExample[])
 }
 
 function lineOf(text: string, part: string): number {
-  const index = text.split('\n').findIndex((line) => line.includes(part));
+  const lines = text.split('\n').map((line) => line.trim());
+  const starting = lines.findIndex((line) => line.startsWith(part));
+  const index = starting === -1 ? lines.findIndex((line) => line.includes(part)) : starting;
   expect(index, `the example holds "${part}"`).toBeGreaterThanOrEqual(0);
   return index + 1;
 }
