@@ -16,12 +16,15 @@ import { stoppedReader } from './scenarios/stopped-reader.ts';
 
 const scenarios: readonly Scenario[] = [requestReply, fanOut, handshakes, idleMemory, stoppedReader, jitter];
 
+const resultsFolder = fileURLToPath(new URL('results/', import.meta.url));
+
 const usage = `npm run bench -- [scenario …] [--quick] [--peers ws,socket-io,holdfast] [--assert]
 
 ${scenarios.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}
 
   --quick    shorter runs, fewer of them: to see that all works, not for the record
   --peers    only these, separated by commas
+  --profile  leaves a CPU profile of each server in bench/results/profiles
   --assert   ends with code 1 when a bar is missed or could not be measured`;
 
 const { values: options, positionals: names } = parseArgs({
@@ -29,6 +32,7 @@ const { values: options, positionals: names } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     peers: { type: 'string', default: peerNames.join(',') },
+    profile: { type: 'boolean', default: false },
     assert: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -72,9 +76,8 @@ async function runOne(lab: Lab, scenario: Scenario): Promise<Figure[]> {
 }
 
 function writeResults(figures: readonly Figure[], startedAt: Date): string {
-  const folder = fileURLToPath(new URL('results/', import.meta.url));
-  const file = `${folder}${startedAt.toISOString().replaceAll(':', '-')}.json`;
-  mkdirSync(folder, { recursive: true });
+  const file = `${resultsFolder}${startedAt.toISOString().replaceAll(':', '-')}.json`;
+  mkdirSync(resultsFolder, { recursive: true });
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version };
   const judged = figures.map(({ bars = [], ...figure }) => ({
     ...figure,
@@ -87,7 +90,11 @@ function writeResults(figures: readonly Figure[], startedAt: Date): string {
 async function main(): Promise<void> {
   if (options.help) return console.log(usage);
   const startedAt = new Date();
-  const lab = new Lab(chosenPeers(), options.quick);
+  const lab = new Lab({
+    peers: chosenPeers(),
+    quick: options.quick,
+    profileFolder: options.profile ? `${resultsFolder}profiles` : undefined,
+  });
   const figures: Figure[] = [];
   for (const scenario of chosenScenarios()) figures.push(...(await runOne(lab, scenario)));
 

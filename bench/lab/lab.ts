@@ -9,25 +9,46 @@ export interface RunningServer {
   readonly port: number;
 }
 
+export interface LabOptions {
+  readonly peers: readonly PeerName[];
+  readonly quick: boolean;
+  /** Where each server leaves a CPU profile; without it none is taken. */
+  readonly profileFolder?: string | undefined;
+}
+
 /** Where scenarios get their processes from. All of them end when the scenario does. */
 export class Lab {
   readonly peers: readonly PeerName[];
   readonly quick: boolean;
+  readonly #profileFolder: string | undefined;
   readonly #workers: Worker<Commands>[] = [];
   readonly #compiled = new Map<string, Promise<string>>();
 
-  constructor(peers: readonly PeerName[], quick: boolean) {
+  constructor({ peers, quick, profileFolder }: LabOptions) {
     this.peers = peers;
     this.quick = quick;
+    this.#profileFolder = profileFolder;
     // A worker that was stopped in its tracks would not notice that its parent has gone.
-    process.on('exit', () => void this.stopAll());
+    process.on('exit', () => this.#workers.forEach((worker) => worker.kill()));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   }
 
   async start<C extends Commands>(name: string, peer: PeerName): Promise<Worker<C>> {
     const workerFile = await this.#once(`worker ${name}`, () => compileWorker(name));
     const peerFile = await this.#once(`peer ${peer}`, () => compilePeer(peer));
-    const worker = new Worker<C>(`${name} of ${peer}`, workerFile, [peerFile]);
+    const isProfiled = this.#profileFolder !== undefined && name === 'server';
+    const worker = new Worker<C>(
+      `${name} of ${peer}`,
+      workerFile,
+      [peerFile],
+      isProfiled
+        ? [
+            '--cpu-prof',
+            `--cpu-prof-dir=${this.#profileFolder}`,
+            `--cpu-prof-name=${peer}-${Date.now()}.cpuprofile`,
+          ]
+        : [],
+    );
     this.#workers.push(worker as unknown as Worker<Commands>);
     return worker;
   }

@@ -5,6 +5,8 @@ type Input<F> = F extends (input: infer I) => unknown ? I : never;
 type Answer<F> = F extends (input: never) => infer A ? Awaited<A> : never;
 
 const commandTimeoutMs = 120_000;
+/** For the writing of a profile. */
+const graceMs = 3000;
 
 interface Pending {
   resolve(value: unknown): void;
@@ -53,16 +55,21 @@ export class Worker<C extends Commands> {
     this.#child.kill('SIGSTOP');
   }
 
-  thaw(): void {
-    this.#child.kill('SIGCONT');
-  }
-
+  /** Lets the process end by itself, so that it can write its profile; ends it when it does not. */
   stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#child.once('exit', () => resolve());
-      this.#child.kill('SIGKILL');
+      const timer = setTimeout(() => this.kill(), graceMs);
+      this.#child.once('exit', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (this.#child.connected) this.#child.disconnect();
     });
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   #settle(reply: CommandReply): void {

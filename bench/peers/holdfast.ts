@@ -16,13 +16,12 @@ import {
 const topic = 'news';
 
 async function startServer({ retentionBytesMax }: PeerServerOptions): Promise<PeerServer> {
-  const server = createServer(
-    retentionBytesMax === undefined
-      ? {}
-      : { topics: { [topic]: { retention: { bytesMax: retentionBytesMax } } } },
-  );
+  const server = createServer({
+    logger: false,
+    ...(retentionBytesMax ? { topics: { [topic]: { retention: { bytesMax: retentionBytesMax } } } } : {}),
+  });
   server.method('echo', (value) => value);
-  const { port } = await server.listen(0);
+  const { port } = await server.listen(0, '127.0.0.1');
   return { port, broadcast: (text) => server.publish(topic, text) };
 }
 
