@@ -2,6 +2,8 @@ import type { Product } from '../facts/rules/rule.ts';
 import { detectProduct } from './detect.ts';
 import type { Files } from './files.ts';
 import type { Checked, LintContext } from './finding.ts';
+import { checkApache } from './apache/check.ts';
+import { checkCaddy } from './caddy/check.ts';
 import { checkHaproxy } from './haproxy/check.ts';
 import { checkNginx } from './nginx/check.ts';
 import { InputError, type SourceFile } from './source-file.ts';
@@ -10,6 +12,8 @@ type Check = (source: SourceFile, context: LintContext, files: Files) => Checked
 
 const checks: Partial<Record<Product, Check>> = {
   nginx: checkNginx,
+  caddy: checkCaddy,
+  apache: checkApache,
   haproxy: checkHaproxy,
 };
 

@@ -20,9 +20,9 @@ export const caddyRules = {
   },
   CAD003: {
     severity: 'error',
-    title: 'a timeout of the transport ends silent sockets',
-    why: 'A read or write deadline on the connection to the backend fires between two heartbeats.',
-    fix: 'remove read_timeout and write_timeout from the transport',
+    title: 'read_timeout of the transport ends silent sockets',
+    why: 'It is a deadline for each read from the backend, so silence of the backend ends the socket.',
+    fix: 'remove read_timeout from the transport',
     source: reverseProxy,
   },
   CAD004: {

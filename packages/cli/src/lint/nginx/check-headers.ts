@@ -1,4 +1,5 @@
 import type { Findings, LintContext } from '../finding.ts';
+import { isAtLeast } from '../versions.ts';
 import type { NginxDocument } from './document.ts';
 import { setHeaders, connectionVariable, defineMap, replaceArguments, setInRoute } from './edits.ts';
 import type { Directive } from './parse.ts';
@@ -168,16 +169,6 @@ function checkHttpVersion(route: Route, { productVersion }: LintContext, finding
       edits,
     );
   }
-}
-
-export function isAtLeast(version: string | undefined, wanted: readonly number[]): boolean {
-  if (version === undefined) return false;
-  const parts = version.split('.').map(Number);
-  for (const [index, part] of wanted.entries()) {
-    const own = parts[index] ?? 0;
-    if (own !== part) return own > part;
-  }
-  return true;
 }
 
 /** NGX021: locations that nginx asks on the side inherit the Upgrade headers of their server. */

@@ -1,0 +1,71 @@
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Files } from '../files.ts';
+import { hasWildcard } from '../glob.ts';
+import { includedPaths, Includes } from '../include.ts';
+import type { SourceFile } from '../source-file.ts';
+import { parseApache, type Node } from './parse.ts';
+
+export interface ApacheDocument {
+  /** A fragment, such as one file of sites-available, does not show Timeout or the modules. */
+  readonly kind: 'whole' | 'fragment';
+  readonly root: SourceFile;
+  readonly nodes: readonly Node[];
+}
+
+const processDirectives = new Set(['serverroot', 'loadmodule', 'listen', 'user']);
+
+/** Reads a configuration with all that it includes. Throws an InputError. */
+export function readApache(root: SourceFile, files: Files): ApacheDocument {
+  const path = resolve(root.path);
+  const expander = new Expander(dirname(path), files);
+  const nodes = expander.expand(parseApache(root), undefined, [path]);
+  const isWhole = nodes.some(({ name }) => processDirectives.has(name));
+  return { kind: isWhole ? 'whole' : 'fragment', root, nodes };
+}
+
+class Expander {
+  #folder: string;
+  readonly #includes: Includes;
+
+  constructor(folder: string, files: Files) {
+    this.#folder = folder;
+    this.#includes = new Includes(files);
+  }
+
+  expand(nodes: readonly Node[], parent: Node | undefined, way: readonly string[]): Node[] {
+    return nodes.flatMap((node) => {
+      if (parent) node.parent = parent;
+      if (node.name === 'serverroot') this.#folder = node.args[0]?.value ?? this.#folder;
+      if (node.name === 'include' || node.name === 'includeoptional') return this.#follow(node, parent, way);
+      if (node.children) node.children = this.expand(node.children, node, way);
+      return [node];
+    });
+  }
+
+  #follow(include: Node, parent: Node | undefined, way: readonly string[]): Node[] {
+    const named = include.args[0]?.value ?? '';
+    const paths = includedPaths(named, this.#folder).flatMap(filesUnder);
+    const isOptional = include.name === 'includeoptional';
+    // A name with a variable of the environment cannot be known here.
+    if (named.includes('${')) return [];
+    return paths.flatMap((path) => {
+      if (isOptional && !hasWildcard(named) && !exists(path)) return [];
+      return this.expand(parseApache(this.#includes.read(path, include, way)), parent, [...way, path]);
+    });
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Apache includes every file of a folder. */
+function filesUnder(path: string): readonly string[] {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat?.isDirectory()) return [path];
+  return readdirSync(path)
+    .toSorted()
+    .map((name) => join(path, name))
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+}

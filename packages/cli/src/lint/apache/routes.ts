@@ -1,0 +1,85 @@
+import type { LintContext } from '../finding.ts';
+import { soundsLikeWebSocket } from '../websocket-names.ts';
+import type { ApacheDocument } from './document.ts';
+import type { Node, Word } from './parse.ts';
+import { enclosing, hostOf, walk } from './scope.ts';
+
+/** A line that hands requests to a backend. */
+export interface Route {
+  readonly node: Node;
+  readonly host: Node | undefined;
+  /** The path, or the pattern of a rule that matches by one. */
+  readonly path: string;
+  readonly isPattern: boolean;
+  readonly target: string;
+  readonly parameters: readonly Word[];
+  /** The target is ws:// or wss://, which mod_proxy_wstunnel serves. */
+  readonly isTunnel: boolean;
+}
+
+export function proxiedRoutes(document: ApacheDocument): Route[] {
+  return [...walk(document.nodes)].flatMap((node) => {
+    const route = node.name === 'rewriterule' ? rewriteRoute(node) : proxyPassRoute(node);
+    return route && route.target !== '!' ? [route] : [];
+  });
+}
+
+function proxyPassRoute(node: Node): Route | undefined {
+  if (node.name !== 'proxypass' && node.name !== 'proxypassmatch') return undefined;
+  const location = enclosing(node, 'location', 'locationmatch');
+  const isOfLocation = location !== undefined && !node.args[0]?.value.startsWith('/');
+  const values = node.args.map(({ value }) => value);
+  const path = isOfLocation ? (location.args.at(-1)?.value ?? '/') : (values[0] ?? '');
+  const target = values[isOfLocation ? 0 : 1] ?? '';
+  const isPattern = node.name === 'proxypassmatch' || location?.name === 'locationmatch';
+  const parameters = node.args.slice(isOfLocation ? 1 : 2);
+  return { node, host: hostOf(node), path, isPattern, target, parameters, isTunnel: /^wss?:/i.test(target) };
+}
+
+/** Only RewriteRule … [P] proxies, and only its ws:// form is certain to be meant for WebSockets. */
+function rewriteRoute(node: Node): Route | undefined {
+  const [pattern, target, flags] = node.args.map(({ value }) => value);
+  const isProxy = /\[(.*,)?(P|proxy)(,.*)?\]/i.test(flags ?? '');
+  if (!isProxy || !target || !/^wss?:/i.test(target)) return undefined;
+  return {
+    node,
+    host: hostOf(node),
+    path: pattern ?? '',
+    isPattern: true,
+    target,
+    parameters: [],
+    isTunnel: true,
+  };
+}
+
+export function parameterOf(route: Route, name: string): Word | undefined {
+  return route.parameters.find(({ value }) => value.toLowerCase().startsWith(`${name}=`));
+}
+
+/** Whether a path would come to this route. */
+export function covers({ path: own, isPattern }: Route, path: string): boolean {
+  if (!isPattern) return path === own || path.startsWith(own.endsWith('/') ? own : `${own}/`);
+  try {
+    // In a virtual host a pattern sees the leading slash, in a folder it does not.
+    return new RegExp(own).test(path) || new RegExp(own).test(path.slice(1));
+  } catch {
+    return false;
+  }
+}
+
+/** The routes that carry WebSockets; if none is marked, any of them may be the one that fails. */
+export function webSocketRoutes(routes: readonly Route[], { path }: LintContext): readonly Route[] {
+  const hosts = new Set(routes.map(({ host }) => host));
+  const reached =
+    path === undefined
+      ? []
+      : [...hosts].map((host) => routes.find((route) => route.host === host && covers(route, path)));
+  const marked = routes.filter(
+    (route) =>
+      route.isTunnel ||
+      parameterOf(route, 'upgrade') !== undefined ||
+      reached.includes(route) ||
+      (path === undefined && soundsLikeWebSocket(route.path)),
+  );
+  return marked.length > 0 ? marked : routes;
+}

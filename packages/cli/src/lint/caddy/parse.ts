@@ -1,0 +1,78 @@
+import type { Place, SourceFile } from '../source-file.ts';
+
+export interface Word extends Place {
+  readonly value: string;
+}
+
+/** One line of a Caddyfile, with the block that it opens. */
+export interface Node extends Place {
+  readonly words: readonly Word[];
+  children?: Node[];
+  parent?: Node;
+}
+
+const BLOCK_DEPTH_MAX = 64;
+
+/** The lines of one file as a tree; imports are not followed. Throws an InputError. */
+export function parseCaddyfile(source: SourceFile): Node[] {
+  const top: Node[] = [];
+  const open: Node[] = [];
+  for (const words of readLines(source)) {
+    const first = words[0];
+    const last = words.at(-1);
+    if (!first || !last) continue;
+    if (first.value === '}') {
+      if (!open.pop()) throw source.errorAt(first.start, 'this "}" closes nothing');
+      continue;
+    }
+    const opens = last.value === '{';
+    const node: Node = {
+      source,
+      start: first.start,
+      end: last.end,
+      words: opens ? words.slice(0, -1) : words,
+    };
+    const parent = open.at(-1);
+    if (parent) node.parent = parent;
+    (parent?.children ?? top).push(node);
+    if (!opens) continue;
+    node.children = [];
+    open.push(node);
+    if (open.length > BLOCK_DEPTH_MAX)
+      throw source.errorAt(first.start, 'blocks stand too deep in each other');
+  }
+  const unclosed = open.at(-1);
+  if (unclosed) throw source.errorAt(unclosed.start, 'this block is never closed with "}"');
+  return top;
+}
+
+/** A comma or a backslash at the end of a line lets it go on in the next. */
+function* readLines(source: SourceFile): Generator<Word[]> {
+  let line: Word[] = [];
+  for (const token of readTokens(source)) {
+    if (token !== 'newline') {
+      line.push(token);
+      continue;
+    }
+    if (line.at(-1)?.value.endsWith(',')) continue;
+    yield line;
+    line = [];
+  }
+  yield line;
+}
+
+const token =
+  /(?<blank>[^\S\n]+|\\\n|(?<=^|\s)#[^\n]*)|(?<newline>\n)|"(?<double>(?:\\.|[^"\\])*)"|`(?<back>[^`]*)`|<<(?<mark>[A-Za-z0-9_-]+)\n(?<here>[\s\S]*?)\n[^\S\n]*\k<mark>(?!\S)|(?<bare>[^\s"`](?:\\\n|\S)*)/gmy;
+
+function* readTokens(source: SourceFile): Generator<Word | 'newline'> {
+  const pattern = new RegExp(token);
+  while (pattern.lastIndex < source.text.length) {
+    const start = pattern.lastIndex;
+    const groups = pattern.exec(source.text)?.groups;
+    if (!groups) throw source.errorAt(start, 'this quotation mark is never closed');
+    if (groups['newline']) yield 'newline';
+    const value =
+      groups['double']?.replaceAll('\\"', '"') ?? groups['back'] ?? groups['here'] ?? groups['bare'];
+    if (value !== undefined) yield { source, start, end: pattern.lastIndex, value };
+  }
+}

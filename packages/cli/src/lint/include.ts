@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import type { Files } from './files.ts';
+import { expandGlob, hasWildcard } from './glob.ts';
+import { InputError, type Place, type SourceFile } from './source-file.ts';
+
+/** More than any real configuration, and a stop for one that multiplies itself. */
+const FILES_MAX = 512;
+const DEPTH_MAX = 16;
+
+/** Follows the includes of one configuration. `way` is the chain of files down to the present one. */
+export class Includes {
+  readonly #files: Files;
+  #read = 0;
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  /** Throws an InputError that points to the including line. */
+  read(path: string, include: Place, way: readonly string[]): SourceFile {
+    if (way.includes(path)) throw include.source.errorAt(include.start, `${path} includes itself`);
+    if (way.length > DEPTH_MAX)
+      throw include.source.errorAt(include.start, 'includes stand too deep in each other');
+    this.#read += 1;
+    if (this.#read > FILES_MAX) {
+      throw include.source.errorAt(include.start, `this configuration has more than ${FILES_MAX} files`);
+    }
+    try {
+      return this.#files.read(path);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      throw include.source.errorAt(include.start, `the include failed: ${error.message}`);
+    }
+  }
+}
+
+/**
+ * The files that an include names. A relative name is read from the folder of the main file; a
+ * fragment (sites-available/app) stands one or two folders below that, so those are tried too.
+ */
+export function includedPaths(named: string, folder: string): readonly string[] {
+  const folders = [folder, dirname(folder), dirname(dirname(folder))];
+  const candidates = isAbsolute(named) ? [named] : folders.map((from) => join(from, named));
+  if (hasWildcard(named)) return candidates.map(expandGlob).find((found) => found.length > 0) ?? [];
+  return [candidates.find((candidate) => existsSync(candidate)) ?? candidates[0] ?? named];
+}
