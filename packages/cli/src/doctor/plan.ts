@@ -1,0 +1,59 @@
+import type { Limits } from './probe/budget.ts';
+import type { Settings } from './options.ts';
+
+/** What a run will do at most; the budget of the probes enforces all but the time. */
+export interface Plan extends Limits {
+  readonly durationMs: number;
+}
+
+/** Addresses, TLS, two malformed requests, the handshake and its repetitions, one per further step. */
+const SINGLE_CONNECTIONS = 24;
+/** Rungs, bisection and activities of the idle step, one busy connection, and second tries. */
+const IDLE_CONNECTIONS = 48;
+const IDLE_CONCURRENT = 20;
+const HANDSHAKE_BYTES = 2_048;
+/** A masked ping or pong with the doctor's payload, with room for the server's own pings. */
+const FRAME_BYTES = 160;
+const SINGLE_STEPS_MS = 3_000;
+const ROUND_TRIP_INTERVAL_MS = 50;
+const BUSY_BEATS_PER_LADDER = 60;
+
+export function planOf(settings: Settings): Plan {
+  const ways = settings.direct === null ? 1 : 2;
+  const connections = SINGLE_CONNECTIONS + settings.connectionsMax + 2 + IDLE_CONNECTIONS;
+  const beats = settings.roundTripWindowMs / ROUND_TRIP_INTERVAL_MS + BUSY_BEATS_PER_LADDER * IDLE_CONCURRENT;
+  const sendBytes = Buffer.byteLength(settings.send ?? '');
+  // The sizes rise by four from 1 KiB, so that together they are less than 4/3 of the largest.
+  const sizes = settings.send === null ? 0 : Math.ceil(settings.messageBytesMax * 1.5);
+  const ownHeaders = settings.headers.reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name + value) + 4,
+    0,
+  );
+  const bytes =
+    connections * (HANDSHAKE_BYTES + ownHeaders + sendBytes) + beats * (FRAME_BYTES + sendBytes) + sizes;
+  return {
+    durationMs: SINGLE_STEPS_MS + settings.roundTripWindowMs + settings.idleMaxMs,
+    connections: connections * ways,
+    concurrentConnections: Math.max(settings.connectionsMax + 2, IDLE_CONCURRENT) * ways,
+    bytes: Math.ceil(bytes) * ways,
+  };
+}
+
+/** When an idle limit is found, it is confirmed and narrowed: the same time again at most, and a bit. */
+export function longestDurationMs(plan: Plan, settings: Settings): number {
+  return plan.durationMs + Math.ceil(settings.idleMaxMs * 1.4) + settings.timeoutMs;
+}
+
+export function planSentence(plan: Plan, settings: Settings): string {
+  const usual = seconds(plan.durationMs);
+  const longest = seconds(longestDurationMs(plan, settings));
+  const kilobytes = Math.ceil(plan.bytes / 1_000);
+  return (
+    `This takes about ${usual} when all is well, up to ${longest} to pin down a limit; ` +
+    `at most ${plan.connections} connections, ${plan.concurrentConnections} at once, and ${kilobytes} kB sent.`
+  );
+}
+
+function seconds(ms: number): string {
+  return ms < 120_000 ? `${Math.ceil(ms / 1_000)} s` : `${Math.ceil(ms / 60_000)} min`;
+}

@@ -1,0 +1,111 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import type { Target } from './target.ts';
+
+/** What TLS said about itself; `trusted: false` does not stop the handshake, so that the rest can be seen. */
+export interface TlsFacts {
+  readonly trusted: boolean;
+  /** OpenSSL's or Node's code, as in CERT_HAS_EXPIRED. */
+  readonly error: string | null;
+  readonly protocol: string | null;
+  readonly alpn: string | null;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly names: string;
+  readonly validFrom: string;
+  readonly validTo: string;
+}
+
+export type LineFailure = {
+  readonly kind: 'no-line';
+  readonly phase: 'name' | 'tcp' | 'tls';
+  /** A code of the system or of OpenSSL; TIMEOUT when nothing answered. */
+  readonly code: string;
+  readonly message: string;
+};
+
+export type LineOutcome =
+  | { readonly kind: 'line'; readonly socket: Socket; readonly tls: TlsFacts | null }
+  | LineFailure;
+
+export interface LineOptions {
+  /** Connects here instead of asking the resolver again. */
+  readonly address?: string | undefined;
+  readonly ca?: string | undefined;
+  readonly alpn?: readonly string[] | undefined;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Opens TCP, and TLS where the address asks for it. Never throws for what the network did. */
+export function openLine(target: Target, options: LineOptions): Promise<LineOutcome> {
+  return new Promise((resolve) => {
+    let phase: LineFailure['phase'] = options.address || target.isAddress ? 'tcp' : 'name';
+    const tcp = connectTcp({ host: options.address ?? target.host, port: target.port });
+    let socket: Socket = tcp;
+    const settle = (outcome: LineOutcome) => {
+      clearTimeout(timer);
+      options.signal.removeEventListener('abort', abort);
+      socket.off('error', fail);
+      tcp.off('error', fail);
+      socket.off('close', closed);
+      if (outcome.kind === 'no-line') {
+        // Late errors of a socket that nobody needs any more must not end the process.
+        for (const dropped of [socket, tcp]) dropped.on('error', () => {}).destroy();
+      }
+      resolve(outcome);
+    };
+    const fail = (error: NodeJS.ErrnoException) =>
+      settle({ kind: 'no-line', phase, code: error.code ?? 'UNKNOWN', message: error.message });
+    const give = (code: string, message: string) => settle({ kind: 'no-line', phase, code, message });
+    const abort = () => give('ABORTED', 'stopped');
+    const closed = () => give('ECONNRESET', 'the connection was closed during the TLS handshake');
+    const timer = setTimeout(
+      () => give('TIMEOUT', `nothing answered for ${options.timeoutMs} ms`),
+      options.timeoutMs,
+    );
+    options.signal.addEventListener('abort', abort, { once: true });
+    if (options.signal.aborted) abort();
+    tcp.once('error', fail);
+    tcp.once('lookup', () => (phase = 'tcp'));
+    tcp.once('connect', () => {
+      tcp.setNoDelay(true);
+      if (!target.secure) return settle({ kind: 'line', socket: tcp, tls: null });
+      phase = 'tls';
+      const tls = connectTls({
+        socket: tcp,
+        host: target.host,
+        ...(target.isAddress ? {} : { servername: target.host }),
+        ALPNProtocols: [...(options.alpn ?? ['http/1.1'])],
+        rejectUnauthorized: false,
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+      });
+      socket = tls;
+      tls.once('error', fail);
+      tls.once('close', closed);
+      tls.once('secureConnect', () => settle({ kind: 'line', socket: tls, tls: tlsFacts(tls) }));
+    });
+  });
+}
+
+function tlsFacts(socket: TLSSocket): TlsFacts {
+  const certificate: Partial<DetailedPeerCertificate> = socket.getPeerCertificate(true);
+  // Typed as an Error, but it is the bare code.
+  const error = socket.authorizationError as unknown;
+  return {
+    trusted: socket.authorized,
+    error: error === null || error === undefined ? null : String(error),
+    protocol: socket.getProtocol(),
+    alpn: socket.alpnProtocol || null,
+    subject: nameOf(certificate.subject),
+    issuer: nameOf(certificate.issuer),
+    names: certificate.subjectaltname ?? '',
+    validFrom: certificate.valid_from ?? '',
+    validTo: certificate.valid_to ?? '',
+  };
+}
+
+function nameOf(subject: DetailedPeerCertificate['subject'] | undefined): string {
+  const name: string | string[] | undefined = subject?.CN ?? subject?.O;
+  return Array.isArray(name) ? name.join(', ') : (name ?? '');
+}

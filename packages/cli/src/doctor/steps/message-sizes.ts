@@ -1,0 +1,41 @@
+import type { SizesMeasured } from '../measurements.ts';
+import type { ProbeConnection } from '../probe/connection.ts';
+import { describeEnding } from './describe.ts';
+import { ok, problem, REFUSED_AGAIN, skipped, type Step } from './step.ts';
+
+const FIRST_BYTES = 1_024;
+const GROWTH = 4;
+
+export const messageSizes: Step = {
+  name: 'sizes',
+  title: 'Message sizes',
+  async run(way) {
+    if (!way.measured.echo?.echoes) return skipped('needs a server that echoes the text of --send');
+    const { send, messageBytesMax: limitBytes, timeoutMs } = way.settings;
+    const connection = await way.open('sizes');
+    if (!connection) return problem(REFUSED_AGAIN);
+    const { largestBytes, failed } = await grow(connection, send ?? '', limitBytes, timeoutMs);
+    await connection.close();
+    way.measured.sizes = { limitBytes, largestBytes, failed };
+    if (!failed) return ok(`up to ${largestBytes} bytes`);
+    return problem(`${failed.bytes} bytes: ${describeEnding(failed.ending)}`);
+  },
+};
+
+async function grow(
+  connection: ProbeConnection,
+  seed: string,
+  limitBytes: number,
+  timeoutMs: number,
+): Promise<Omit<SizesMeasured, 'limitBytes'>> {
+  let largestBytes = 0;
+  for (let bytes = FIRST_BYTES; bytes <= limitBytes; bytes *= GROWTH) {
+    const text = seed.padEnd(bytes, '.').slice(0, bytes);
+    const echoed = await connection.exchange(text, timeoutMs);
+    if (echoed?.text !== text) {
+      return { largestBytes, failed: { bytes, ending: connection.ending, truncated: echoed !== null } };
+    }
+    largestBytes = bytes;
+  }
+  return { largestBytes, failed: null };
+}

@@ -1,0 +1,85 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { WayMeasurements } from './measurements.ts';
+import type { Settings } from './options.ts';
+import type { Budget } from './probe/budget.ts';
+import type { ProbeConnection } from './probe/connection.ts';
+import { dial, type Dialled, type DialOptions } from './probe/handshake.ts';
+import type { LineOptions } from './probe/line.ts';
+import type { Target } from './probe/target.ts';
+
+export type WayName = 'public' | 'direct';
+
+/** Long enough for one more turn at a limit of one per second. */
+export const RETRY_PAUSE_MS = 1_100;
+
+/** One way to the server during a run: where it leads, what it showed, and what is open on it. */
+export class Way {
+  readonly name: WayName;
+  readonly target: Target;
+  readonly settings: Settings;
+  readonly budget: Budget;
+  readonly signal: AbortSignal;
+  readonly measured: WayMeasurements;
+  /** The address that answered, so that every later step meets the same machine. */
+  address: string | undefined;
+  /** The Origin that the server let in. */
+  origin: string | null;
+  #held = 0;
+
+  constructor(name: WayName, target: Target, settings: Settings, budget: Budget, signal: AbortSignal) {
+    this.name = name;
+    this.target = target;
+    this.settings = settings;
+    this.budget = budget;
+    this.signal = signal;
+    this.measured = { url: target.url, secure: target.secure, refusals: [] };
+    this.origin = target.origin;
+  }
+
+  /** WebSocket connections that are open on this way now. */
+  get held(): number {
+    return this.#held;
+  }
+
+  get lineOptions(): LineOptions & { readonly budget: Budget; readonly answerTimeoutMs: number } {
+    const { timeoutMs, ca } = this.settings;
+    return {
+      address: this.address,
+      ca,
+      timeoutMs,
+      answerTimeoutMs: timeoutMs,
+      signal: this.signal,
+      budget: this.budget,
+    };
+  }
+
+  async dial(change: Partial<DialOptions> = {}): Promise<Dialled> {
+    const { headers, subprotocols } = this.settings;
+    const dialled = await dial(this.target, {
+      ...this.lineOptions,
+      origin: this.origin,
+      headers,
+      subprotocols,
+      ...change,
+    });
+    if (dialled.connection) {
+      this.#held += 1;
+      void dialled.connection.ended.then(() => (this.#held -= 1));
+    }
+    return dialled;
+  }
+
+  /** A connection for a step after the handshake had worked once: a refusal is noted and tried again. */
+  async open(step: string, change: Partial<DialOptions> = {}): Promise<ProbeConnection | null> {
+    const first = await this.dial(change);
+    if (first.connection) return first.connection;
+    const held = this.#held;
+    this.signal.throwIfAborted();
+    await pause(RETRY_PAUSE_MS, undefined, { signal: this.signal });
+    const second = await this.dial(change);
+    this.signal.throwIfAborted();
+    const retry = second.connection ? 'opened' : 'refused';
+    this.measured.refusals.push({ step, outcome: first.outcome, held, retry });
+    return second.connection;
+  }
+}
