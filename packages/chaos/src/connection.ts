@@ -38,7 +38,7 @@ export interface ChaosConnection {
   readonly bytesDown: number;
 }
 
-export interface ConnectionListener {
+interface ConnectionListener {
   /** The connection no longer carries anything. Called once. */
   handleOver(cause: CloseCause, error: Error | undefined): void;
   /** Both of its sockets are closed as well. Called once, after `handleOver`. */

@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { Socket } from 'node:net';
 import type { ChaosFaults } from './faults.ts';
-import { resetSocket } from './reset-socket.ts';
 
 /** What all lanes of a proxy share. `faults` is replaced while they run. */
 export interface Conditions {
@@ -136,8 +135,7 @@ export class Lane {
   #isBlocked(): boolean {
     const { blackHole } = this.#conditions.faults;
     if (blackHole === 'both' || blackHole === this.#direction) return true;
-    // A dead sink takes everything and passes on nothing; a sink that isn't connected yet keeps it waiting.
-    if (this.#sink.destroyed) return false;
+    // A sink is pending before it is connected, and again when it died: its own lane brings the news of that.
     return this.#sink.pending || this.#sink.writableNeedDrain;
   }
 
@@ -155,7 +153,6 @@ export class Lane {
       const from = Math.max(this.#nextSliceAtMs, nowMs - bandwidthSliceMs);
       this.#nextSliceAtMs = from + (slice.length / bandwidthBytesPerSecond) * 1000;
     }
-    if (this.#sink.destroyed || this.#sink.writableEnded) return;
     this.bytesDelivered += slice.length;
     this.#sink.write(slice);
   }
@@ -175,7 +172,6 @@ export class Lane {
   #deliverEnd(end: LaneEnd): void {
     this.#parcels.shift();
     if (end === 'fin') this.#sink.end();
-    if (end === 'reset') resetSocket(this.#sink);
     this.#onEnd(end);
   }
 

@@ -9,25 +9,19 @@ const reopenPauseMs = 50;
 /** Connections the system may queue before they are accepted; Node's own default (511) drops some of a storm. */
 const backlog = 4096;
 
-export interface ListenerHandler {
-  handleSocket(socket: Socket): void;
-  /** A connection could not be accepted (for example EMFILE: no free descriptor). */
-  handleAcceptError(error: Error): void;
-}
-
 /** A listening port that can be closed, so that connects are refused, and opened again with the same number. */
 export class Listener {
   readonly #host: string;
-  readonly #handler: ListenerHandler;
+  readonly #handleSocket: (client: Socket) => void;
   #port: number;
   #server: Server | undefined;
   #isWanted = true;
   #settled: Promise<void> = Promise.resolve();
 
-  constructor(host: string, port: number, handler: ListenerHandler) {
+  constructor(host: string, port: number, handleSocket: (client: Socket) => void) {
     this.#host = host;
     this.#port = port;
-    this.#handler = handler;
+    this.#handleSocket = handleSocket;
   }
 
   get port(): number {
@@ -41,19 +35,18 @@ export class Listener {
   }
 
   /**
-   * Closing takes effect before this returns, opening when the promise resolves.
+   * Closing takes effect before anything else can connect, opening when the promise resolves.
    *
    * @throws what `listen` threw, when the port stayed taken for five seconds.
    */
   want(isOpen: boolean): Promise<void> {
     this.#isWanted = isOpen;
-    if (!isOpen) this.#closeServer();
     // One after the other, so that quick changes can't open two servers.
-    this.#settled = this.#settled.catch(() => undefined).then(() => this.#reopen());
+    this.#settled = this.#settled.catch(() => undefined).then(() => this.#settle());
     return this.#settled;
   }
 
-  async #reopen(): Promise<void> {
+  async #settle(): Promise<void> {
     for (let attempt = 1; this.#isWanted && !this.#server; attempt += 1) {
       try {
         this.#server = await this.#listen();
@@ -63,21 +56,19 @@ export class Listener {
         await sleep(reopenPauseMs);
       }
     }
-    if (!this.#isWanted) this.#closeServer();
-  }
-
-  #closeServer(): void {
+    if (this.#isWanted) return;
     this.#server?.close();
     this.#server = undefined;
   }
 
   #listen(): Promise<Server> {
     return new Promise((resolve, reject) => {
-      const server = createServer({ allowHalfOpen: true }, (socket) => this.#handler.handleSocket(socket));
+      const server = createServer({ allowHalfOpen: true }, this.#handleSocket);
       server.once('error', reject);
       server.listen({ host: this.#host, port: this.#port, backlog }, () => {
         server.off('error', reject);
-        server.on('error', (error) => this.#handler.handleAcceptError(error));
+        // A client that could not be accepted has lost its connection, which is no reason to end the process.
+        server.on('error', () => undefined);
         resolve(server);
       });
     });

@@ -41,8 +41,6 @@ export interface ClosedConnection extends ChaosConnection {
 export interface ChaosProxyEvents {
   open: [connection: ChaosConnection];
   close: [connection: ClosedConnection];
-  /** A client could not be accepted, for example because the process has no free file descriptor. */
-  'accept-error': [error: Error];
 }
 
 /**
@@ -87,10 +85,7 @@ export class ChaosProxy extends EventEmitter<ChaosProxyEvents> {
     this.#target = target;
     this.#conditions = conditions;
     this.#host = host;
-    this.#listener = new Listener(host, port, {
-      handleSocket: (socket) => this.#handleSocket(socket),
-      handleAcceptError: (error) => this.emit('accept-error', error),
-    });
+    this.#listener = new Listener(host, port, (client) => this.#handleSocket(client));
   }
 
   /** Takes its port. Done by {@link createChaosProxy}. */
@@ -122,7 +117,8 @@ export class ChaosProxy extends EventEmitter<ChaosProxyEvents> {
   /**
    * Replaces the faults that are named and keeps the others; `undefined` takes one away. A closed proxy ignores it.
    *
-   * @returns resolves at once, except after `refuse` was taken away: then, when the port is open again.
+   * @returns resolves at once, except after `refuse` was taken away: then, when the port is open again. Rejects with
+   *   EADDRINUSE if someone else has taken the port meanwhile and keeps it for five seconds.
    * @throws TypeError if there is no such fault or the value is not one of its values.
    */
   set(changes: ChaosFaults): Promise<void> {

@@ -32,8 +32,22 @@ it('close: while the port is being reopened', async () => {
   expect(await stage.dial().ended()).toBe('ECONNREFUSED');
 });
 
+it('close: does not wait for peers that owe a FIN', async () => {
+  stage = await Stage.create({ allowHalfOpen: true });
+  await stage.pair(true);
+  // With a clock that stands still, nothing but close() itself can end the lingering sockets.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    stage.proxy.cut();
+    await stage.proxy.close();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 it('after close, under every fault at once, nothing keeps the process alive', async () => {
-  const script = fileURLToPath(new URL('fixtures/close-under-faults.ts', import.meta.url));
+  const script = fileURLToPath(new URL('close-under-faults.ts', import.meta.url));
   const run = promisify(execFile)(process.execPath, ['--import', 'tsx', script], { timeout: 30_000 });
   // The script never calls process.exit: a socket or timer left behind would keep it running into the time-out.
   expect((await run).stdout).toBe('closed\n');

@@ -42,6 +42,15 @@ it.each(['client', 'server'] as const)('passes a RST of the %s on', async (who) 
   expect(await closed).toMatchObject({ cause: 'peer-reset', error: { code: 'ECONNRESET' } });
 });
 
+it('passes a RST on that comes right after the target accepted', async () => {
+  stage = await Stage.create();
+  const closed = nextClose();
+  const client = stage.dial();
+  (await stage.target.next()).socket.resetAndDestroy();
+  expect(await client.ended()).toBe('ECONNRESET');
+  expect((await closed).cause).toBe('peer-reset');
+});
+
 it('cut: both sides see FIN', async () => {
   stage = await Stage.create();
   const { client, server } = await stage.pair();
@@ -60,6 +69,19 @@ it('cut: FIN, not RST, even when unread bytes are on their way to the proxy', as
   client.send(Buffer.alloc(4 << 20));
   stage.proxy.cut();
   expect(await client.ended()).toBe('FIN');
+});
+
+it('cut: a client that was held back can finish what it was writing', async () => {
+  stage = await Stage.create({ faults: { blackHole: 'both' } });
+  const client = stage.dial();
+  await once(stage.proxy, 'open');
+  client.send(Buffer.alloc(32 << 20));
+  await stage.letThingsHappen();
+  expect(client.socket.writableLength).toBeGreaterThan(0);
+  stage.proxy.cut();
+  await once(client.socket, 'close');
+  expect(client.ending).toBe('FIN');
+  expect(client.socket.errored).toBeNull();
 });
 
 it('cut: a peer that never closes its side is left after a while', async () => {

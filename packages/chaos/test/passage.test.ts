@@ -50,6 +50,14 @@ it('latency: hundreds of chunks on their way share one timer', async () => {
   expect(timers() - before).toBeLessThan(20);
 });
 
+it('jitter: delays by itself', async () => {
+  stage = await Stage.create({ faults: { jitterMs: 3_600_000 } });
+  const { client, server } = await stage.pair();
+  client.send('some time within the hour');
+  await stage.letThingsHappen();
+  expect(server.reads).toEqual([]);
+});
+
 it('jitter: order is kept', async () => {
   stage = await Stage.create({ faults: { jitterMs: 15 } });
   const { client, server } = await stage.pair();

@@ -5,7 +5,7 @@ import { createChaosProxy } from '../src/proxy.ts';
 import type { ChaosProxy, ChaosProxyOptions } from '../src/proxy.ts';
 
 /** How a socket learned of its end: `FIN`, or the code of its error. */
-export type Ending = 'FIN' | string;
+type Ending = 'FIN' | string;
 
 /** One end of a connection, with what it saw so far. */
 export class Peer {
@@ -13,12 +13,13 @@ export class Peer {
   /** One entry for each read. */
   readonly reads: Buffer[] = [];
   ending: Ending | undefined;
+  #receivedBytes = 0;
   #handleChange: () => void = () => undefined;
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.setNoDelay(true);
-    socket.on('data', (bytes: Buffer) => this.#record(() => this.reads.push(bytes)));
+    socket.on('data', (bytes: Buffer) => this.#record(() => this.#keep(bytes)));
     socket.on('end', () => this.#record(() => (this.ending ??= 'FIN')));
     socket.on('error', (error: NodeJS.ErrnoException) => this.#record(() => (this.ending ??= error.code)));
   }
@@ -33,9 +34,8 @@ export class Peer {
 
   /** Resolves with what was received, once it holds at least so many bytes. */
   async bytes(count: number): Promise<Buffer> {
-    let total = 0;
-    await this.#until(() => (total = this.reads.reduce((sum, { length }) => sum + length, 0)) >= count);
-    return total === 0 ? Buffer.alloc(0) : this.received;
+    await this.#until(() => this.#receivedBytes >= count);
+    return this.received;
   }
 
   async text(count: number): Promise<string> {
@@ -45,6 +45,11 @@ export class Peer {
   async ended(): Promise<Ending> {
     await this.#until(() => this.ending !== undefined);
     return this.ending as Ending;
+  }
+
+  #keep(bytes: Buffer): void {
+    this.reads.push(bytes);
+    this.#receivedBytes += bytes.length;
   }
 
   #record(change: () => void): void {
@@ -123,7 +128,10 @@ export class Stage {
   /** A client and its peer at the target, through the proxy. */
   async pair(allowHalfOpen = false): Promise<{ client: Peer; server: Peer }> {
     const client = this.dial(this.proxy.port, allowHalfOpen);
-    return { client, server: await this.target.next() };
+    const server = await this.target.next();
+    // The target has accepted, but the proxy learns of it only when the event loop comes round to its socket.
+    for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    return { client, server };
   }
 
   /**

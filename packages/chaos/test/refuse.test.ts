@@ -61,7 +61,12 @@ it('a target that refuses: the client sees a RST, the event says why', async () 
   stage = await Stage.create();
   await stage.target.close();
   const client = stage.dial();
-  expect(await nextClose()).toMatchObject({ cause: 'target-unreachable', error: { code: 'ECONNREFUSED' } });
+  client.send('for nobody');
+  expect(await nextClose()).toMatchObject({
+    cause: 'target-unreachable',
+    error: { code: 'ECONNREFUSED' },
+    bytesUp: 0,
+  });
   expect(await client.ended()).toBe('ECONNRESET');
   await stage.target.listen();
 });
