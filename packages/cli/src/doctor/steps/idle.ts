@@ -49,10 +49,10 @@ async function measureIdle(way: Way, tell: (text: string) => void): Promise<Idle
   while (result === null) {
     for (const gapMs of ladder.takeGaps()) {
       const trial = handled(
-        runTrial(way, gapMs, () => ladder.isPointless(gapMs)).then((done) => {
+        runTrial(way, gapMs, () => ladder.isPointless(gapMs)).then((finished) => {
           running.delete(trial);
-          trials.push(done);
-          ladder.handle(gapMs, outcomeOf(done));
+          trials.push(finished);
+          ladder.handle(gapMs, outcomeOf(finished));
           tell(progressOf(ladder));
         }),
       );
@@ -65,11 +65,11 @@ async function measureIdle(way: Way, tell: (text: string) => void): Promise<Idle
     if (result === null && running.size > 0) await Promise.race(running);
   }
   await Promise.all(running);
-  const finished = (await activities) ?? [];
+  const tried = (await activities) ?? [];
   over.abort();
   const { idleMaxMs } = way.settings;
   const sorted = trials.toSorted((a, b) => a.gapMs - b.gapMs);
-  return { idleMaxMs, result, trials: sorted, activities: finished, ...(await busy) };
+  return { idleMaxMs, result, trials: sorted, activities: tried, ...(await busy) };
 }
 
 /** A failure of what runs beside is met where it is awaited, perhaps later than it happens. */

@@ -1,0 +1,144 @@
+import { expect } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createAuthority } from './certificates.ts';
+import { freePort, workFolder } from './program.ts';
+import { haproxy } from './proxies.ts';
+import { echoServer, rawServer, type ZooServer } from './servers.ts';
+import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
+
+const needs = ['haproxy'];
+
+interface Lines {
+  readonly defaults?: string;
+  readonly frontend?: string;
+  readonly server?: string;
+  /** What follows the address of the server line. */
+  readonly serverOptions?: string;
+}
+
+const config = (port: number, backendPort: number, lines: Lines) => `defaults
+  mode http
+  timeout connect 2s
+  timeout client 30s
+  timeout server 30s
+  ${lines.defaults ?? ''}
+frontend f
+  bind 127.0.0.1:${port}
+  ${lines.frontend ?? ''}
+  default_backend b
+backend b
+  ${lines.server ?? ''}
+  server s 127.0.0.1:${backendPort} ${lines.serverOptions ?? ''}
+`;
+
+async function before(lines: Lines, server?: ZooServer): Promise<Animal> {
+  const backend = server ?? (await echoServer());
+  const proxy = await haproxy((port) => config(port, backend.port, lines));
+  return { url: proxy.url, stop: stopping(backend, proxy) };
+}
+
+/** HAProxy on TLS with HTTP/2 offered. */
+async function withHttp2(frontend: string): Promise<Animal> {
+  const authority = createAuthority();
+  const { key, cert } = authority.issue({ names: 'IP:127.0.0.1', days: 10 });
+  const folder = workFolder();
+  const file = join(folder, 'both.pem');
+  writeFileSync(file, cert + key);
+  const backend = await echoServer();
+  const proxy = await haproxy((port) =>
+    config(port, backend.port, { frontend }).replace(
+      `bind 127.0.0.1:${port}`,
+      `bind 127.0.0.1:${port} ssl crt ${file} alpn h2,http/1.1`,
+    ),
+  );
+  return {
+    url: proxy.url.replace('ws:', 'wss:'),
+    ca: authority.certificate,
+    stop: stopping(backend, proxy),
+  };
+}
+
+const cases: readonly ZooCase[] = [
+  { title: 'as it should be', start: () => before({}), id: 'stable', hop: 'none' },
+  {
+    title: 'timeout tunnel 2s',
+    start: () => before({ defaults: 'timeout tunnel 2s' }),
+    id: 'idle-limit',
+    hop: 'proxy',
+    limitMs: 2_000,
+  },
+  {
+    title: 'no timeout tunnel, client and server 2s',
+    start: () => before({ defaults: 'timeout client 2s\n  timeout server 2s' }),
+    id: 'idle-limit',
+    hop: 'proxy',
+    limitMs: 2_000,
+    check: ({ verdict }) => expect(verdict.fix?.snippet).toContain('timeout tunnel'),
+  },
+  {
+    title: 'mode tcp with 2s, beside the bare server',
+    start: async () => {
+      const server = await echoServer();
+      const animal = await before({ defaults: 'mode tcp\n  timeout client 2s\n  timeout server 2s' }, server);
+      return { ...animal, direct: server.url };
+    },
+    id: 'idle-limit',
+    hop: 'proxy',
+    limitMs: 2_000,
+  },
+  {
+    title: 'maxconn of the server, with a short queue',
+    start: () => before({ defaults: 'timeout queue 500ms', serverOptions: 'maxconn 4' }),
+    id: 'connection-limit',
+    hop: 'proxy',
+  },
+  {
+    title: 'maxconn of the frontend, where the rest hangs',
+    start: () => before({ frontend: 'maxconn 4' }),
+    id: 'connection-limit',
+    hop: 'proxy',
+  },
+  {
+    title: 'server down',
+    start: async () => {
+      const port = await freePort();
+      const proxy = await haproxy((own) => config(own, port, {}));
+      return { url: proxy.url, stop: () => proxy.stop() };
+    },
+    id: 'backend-unavailable',
+    hop: 'server',
+  },
+  {
+    title: 'server hangs, 504',
+    start: async () => before({ defaults: 'timeout server 1s' }, await rawServer(() => {})),
+    id: 'backend-silent',
+    hop: 'server',
+  },
+  {
+    title: 'upgrade stripped by a rule',
+    start: () =>
+      before({ frontend: 'http-request del-header upgrade\n  http-request del-header connection' }),
+    id: 'upgrade-lost',
+    hop: 'proxy',
+  },
+  {
+    title: 'HTTP/2 with extended CONNECT',
+    start: () => withHttp2(''),
+    id: 'stable',
+    hop: 'none',
+    check: ({ measurements }) =>
+      expect(measurements.public.http2).toEqual({ negotiated: true, offersWebSocket: true, status: 200 }),
+  },
+  {
+    title: 'HTTP/2 offered for WebSockets, and refused by a rule',
+    start: () => withHttp2('http-request deny if { req.ver 2.0 } { req.hdr(upgrade) -i websocket }'),
+    id: 'http2-broken',
+    hop: 'proxy',
+  },
+];
+
+zoo(
+  'HAProxy',
+  cases.map((zooCase) => ({ ...zooCase, needs: [...needs, 'openssl'] })),
+);

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { diagnose } from '../../packages/cli/src/doctor/diagnose.ts';
+import type { Depth, DiagnoseOptions } from '../../packages/cli/src/doctor/options.ts';
+import type { Report } from '../../packages/cli/src/doctor/report/report.ts';
+import type { Hop, VerdictId } from '../../packages/cli/src/doctor/verdict/verdict-id.ts';
+import { missing } from './program.ts';
+
+/** A deployment of the zoo while it stands. */
+export interface Animal extends Pick<DiagnoseOptions, 'url' | 'direct' | 'ca' | 'onProgress'> {
+  stop(): Promise<void>;
+}
+
+export interface ZooCase {
+  readonly title: string;
+  /** Programs that must be installed. */
+  readonly needs?: readonly string[];
+  start(): Promise<Animal>;
+  readonly id: VerdictId;
+  readonly hop: Hop;
+  /** The true idle limit or lifetime. */
+  readonly limitMs?: number;
+  readonly options?: Partial<DiagnoseOptions>;
+  readonly depths?: readonly Depth[];
+  /** Further things that must hold. */
+  readonly check?: (report: Report) => void;
+}
+
+/** Most of a run is waiting, so that many fit on two cores. */
+const RUNS_AT_ONCE = 8;
+const RUN_MS_MAX = 90_000;
+const FILE_MS_MAX = 600_000;
+
+interface Job {
+  readonly zooCase: ZooCase;
+  readonly depth: Depth;
+  readonly promise: Promise<Report>;
+  begin(): Promise<void>;
+}
+
+/** Runs every case at both depths, several at once, and checks each verdict in a test of its own. */
+export function zoo(name: string, cases: readonly ZooCase[]): void {
+  describe(name, () => {
+    const jobs: Job[] = [];
+    const stop = new AbortController();
+    for (const zooCase of cases) {
+      for (const depth of zooCase.depths ?? (['quick', 'deep'] as const)) {
+        const lacks = (zooCase.needs ?? []).map(missing).find((sentence) => sentence !== null);
+        const title = `${zooCase.title} (${depth}): ${zooCase.id}`;
+        if (lacks !== undefined && process.env['CI'] !== 'true') {
+          console.warn(`SKIPPED, ${title}: ${lacks}`);
+          it.skip(`${title}: ${lacks}`);
+          continue;
+        }
+        const job = createJob(zooCase, depth, lacks ?? null, stop.signal);
+        jobs.push(job);
+        it(title, async () => judge(zooCase, await job.promise), FILE_MS_MAX);
+      }
+    }
+    let all: Promise<unknown> = Promise.resolve();
+    beforeAll(() => {
+      const waiting = [...jobs];
+      const worker = async () => {
+        for (let job = waiting.shift(); job && !stop.signal.aborted; job = waiting.shift()) await job.begin();
+      };
+      all = Promise.all(Array.from({ length: RUNS_AT_ONCE }, worker));
+    });
+    afterAll(async () => {
+      stop.abort();
+      await all;
+    });
+  });
+}
+
+function createJob(zooCase: ZooCase, depth: Depth, lacks: string | null, signal: AbortSignal): Job {
+  let settle!: (report: Promise<Report>) => void;
+  const promise = new Promise<Report>((resolve) => (settle = resolve));
+  promise.catch(() => {});
+  return {
+    zooCase,
+    depth,
+    promise,
+    begin: async () => {
+      const report = lacks === null ? examine(zooCase, depth, signal) : Promise.reject(new Error(lacks));
+      settle(report);
+      await report.catch(() => {});
+    },
+  };
+}
+
+async function examine(zooCase: ZooCase, depth: Depth, signal: AbortSignal): Promise<Report> {
+  const animal = await zooCase.start();
+  const { url, direct, ca, onProgress } = animal;
+  try {
+    return await diagnose({
+      ...{ url, direct, ca, onProgress, depth },
+      send: 'holdfast',
+      // Everything in the zoo is shorter than in life.
+      idleMaxMs: depth === 'quick' ? 4_000 : 5_000,
+      timeoutMs: 3_000,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(RUN_MS_MAX)]),
+      ...zooCase.options,
+    });
+  } finally {
+    await animal.stop();
+  }
+}
+
+function judge(zooCase: ZooCase, report: Report): void {
+  const { verdict, sent, plan } = report;
+  const seen = `${verdict.confidence}: ${verdict.evidence.join(' ')}\n${report.steps
+    .map((step) => `${step.way} ${step.name} ${step.status} ${step.summary}`)
+    .join('\n')}`;
+  expect(`${verdict.id} by ${verdict.hop}`, seen).toBe(`${zooCase.id} by ${zooCase.hop}`);
+  if (zooCase.limitMs !== undefined) {
+    const tolerance = Math.max(1_000, zooCase.limitMs / 10);
+    expect(Math.abs((verdict.limitMs ?? 0) - zooCase.limitMs), seen).toBeLessThanOrEqual(tolerance);
+  }
+  expect(sent.connections).toBeLessThanOrEqual(plan.connections);
+  expect(sent.bytes).toBeLessThanOrEqual(plan.bytes);
+  zooCase.check?.(report);
+}
+
+/** Stops what was started last first. */
+export function stopping(...parts: readonly { stop(): Promise<void> }[]): () => Promise<void> {
+  return async () => {
+    for (const part of parts.toReversed()) await part.stop();
+  };
+}
