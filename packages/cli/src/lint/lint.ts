@@ -4,14 +4,20 @@ import type { Files } from './files.ts';
 import type { Checked, LintContext } from './finding.ts';
 import { checkApache } from './apache/check.ts';
 import { checkCaddy } from './caddy/check.ts';
+import { checkEnvoy } from './envoy/check.ts';
 import { checkHaproxy } from './haproxy/check.ts';
+import { checkKubernetes } from './kubernetes/check.ts';
+import { checkTraefik } from './traefik/check.ts';
 import { checkNginx } from './nginx/check.ts';
 import { InputError, type SourceFile } from './source-file.ts';
 
 type Check = (source: SourceFile, context: LintContext, files: Files) => Checked;
 
-const checks: Partial<Record<Product, Check>> = {
+const checks: Readonly<Record<Product, Check>> = {
   nginx: checkNginx,
+  envoy: checkEnvoy,
+  traefik: checkTraefik,
+  kubernetes: checkKubernetes,
   caddy: checkCaddy,
   apache: checkApache,
   haproxy: checkHaproxy,
@@ -37,7 +43,7 @@ export function lintFile(
       `${path} does not look like a configuration of nginx, HAProxy, Apache, Caddy, Envoy, Traefik or Kubernetes; if it is one, name it with --as.`,
     );
   }
-  const { findings, routes } = checks[product]!(source, context, files);
+  const { findings, routes } = checks[product](source, context, files);
   return { path, product, routes, findings: findings.toSorted(byPlace) };
 }
 

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { idsOf, lintText, testExamples, type RuleExample } from './support.ts';
+
+const entryPoint = (transport: string) => `entryPoints:
+  web:
+    address: ":80"
+    transport:
+      lifeCycle:
+        graceTimeOut: 60s
+      ${transport}
+`;
+
+/** A dynamic configuration with one middleware on the router of the WebSocket. */
+const dynamic = (middleware: string, service = 'url: http://127.0.0.1:1', passHost = 'true') => `http:
+  routers:
+    chat:
+      rule: Host(\`example.com\`) && PathPrefix(\`/ws\`)
+      middlewares: [own]
+      service: app
+  middlewares:
+    own:
+      ${middleware}
+  services:
+    app:
+      loadBalancer:
+        passHostHeader: ${passHost}
+        servers:
+        - ${service}
+`;
+
+const harmless = 'addPrefix: { prefix: /v1 }';
+
+const examples: readonly RuleExample[] = [
+  { rule: 'TRF001', wrong: entryPoint('').replace('60s', '5s'), on: 'graceTimeOut', right: entryPoint('') },
+  {
+    rule: 'TRF001',
+    when: 'in TOML',
+    wrong:
+      '[entryPoints]\n[entryPoints.web]\naddress = ":80"\n[entryPoints.web.transport.lifeCycle]\ngraceTimeOut = 5\n',
+    on: 'graceTimeOut',
+    right: '[entryPoints.web]\naddress = ":80"\ntransport.lifeCycle = { graceTimeOut = "60s" }\n',
+  },
+  {
+    rule: 'TRF002',
+    wrong: entryPoint('respondingTimeouts: { writeTimeout: 30s }'),
+    on: 'respondingTimeouts',
+    right: entryPoint('respondingTimeouts: { writeTimeout: 0s }'),
+  },
+  {
+    rule: 'TRF003',
+    wrong: dynamic('inFlightReq: { amount: 10 }'),
+    on: 'inFlightReq',
+    right: dynamic(harmless),
+  },
+  {
+    rule: 'TRF004',
+    wrong: dynamic('rateLimit: { average: 10 }'),
+    on: 'rateLimit',
+    right: dynamic('rateLimit: { average: 10, burst: 100 }'),
+  },
+  {
+    rule: 'TRF005',
+    wrong: dynamic('redirectScheme: { scheme: https }'),
+    on: 'redirectScheme',
+    right: dynamic(harmless),
+  },
+  {
+    rule: 'TRF006',
+    wrong: dynamic(harmless, 'url: http://127.0.0.1:1', 'false'),
+    on: 'passHostHeader',
+    right: dynamic(harmless),
+  },
+  {
+    rule: 'TRF007',
+    wrong: dynamic(harmless, 'url: h2c://127.0.0.1:1'),
+    on: '- url',
+    right: dynamic(harmless),
+  },
+];
+
+describe('the rules for Traefik', () => {
+  it('find nothing in configurations without a fault', () => {
+    expect(idsOf(lintText('traefik', entryPoint('')))).toEqual([]);
+    expect(idsOf(lintText('traefik', dynamic(harmless)))).toEqual([]);
+  });
+
+  testExamples('traefik', examples);
+
+  it('read arrays of tables in TOML', () => {
+    const toml = `[http.routers.chat]
+rule = "PathPrefix(\`/ws\`)"
+service = "app"
+[http.services.app.loadBalancer]
+[[http.services.app.loadBalancer.servers]]
+url = "http://127.0.0.1:1"
+[[http.services.app.loadBalancer.servers]]
+url = "h2c://127.0.0.1:2"
+`;
+    const [finding] = lintText('traefik', toml).findings;
+    expect(finding).toMatchObject({ line: 8, column: 1, rule: { id: 'TRF007' } });
+  });
+});
