@@ -1,6 +1,8 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
 import { ClientSession, type ClientEffect, type ClientInput } from '../session/client-session.ts';
+import type { Cause } from '../session/links.ts';
+import type { OutboxItem } from '../session/outbox.ts';
 import type { Clock } from '../session/clock.ts';
 import type { WireStart } from '../session/server-session.ts';
 import { LinkSocket, type OpenSocket } from './dialer.ts';
@@ -38,10 +40,10 @@ export interface Platform {
   watchHints(onHint: (hint: 'probe' | 'online' | 'offline') => void): () => void;
 }
 
-interface Waiter {
-  resolve(value: never): void;
+/** Somebody who waits for an answer. */
+interface Caller {
+  resolve(answer: never): void;
   reject(error: unknown): void;
-  bytes: number;
   cancelTimeout?: () => void;
 }
 
@@ -54,16 +56,13 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   private readonly options: ResolvedClientOptions;
   private readonly platform: Platform;
   private readonly endpoints: Endpoints;
-  private readonly machine: ClientSession;
+  private readonly machine: ClientSession<Caller>;
   private readonly store: Store | undefined;
   private readonly links = new Map<number, LinkSocket | 'dialing'>();
   private readonly subscriptions = new Map<number, Subscription>();
-  private readonly publishes = new Map<number, Waiter>();
-  private readonly requests = new Map<number, Waiter>();
-  private readonly probes: Waiter[] = [];
+  private readonly probes: Caller[] = [];
   private readonly emitter = new Emitter<{ status: Status; idle: void }>();
   private readonly stopHints: () => void;
-  private waitingBytes = 0;
   private subscriptionCount = 0;
   private dials = 0;
   private endpoint: string | undefined;
@@ -130,11 +129,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
    * was lost with the publish under way.
    */
   publish<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): Promise<Position> {
-    return this.enqueue(data, (payload) => {
-      this.handle({ type: 'publish', topic, payload });
-      this.store?.touch('outbox');
-      return [this.publishes, this.machine.sequence];
-    });
+    return this.ask('publish', topic, data);
   }
 
   /**
@@ -146,12 +141,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     data: MethodArguments<C, N>,
     { timeoutMs = this.options.requestTimeoutMs }: { timeoutMs?: number } = {},
   ): Promise<MethodResult<C, N>> {
-    return this.enqueue(data, (payload, waiter) => {
-      this.handle({ type: 'request', method, payload });
-      const request = this.machine.lastRequest;
-      waiter.cancelTimeout = this.platform.clock.setTimer(() => this.timeOut(request, timeoutMs), timeoutMs);
-      return [this.requests, request];
-    });
+    return this.ask('request', method, data, timeoutMs);
   }
 
   /** Sends to whoever is live on the topic now. At most once: not stored, and dropped while not connected. */
@@ -163,11 +153,11 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   probe(): Promise<{ rttMs: number }> {
     return new Promise((resolve, reject) => {
       const cancelTimeout = this.platform.clock.setTimer(() => {
-        this.probes.splice(this.probes.indexOf(waiter), 1);
+        this.probes.splice(this.probes.indexOf(caller), 1);
         reject(new HoldfastError('timed-out', 'The probe was not answered within 5 s.'));
       }, 5_000);
-      const waiter: Waiter = { resolve, reject, bytes: 0, cancelTimeout };
-      this.probes.push(waiter);
+      const caller: Caller = { resolve, reject, cancelTimeout };
+      this.probes.push(caller);
       this.handle({ type: 'probe' });
     });
   }
@@ -207,14 +197,14 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
 
   // ── The machine ──────────────────────────────────────────────────────────────────────────────────────────
 
-  private handle(input: ClientInput): void {
+  private handle(input: ClientInput<Caller>): void {
     this.machine.handle(input, this.platform.clock.nowMs());
     for (const effect of this.machine.takeEffects()) this.apply(effect);
     this.flushLater();
     this.arm();
   }
 
-  private apply(effect: ClientEffect): void {
+  private apply(effect: ClientEffect<Caller>): void {
     switch (effect.type) {
       case 'messages':
         return this.subscriptions.get(effect.subscription)?.take(effect.epoch, effect.entries);
@@ -222,42 +212,27 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
         const link = this.links.get(effect.link);
         return link instanceof LinkSocket ? link.add(effect.record) : undefined;
       }
-      case 'replied': {
-        const waiter = this.settle(this.requests, effect.request);
-        if (!waiter) return;
-        try {
-          return waiter.resolve(this.codec.decode(effect.payload) as never);
-        } catch (error) {
-          return waiter.reject(error);
-        }
-      }
-      case 'request-failed':
-        return this.settle(this.requests, effect.request)?.reject(
-          new HoldfastError(effect.code, effect.text),
-        );
-      case 'published':
-        this.store?.touch('outbox');
-        return this.settle(this.publishes, effect.sequence)?.resolve(effect.position as never);
-      case 'publish-failed':
-        this.store?.touch('outbox');
-        return this.settle(this.publishes, effect.sequence)?.reject(
-          new HoldfastError(effect.code, effect.text),
-        );
+      case 'answered':
+        return this.settle(effect.item, ({ resolve }) => {
+          const { answer } = effect;
+          resolve((answer instanceof Uint8Array ? this.codec.decode(answer) : answer) as never);
+        });
+      case 'failed':
+        return this.settle(effect.item, ({ reject }) => reject(failure(effect)));
       case 'gap':
         return this.subscriptions.get(effect.subscription)?.takeGap(effect);
       case 'signaled':
         return this.subscriptions.get(effect.subscription)?.takeSignal(effect.payload);
       case 'subscribed':
         return this.subscriptions.get(effect.subscription)?.begin(effect.position);
-      case 'subscribe-failed': {
-        const subscription = this.subscriptions.get(effect.subscription);
+      case 'refused':
+        this.subscriptions.get(effect.subscription)?.refuse(failure(effect));
         this.subscriptions.delete(effect.subscription);
-        return subscription?.refuse(new HoldfastError(effect.code, effect.text));
-      }
+        return;
       case 'probed':
-        for (const waiter of this.probes.splice(0)) {
-          waiter.cancelTimeout?.();
-          waiter.resolve({ rttMs: effect.rttMs } as never);
+        for (const { cancelTimeout, resolve } of this.probes.splice(0)) {
+          cancelTimeout?.();
+          resolve({ rttMs: effect.rttMs } as never);
         }
         return;
       case 'dial':
@@ -292,10 +267,11 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     } catch (error) {
       if (!this.links.delete(link)) return;
       const final = error instanceof HoldfastError;
+      const text = error instanceof Error ? error.message : String(error);
       this.handle({
         type: 'dial-failed',
         link,
-        text: error instanceof Error ? error.message : String(error),
+        cause: { code: final ? error.code : 'unreachable', text },
         final,
       });
     }
@@ -340,7 +316,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 
   private handleHint(hint: 'probe' | 'online' | 'offline'): void {
-    if (hint === 'online' && this.machine.phase === 'waiting') this.handle({ type: 'connect' });
+    if (hint === 'online' && this.machine.links.phase === 'waiting') this.handle({ type: 'connect' });
     else this.handle({ type: 'probe' });
     this.changed();
   }
@@ -365,58 +341,54 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
 
   // ── Waiting callers ──────────────────────────────────────────────────────────────────────────────────────
 
-  private enqueue<T>(
-    data: unknown,
-    send: (payload: Uint8Array, waiter: Waiter) => [waiters: Map<number, Waiter>, id: number],
-  ): Promise<T> {
+  private ask<T>(type: 'publish' | 'request', name: string, data: unknown, timeoutMs?: number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const payload = this.codec.encode(data);
       this.checkRoom(payload);
-      const waiter: Waiter = { resolve, reject, bytes: payload.length };
-      const [waiters, id] = send(payload, waiter);
-      waiters.set(id, waiter);
-      this.waitingBytes += payload.length;
+      const caller: Caller = { resolve, reject };
+      const item = { id: 0, name, payload, caller };
+      this.handle({ type, item });
+      this.store?.touch('outbox');
       this.changed();
+      if (timeoutMs !== undefined) {
+        caller.cancelTimeout = this.platform.clock.setTimer(() => {
+          this.handle({ type: 'abandon', request: item.id });
+          const text = `No reply within ${timeoutMs} ms. The method may have run.`;
+          this.settle(item, () => reject(new HoldfastError('timed-out', text)));
+        }, timeoutMs);
+      }
     });
   }
 
   private checkRoom(payload: Uint8Array): void {
-    const { phase, cause } = this.machine;
-    if (phase === 'closed' || phase === 'failed' || this.closing) {
-      throw new HoldfastError(
-        (phase === 'failed' ? (cause?.code as ErrorCode) : undefined) ?? 'closed',
-        cause?.text ?? 'The client is closing.',
-      );
-    }
+    const { publish, request, links } = this.machine;
+    if (this.closing) throw new HoldfastError('closed', 'The client was closed.');
+    if (links.phase === 'failed') throw failure(links.cause!);
     if (this.machine.isTooBig(payload)) throw new HoldfastError('too-big', this.machine.tooBigText(payload));
     const { countMax, bytesMax } = this.options.outbox;
-    if (this.publishes.size + this.requests.size < countMax && this.waitingBytes + payload.length <= bytesMax)
-      return;
-    throw new HoldfastError(
-      'outbox-full',
-      `${this.publishes.size + this.requests.size} messages with ${this.waitingBytes} bytes wait for an answer, which is what "outbox" allows. Wait for some, or raise the option.`,
-    );
+    const count = publish.size + request.size;
+    const bytes = publish.bytes + request.bytes;
+    if (count < countMax && bytes + payload.length <= bytesMax) return;
+    const text = `${count} messages of ${bytes} bytes wait for an answer. Wait for some, or raise the option "outbox".`;
+    throw new HoldfastError('outbox-full', text);
   }
 
-  private settle(waiters: Map<number, Waiter>, id: number): Waiter | undefined {
-    const waiter = waiters.get(id);
-    if (!waiter) return undefined;
-    waiters.delete(id);
-    waiter.cancelTimeout?.();
-    this.waitingBytes -= waiter.bytes;
+  private settle({ caller }: OutboxItem<Caller>, how: (caller: Caller) => void): void {
+    this.store?.touch('outbox');
     this.changed();
-    if (this.publishes.size + this.requests.size === 0) this.emitter.emit('idle', undefined);
-    return waiter;
-  }
-
-  private timeOut(request: number, timeoutMs: number): void {
-    this.handle({ type: 'abandon-request', request });
-    const text = `No reply within ${timeoutMs} ms. The method may have run.`;
-    this.settle(this.requests, request)?.reject(new HoldfastError('timed-out', text));
+    if (this.machine.publish.size + this.machine.request.size === 0) this.emitter.emit('idle', undefined);
+    if (!caller) return;
+    caller.cancelTimeout?.();
+    try {
+      how(caller);
+    } catch (error) {
+      caller.reject(error);
+    }
   }
 
   private async finishAndClose(): Promise<void> {
-    if (this.machine.isLive && this.publishes.size + this.requests.size > 0) {
+    const { publish, request, links } = this.machine;
+    if (links.phase === 'live' && publish.size + request.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
         this.emitter.on('idle', () => {
@@ -429,16 +401,15 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 
   /** Nothing more will come: everybody who waits is told. */
-  private end(code: ErrorCode, text: string): void {
+  private end(cause: Cause): void {
     this.stopHints();
     this.timer?.cancel();
     this.timer = undefined;
-    for (const waiters of [this.publishes, this.requests]) {
-      for (const id of waiters.keys()) this.settle(waiters, id)?.reject(new HoldfastError(code, text));
-    }
-    for (const { cancelTimeout, reject } of this.probes.splice(0)) {
-      cancelTimeout?.();
-      reject(new HoldfastError(code, text));
+    const { publish, request } = this.machine;
+    const waiting = [...publish.values(), ...request.values()].map(({ caller }) => caller);
+    for (const caller of [...waiting, ...this.probes.splice(0)]) {
+      caller?.cancelTimeout?.();
+      caller?.reject(failure(cause));
     }
   }
 
@@ -464,16 +435,15 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     if (this.snapshot) return;
     const { phase, cause } = this.status;
     this.emitter.emit('status', this.status);
-    if (phase === 'closed' || phase === 'failed')
-      this.end((cause?.code as ErrorCode) ?? 'closed', cause?.text ?? '');
+    if (phase === 'closed' || phase === 'failed') this.end(cause!);
   }
 
   private save(): void {
-    const { resumeToken, node, sequence, publishes } = this.machine;
+    const { resumeToken, node, publish } = this.machine;
     try {
       this.store?.flush(
-        { token: resumeToken, node, sequence, sent: publishes.sentThrough },
-        publishes.values(),
+        { token: resumeToken, node, sequence: publish.lastId, sent: publish.sentThrough },
+        publish.values(),
       );
     } catch (error) {
       console.error(
@@ -484,23 +454,23 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 
   private takeSnapshot(): Status {
-    const { machine } = this;
-    const unacknowledged = machine.publishes.unanswered + machine.requests.unanswered;
+    const { links, publish, request } = this.machine;
+    const unacknowledged = publish.unanswered + request.unanswered;
     return Object.freeze({
       phase: this.phase(),
-      since: machine.sinceMs,
-      attempt: machine.attempt,
-      retryAt: machine.retryAtMs,
-      rttMs: machine.roundTrip.smoothedMs,
+      since: links.sinceMs,
+      attempt: links.attempt,
+      retryAt: links.retryAtMs,
+      rttMs: links.roundTrip.smoothedMs,
       endpoint: this.endpoint,
-      queued: machine.publishes.size + machine.requests.size - unacknowledged,
+      queued: publish.size + request.size - unacknowledged,
       unacknowledged,
-      cause: machine.cause,
+      cause: links.cause,
     });
   }
 
   private phase(): Phase {
-    const { phase } = this.machine;
+    const { phase } = this.machine.links;
     if (phase === 'idle') return 'connecting';
     return phase === 'waiting' && !this.platform.isOnline() ? 'offline' : phase;
   }
@@ -510,4 +480,8 @@ function wireStart(from: Start): WireStart {
   if (typeof from === 'string') return { from, epoch: 0, offset: 0 };
   if ('last' in from) return { from: 'last', epoch: 0, offset: from.last };
   return { from: 'position', epoch: from.epoch, offset: from.offset };
+}
+
+function failure({ code, text }: Cause): HoldfastError {
+  return new HoldfastError(code as ErrorCode, text);
 }

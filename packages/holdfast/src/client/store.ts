@@ -1,5 +1,6 @@
 import type { Position } from '../protocol/position.ts';
-import type { PublishItem, RestoredSession } from '../session/client-session.ts';
+import type { RestoredSession } from '../session/client-session.ts';
+import type { OutboxItem } from '../session/outbox.ts';
 import type { ClientStorage } from './options.ts';
 
 /** What is kept for the next life: the session and processed positions in one item, the outbox in another. */
@@ -37,7 +38,7 @@ export class Store {
       sequence: stored.sequence ?? 0,
       sequenceSent: stored.sent ?? 0,
       request: this.life * REQUESTS_PER_LIFE,
-      publishes: outbox.map(([id, topic, payload]) => ({ id, topic, payload: fromBase64(payload) })),
+      publishes: outbox.map(([id, name, payload]) => ({ id, name, payload: fromBase64(payload) })),
     };
   }
 
@@ -46,11 +47,11 @@ export class Store {
   }
 
   /** Writes what has changed; throws what the storage throws, such as a quota. */
-  flush(session: Omit<Stored, 'life' | 'positions'>, outbox: Iterable<PublishItem>): void {
+  flush(session: Omit<Stored, 'life' | 'positions'>, outbox: Iterable<OutboxItem>): void {
     const { changed } = this;
     this.changed = { session: false, outbox: false };
     if (changed.outbox) {
-      const items = Array.from(outbox, ({ id, topic, payload }) => [id, topic, toBase64(payload)]);
+      const items = Array.from(outbox, ({ id, name, payload }) => [id, name, toBase64(payload)]);
       this.storage.setItem(`${this.key}:outbox`, JSON.stringify(items));
     }
     if (changed.outbox || changed.session) {

@@ -34,8 +34,9 @@ export function encode(records: readonly WireRecord[]): Uint8Array {
 export function encodeBatches(records: readonly WireRecord[], bytesMax: number): Uint8Array[] {
   const batches: Uint8Array[] = [];
   for (const record of records) {
-    if (writer.size > 0 && writer.size + sizeMax(record) > bytesMax) batches.push(writer.take());
+    const before = writer.size;
     writeRecord(record);
+    if (before > 0 && writer.size > bytesMax) batches.push(writer.take(before));
   }
   if (writer.size > 0) batches.push(writer.take());
   return batches;
@@ -80,19 +81,6 @@ function writeField(field: Field, value: unknown): void {
       }
     }
   }
-}
-
-/** An upper bound of a record's encoded size, without encoding it. */
-function sizeMax(record: WireRecord): number {
-  let size = 2;
-  for (const value of Object.values(record)) {
-    if (typeof value === 'string') size += value.length * 3 + 2;
-    else if (value instanceof Uint8Array) size += value.length + 4;
-    else if (Array.isArray(value))
-      size += value.reduce((sum, item) => sum + 16 + (item.payload?.length ?? 0), 0);
-    else size += 8;
-  }
-  return size;
 }
 
 /** Why a message could not be decoded. */

@@ -70,6 +70,10 @@ export const startChoices = ['now', 'start', 'last', 'position'] as const;
 export const gapReasons = ['retention', 'epoch', 'conflated', 'not-authorized'] as const;
 export type GapReason = (typeof gapReasons)[number];
 
+/** What a client asks for that is answered. */
+export const operations = ['publish', 'request', 'subscribe'] as const;
+export type Operation = (typeof operations)[number];
+
 export const schema = {
   // From the client.
   hello: [
@@ -121,11 +125,10 @@ export const schema = {
   ],
   'resume-token': [17, { resumeToken: token }],
   subscribed: [18, { subscription: uint, alias: uint, epoch: uint, offset: uint }],
-  'subscribe-failed': [19, { subscription: uint, code: name, text: explanation }],
   /** A run on one topic. `previous` is the offset before the first entry (SPEC SUB-2). */
-  messages: [20, { alias: uint, epoch: uint, previous: uint, entries }],
+  messages: [19, { alias: uint, epoch: uint, previous: uint, entries }],
   gap: [
-    21,
+    20,
     {
       subscription: uint,
       fromEpoch: uint,
@@ -135,13 +138,13 @@ export const schema = {
       reason: choice(...gapReasons),
     },
   ],
-  published: [22, { sequence: uint, epoch: uint, offset: uint }],
-  'publish-failed': [23, { sequence: uint, code: name, text: explanation }],
-  reply: [24, { request: uint, payload: bytes }],
-  'request-failed': [25, { request: uint, code: name, text: explanation }],
-  signaled: [26, { alias: uint, payload: bytes }],
-  'token-wanted': [27, { withinMs: uint }],
-  'go-away': [28, { reconnectInMs: uint, reason: explanation }],
+  published: [21, { sequence: uint, epoch: uint, offset: uint }],
+  reply: [22, { request: uint, payload: bytes }],
+  /** An operation's end: `id` is its sequence, request or subscription. */
+  failed: [23, { operation: choice(...operations), id: uint, code: name, text: explanation }],
+  signaled: [24, { alias: uint, payload: bytes }],
+  'token-wanted': [25, { withinMs: uint }],
+  'go-away': [26, { reconnectInMs: uint, reason: explanation }],
 } as const satisfies Record<string, readonly [number, Record<string, Field>]>;
 
 type ValueOf<F> = F extends UintField

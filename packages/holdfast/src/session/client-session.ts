@@ -1,48 +1,13 @@
 import { decode } from '../protocol/codec.ts';
 import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
-import type { ErrorCode } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Entry, GapReason, WireRecord } from '../protocol/schema.ts';
-import { backoffDelayMs, type BackoffOptions } from './backoff.ts';
-import { Deadlines } from './deadlines.ts';
-import { Outbox } from './outbox.ts';
-import { RoundTrip } from './round-trip.ts';
+import { Links, type Cause, type Link, type LinkEffect, type LinksConfig } from './links.ts';
+import { Outbox, type OutboxItem } from './outbox.ts';
 import type { WireStart } from './server-session.ts';
-import { subscribeRecord, Subscriptions, type Aliases } from './subscriptions.ts';
+import { subscribeRecord, Subscriptions } from './subscriptions.ts';
 
-/**
- * A client's session over all its connections, sans-IO: `handle` takes what happened, `takeEffects` gives what
- * to do. A link is one attempt at a connection. At most two exist: the one in use, and a rival that is dialled
- * beside it when it is suspect or the server drains; whichever is live first wins (SPEC LIVE-5).
- *
- *              ┌───────────── retry due ──────────────┐
- *              ▼                                      │
- *   idle ▶ connecting ──welcome──▶ live ──lost──▶ waiting
- *              ▲                  │    ▲              ▲
- *              │ link lost,       ▼    │ rival live,  │
- *              └─ rival takes   suspect│ or bytes     │
- *                 its place     draining ──both lost──┘
- *
- *   any ──close──▶ closed        any ──a reason that no retry mends──▶ failed
- */
-type State =
-  | { name: 'idle' | 'waiting' | 'closed' | 'failed' }
-  | { name: 'connecting' | 'live'; link: Link }
-  | { name: 'suspect' | 'draining'; link: Link; rival: Link | undefined };
-
-interface Link {
-  readonly id: number;
-  stage: 'dialing' | 'greeting' | 'live';
-  greetedAtMs: number;
-  readonly aliases: Aliases;
-}
-
-type DeadlineName = 'retry' | 'connect' | 'rival' | 'silence' | 'answer' | 'death' | 'stable' | 'finished';
-
-export interface ClientSessionConfig {
-  backoff: BackoffOptions;
-  connectTimeoutMs: number;
-  random: () => number;
+export interface ClientSessionConfig extends LinksConfig {
   /** What an earlier life of this client left behind. */
   restored?: RestoredSession | undefined;
 }
@@ -50,146 +15,102 @@ export interface ClientSessionConfig {
 export interface RestoredSession {
   resumeToken: string;
   node: string;
+  /** The last sequence given, and the last that may have reached the server. */
   sequence: number;
   sequenceSent: number;
   /** Requests of this life are numbered from here, above those of earlier lives. */
   request: number;
-  publishes: readonly PublishItem[];
+  publishes: readonly OutboxItem<never>[];
 }
 
-export interface PublishItem {
-  id: number;
-  topic: string;
-  payload: Uint8Array;
-}
-
-interface RequestItem {
-  id: number;
-  method: string;
-  payload: Uint8Array;
-}
-
-/** Why the connection is not live: a short word, and a sentence for people. */
-export interface Cause {
-  readonly code: string;
-  readonly text: string;
-}
-
-export type ClientInput =
+export type ClientInput<Caller> =
   | { type: 'connect' }
   | { type: 'close' }
   | { type: 'opened'; link: number; token: string }
-  | { type: 'dial-failed'; link: number; text: string; final?: boolean }
+  /** `final` when trying again can't help. */
+  | { type: 'dial-failed'; link: number; cause: Cause; final: boolean }
   | { type: 'bytes'; link: number; bytes: Uint8Array }
   | { type: 'lost'; link: number; code: number; reason: string }
   | { type: 'subscribe'; subscription: number; topic: string; start: WireStart }
-  | { type: 'unsubscribe'; subscription: number }
-  | { type: 'hold' | 'release'; subscription: number }
-  | { type: 'publish'; topic: string; payload: Uint8Array }
-  | { type: 'request'; method: string; payload: Uint8Array }
-  | { type: 'abandon-request'; request: number }
+  | { type: 'unsubscribe' | 'hold' | 'release'; subscription: number }
+  /** The item's id is given here. */
+  | { type: 'publish' | 'request'; item: OutboxItem<Caller> }
+  /** Nobody waits for the reply any more. */
+  | { type: 'abandon'; request: number }
   | { type: 'signal'; topic: string; payload: Uint8Array }
   | { type: 'token'; token: string }
   | { type: 'probe' }
+  /** `bufferedBytes`: what the sockets have not yet sent. */
   | { type: 'time'; bufferedBytes: number };
 
-export type ClientEffect =
-  | { type: 'dial'; link: number; tokenRejected: boolean }
-  | { type: 'drop'; link: number; code: number }
-  | { type: 'send'; link: number; record: WireRecord }
-  | { type: 'status' }
+export type ClientEffect<Caller> =
+  | LinkEffect
+  /** What the next life would want to know has changed. */
   | { type: 'session' }
   | { type: 'subscribed'; subscription: number; position: Position }
-  | { type: 'subscribe-failed'; subscription: number; code: ErrorCode; text: string }
+  | { type: 'refused'; subscription: number; code: string; text: string }
   | { type: 'messages'; subscription: number; epoch: number; entries: readonly Entry[] }
   | { type: 'gap'; subscription: number; from: Position; to: Position; reason: GapReason }
   | { type: 'signaled'; subscription: number; payload: Uint8Array }
-  | { type: 'published'; sequence: number; position: Position }
-  | { type: 'publish-failed'; sequence: number; code: ErrorCode; text: string }
-  | { type: 'replied'; request: number; payload: Uint8Array }
-  | { type: 'request-failed'; request: number; code: ErrorCode; text: string }
-  | { type: 'token-wanted' }
-  | { type: 'probed'; rttMs: number };
+  /** A publish or request has its answer. */
+  | { type: 'answered'; item: OutboxItem<Caller>; answer: Position | Uint8Array }
+  | { type: 'failed'; item: OutboxItem<Caller>; code: string; text: string }
+  | { type: 'token-wanted' };
 
-/** A probe accompanies messages that want an answer at most this often (SPEC LIVE-3). */
-const PROBE_SPACING_MS = 1_000;
 /** Room in a WebSocket message beside one payload: its record's other fields. */
 const RECORD_OVERHEAD_BYTES = 600;
+/** Replies are confirmed with the next request, or after this long when none follows. */
+const FINISHED_DELAY_MS = 1_000;
 
-export class ClientSession {
-  readonly publishes = new Outbox<PublishItem>();
-  readonly requests = new Outbox<RequestItem>();
-  readonly subscriptions = new Subscriptions();
-  readonly roundTrip = new RoundTrip();
-  session = '';
+/**
+ * A client's session, sans-IO: what was published, asked and subscribed to, over however many connections it
+ * takes. `handle` takes what happened, `takeEffects` gives what to do. The connections themselves are `Links`'.
+ */
+export class ClientSession<Caller = unknown> {
+  readonly publish = new Outbox<Caller>();
+  readonly request = new Outbox<Caller>();
+  readonly links: Links;
   resumeToken = '';
   node = '';
-  sequence = 0;
-  attempt = 0;
-  sinceMs = 0;
-  cause: Cause | undefined;
   messageBytesMax = 1_048_576;
-  private request = 0;
-  private state: State = { name: 'idle' };
-  private effects: ClientEffect[] = [];
-  private readonly deadlines = new Deadlines<DeadlineName>();
-  private links = 0;
+  private readonly subscriptions = new Subscriptions();
+  private effects: ClientEffect<Caller>[] = [];
   private window = 16;
-  private heartbeatMs = 25_000;
-  private graceMs = 20_000;
-  private returnWindowMs = 0;
-  private ping: { id: number; atMs: number } | undefined;
-  private pings = 0;
-  private lastProbeMs = -Infinity;
-  private bufferedBytes = 0;
-  private tokenRejected = false;
-  /** After a "too big" nothing is pipelined until the welcome has said what the limit is. */
+  /** After a "too big" nothing is pipelined until the welcome has said what the limit is (SPEC HELLO-4). */
   private cautious = false;
   private finishedTold = 0;
-  private readonly config: ClientSessionConfig;
+  private finishedAtMs: number | undefined;
 
   constructor(config: ClientSessionConfig) {
-    this.config = config;
+    this.links = new Links(config, (effect) => this.push(effect));
     const { restored } = config;
     if (!restored) return;
     this.resumeToken = restored.resumeToken;
     this.node = restored.node;
-    this.sequence = restored.sequence;
-    this.request = restored.request;
-    this.requests.sentThrough = restored.request;
-    this.publishes.sentThrough = restored.sequenceSent;
-    for (const item of restored.publishes) this.publishes.add(item);
+    this.request.lastId = this.request.sentThrough = restored.request;
+    this.publish.lastId = restored.sequence;
+    this.publish.sentThrough = restored.sequenceSent;
+    for (const item of restored.publishes) this.publish.add(item);
   }
 
-  get phase(): State['name'] {
-    return this.state.name;
-  }
-
-  /** The next attempt, while one is scheduled. */
-  get retryAtMs(): number | undefined {
-    return this.deadlines.get('retry');
-  }
-
-  get isLive(): boolean {
-    return 'link' in this.state && this.state.link.stage === 'live';
-  }
-
-  takeEffects(): readonly ClientEffect[] {
+  takeEffects(): readonly ClientEffect<Caller>[] {
     const taken = this.effects;
     if (taken.length > 0) this.effects = [];
     return taken;
   }
 
   nextDeadlineMs(): number | undefined {
-    return this.deadlines.next();
+    const deadline = Math.min(this.links.nextDeadlineMs() ?? Infinity, this.finishedAtMs ?? Infinity);
+    return deadline === Infinity ? undefined : deadline;
   }
 
-  handle(input: ClientInput, nowMs: number): void {
+  handle(input: ClientInput<Caller>, nowMs: number): void {
+    const { links } = this;
     switch (input.type) {
       case 'connect':
-        return this.connect(nowMs);
+        return links.connect(nowMs);
       case 'close':
-        return this.finish(
+        return links.finish(
           'closed',
           { code: 'closed', text: 'The application closed the connection.' },
           nowMs,
@@ -197,307 +118,90 @@ export class ClientSession {
       case 'opened':
         return this.handleOpened(input.link, input.token, nowMs);
       case 'dial-failed':
-        if (input.final) return this.finish('failed', { code: 'unauthorized', text: input.text }, nowMs);
-        return this.handleLost(input.link, { code: 'unreachable', text: input.text }, nowMs);
+        return input.final
+          ? links.finish('failed', input.cause, nowMs)
+          : links.lost(input.link, input.cause, nowMs);
       case 'bytes':
         return this.handleBytes(input.link, input.bytes, nowMs);
       case 'lost':
-        return this.handleClosed(input.link, input.code, input.reason, nowMs);
-      case 'subscribe': {
-        const cursor = this.subscriptions.add(input.subscription, input.topic, input.start);
-        return this.sendIfGreeted(subscribeRecord(cursor));
-      }
+        if (closeNameOf(input.code) === 'too-big') this.cautious = true;
+        return links.closed(input.link, input.code, input.reason, nowMs);
+      case 'subscribe':
+        return this.send(
+          subscribeRecord(this.subscriptions.add(input.subscription, input.topic, input.start)),
+        );
       case 'unsubscribe':
         this.subscriptions.remove(input.subscription);
-        return this.sendIfGreeted({ type: 'unsubscribe', subscription: input.subscription });
+        return this.send({ type: 'unsubscribe', subscription: input.subscription });
       case 'hold':
       case 'release':
         return this.handleHold(input.subscription, input.type === 'hold');
       case 'publish':
-        this.publishes.add({ id: ++this.sequence, topic: input.topic, payload: input.payload });
+      case 'request': {
+        const { item } = input;
+        const outbox = this[input.type];
+        item.id = outbox.lastId + 1;
+        outbox.add(item);
         return this.flush(nowMs);
-      case 'request':
-        this.requests.add({ id: ++this.request, method: input.method, payload: input.payload });
-        return this.flush(nowMs);
-      case 'abandon-request':
-        this.requests.remove(input.request);
-        return;
+      }
+      case 'abandon':
+        return void this.request.remove(input.request);
       case 'signal':
-        if (this.isLive) this.sendIfGreeted({ type: 'signal', topic: input.topic, payload: input.payload });
+        if (links.phase === 'live') this.send({ type: 'signal', topic: input.topic, payload: input.payload });
         return;
       case 'token':
-        return this.sendIfGreeted({ type: 'token', token: input.token });
+        return this.send({ type: 'token', token: input.token });
       case 'probe':
-        return this.probe(nowMs);
+        return links.probe(nowMs);
       case 'time':
-        return this.handleTime(input.bufferedBytes, nowMs);
+        links.handleTime(input.bufferedBytes, nowMs);
+        if (this.finishedAtMs !== undefined && nowMs >= this.finishedAtMs) this.tellFinished();
     }
-  }
-
-  /** The number that the last `publish` or `request` was given. */
-  get lastRequest(): number {
-    return this.request;
-  }
-
-  // ── Links ────────────────────────────────────────────────────────────────────────────────────────────────
-
-  private connect(nowMs: number): void {
-    const { state } = this;
-    switch (state.name) {
-      case 'idle':
-      case 'waiting':
-      case 'closed':
-      case 'failed':
-        return this.dialFirst(nowMs);
-      case 'live':
-        this.become({ name: 'draining', link: state.link, rival: undefined }, nowMs);
-        return this.dialRival(nowMs);
-      case 'suspect':
-      case 'draining':
-        return state.rival ? undefined : this.dialRival(nowMs);
-      case 'connecting':
-    }
-  }
-
-  private dialFirst(nowMs: number): void {
-    this.deadlines.clear('retry');
-    this.become({ name: 'connecting', link: this.dial() }, nowMs);
-    this.deadlines.set('connect', nowMs + this.config.connectTimeoutMs);
-  }
-
-  private dialRival(nowMs: number): void {
-    if (this.state.name !== 'suspect' && this.state.name !== 'draining') return;
-    this.deadlines.clear('retry');
-    this.state.rival = this.dial();
-    this.deadlines.set('rival', nowMs + this.config.connectTimeoutMs);
-    this.push({ type: 'status' });
-  }
-
-  private dial(): Link {
-    const link: Link = { id: ++this.links, stage: 'dialing', greetedAtMs: 0, aliases: new Map() };
-    this.push({ type: 'dial', link: link.id, tokenRejected: this.tokenRejected });
-    return link;
-  }
-
-  private find(id: number): Link | undefined {
-    const { state } = this;
-    if ('rival' in state && state.rival?.id === id) return state.rival;
-    return 'link' in state && state.link.id === id ? state.link : undefined;
-  }
-
-  /** The link that new records go to: a rival, once it has said hello, since the server then turns to it. */
-  private get outLink(): Link | undefined {
-    const { state } = this;
-    if (!('link' in state)) return undefined;
-    return 'rival' in state && state.rival && state.rival.stage !== 'dialing' ? state.rival : state.link;
   }
 
   private handleOpened(id: number, token: string, nowMs: number): void {
-    const link = this.find(id);
+    const link = this.links.opened(id, nowMs);
     if (!link) return;
-    link.stage = 'greeting';
-    link.greetedAtMs = nowMs;
-    this.publishes.restart();
-    this.requests.restart();
-    this.send(link, {
-      type: 'hello',
-      resumeToken: this.resumeToken,
-      token,
-      node: this.node,
-      sequenceSent: this.publishes.sentThrough,
-      requestSent: this.requests.sentThrough,
-    });
-    if (!this.cautious) this.sendWaiting(link, nowMs);
+    this.publish.restart();
+    this.request.restart();
+    const { sentThrough: sequenceSent } = this.publish;
+    const { sentThrough: requestSent } = this.request;
+    const { resumeToken, node } = this;
+    this.sendOn(link, { type: 'hello', resumeToken, token, node, sequenceSent, requestSent });
+    if (!this.cautious) this.sendAll(link, nowMs);
   }
 
-  private sendWaiting(link: Link, nowMs: number): void {
-    for (const record of this.subscriptions.requests()) this.send(link, record);
+  /** What a new connection begins with, right after the hello (SPEC HELLO-2). */
+  private sendAll(link: Link, nowMs: number): void {
+    for (const record of this.subscriptions.requests()) this.sendOn(link, record);
     this.flush(nowMs);
   }
 
-  private handleWelcome(link: Link, record: WireRecord<'welcome'>, nowMs: number): void {
-    const { state } = this;
-    if (!('link' in state) || link.stage !== 'greeting') return;
-    if (state.link !== link) this.push({ type: 'drop', link: state.link.id, code: closeCodes.gone.code });
-    link.stage = 'live';
-    this.roundTrip.sample(nowMs - link.greetedAtMs);
-    this.session = record.session;
-    this.resumeToken = record.resumeToken;
-    this.node = record.node;
-    this.messageBytesMax = record.messageBytesMax;
-    this.window = record.window;
-    this.heartbeatMs = record.heartbeatMs;
-    this.graceMs = record.graceMs;
-    this.returnWindowMs = record.returnWindowMs;
-    this.tokenRejected = false;
-    this.ping = undefined;
-    this.cause = undefined;
-    this.deadlines.clearAll();
-    this.deadlines.set('stable', nowMs + this.config.backoff.stableMs);
-    this.become({ name: 'live', link }, nowMs);
-    this.heard(nowMs);
+  private handleWelcome(link: Link, welcome: WireRecord<'welcome'>, nowMs: number): void {
+    if (!this.links.welcomed(link, welcome, nowMs)) return;
+    this.resumeToken = welcome.resumeToken;
+    this.node = welcome.node;
+    this.messageBytesMax = welcome.messageBytesMax;
+    this.window = welcome.window;
     this.push({ type: 'session' });
-    if (this.cautious) {
-      this.cautious = false;
-      this.sendWaiting(link, nowMs);
-    } else this.flush(nowMs);
-  }
-
-  private handleClosed(id: number, code: number, reason: string, nowMs: number): void {
-    const name = closeNameOf(code);
-    if (!this.find(id)) return;
-    const cause: Cause = {
-      code: name ?? 'lost',
-      text: reason || (name ?? `The connection was cut (code ${code}).`),
-    };
-    if (name === 'too-big') this.cautious = true;
-    const retry = name ? closeCodes[name].retry : 'backoff';
-    const isRival = 'rival' in this.state && this.state.rival?.id === id;
-    // A rival that is superseding this very link is the reason for its end; a plain 1000 is a proxy's or a
-    // server's shutdown, since our own close has already left this state.
-    if (name === 'superseded' && !isRival && this.outLink?.id !== id)
-      return this.handleLost(id, cause, nowMs);
-    if (retry === 'token' && !this.tokenRejected) this.tokenRejected = true;
-    else if (retry === 'token' || (retry === 'never' && name !== 'closed'))
-      return this.finish('failed', cause, nowMs);
-    this.handleLost(id, cause, nowMs);
-  }
-
-  private handleLost(id: number, cause: Cause, nowMs: number): void {
-    const { state } = this;
-    if (!this.find(id) || !('link' in state)) return;
-    this.cause = cause;
-    if ('rival' in state && state.rival) {
-      const { link, rival } = state;
-      if (rival.id === id && rival.stage === 'dialing') {
-        state.rival = undefined;
-        this.deadlines.clear('rival');
-        return this.scheduleRetry(nowMs);
-      }
-      if (link.id === id) {
-        // The rival goes on alone.
-        this.deadlines.clearAll();
-        this.deadlines.set('connect', nowMs + this.config.connectTimeoutMs);
-        return this.become({ name: 'connecting', link: rival }, nowMs);
-      }
-      // The server had already turned to the rival, so the old link is of no use any more.
-      this.push({ type: 'drop', link: link.id, code: closeCodes.gone.code });
-    }
-    const slotAtMs = state.name === 'draining' ? this.deadlines.get('retry') : undefined;
-    this.deadlines.clearAll();
-    this.become({ name: 'waiting' }, nowMs);
-    if (slotAtMs !== undefined) this.deadlines.set('retry', slotAtMs);
-    else this.scheduleRetry(nowMs);
-  }
-
-  private scheduleRetry(nowMs: number): void {
-    const { backoff, random } = this.config;
-    this.deadlines.set('retry', nowMs + backoffDelayMs(this.attempt++, backoff, this.returnWindowMs, random));
-    this.push({ type: 'status' });
-  }
-
-  private finish(name: 'closed' | 'failed', cause: Cause, nowMs: number): void {
-    const { state } = this;
-    if (state.name === 'closed' || state.name === 'failed') return;
-    this.cause = cause;
-    if ('rival' in state && state.rival)
-      this.push({ type: 'drop', link: state.rival.id, code: closeCodes.gone.code });
-    if ('link' in state) this.push({ type: 'drop', link: state.link.id, code: closeCodes.closed.code });
-    this.deadlines.clearAll();
-    this.attempt = 0;
-    this.become({ name }, nowMs);
-  }
-
-  // ── Time ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-  private handleTime(bufferedBytes: number, nowMs: number): void {
-    const progressed = bufferedBytes > 0 && bufferedBytes < this.bufferedBytes;
-    this.bufferedBytes = bufferedBytes;
-    for (let due = this.deadlines.takeDue(nowMs); due; due = this.deadlines.takeDue(nowMs)) {
-      this.handleDue(due, progressed, nowMs);
-    }
-  }
-
-  private handleDue(due: DeadlineName, progressed: boolean, nowMs: number): void {
-    const { state } = this;
-    switch (due) {
-      case 'retry':
-        return this.connect(nowMs);
-      case 'connect':
-      case 'rival': {
-        const link =
-          due === 'rival' && 'rival' in state ? state.rival : 'link' in state ? state.link : undefined;
-        if (!link) return;
-        const text = `No answer within ${this.config.connectTimeoutMs} ms of dialling.`;
-        this.push({ type: 'drop', link: link.id, code: closeCodes.gone.code });
-        return this.handleLost(link.id, { code: 'unreachable', text }, nowMs);
-      }
-      case 'silence':
-        return this.probe(nowMs);
-      case 'answer':
-        // A slow link that still delivers, here outwards, is not dead (SPEC LIVE-1).
-        if (progressed) this.deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
-        else this.suspect(nowMs);
-        return;
-      case 'death':
-        if (!('rival' in state)) return;
-        this.push({ type: 'drop', link: state.link.id, code: closeCodes.gone.code });
-        return this.handleLost(state.link.id, silent, nowMs);
-      case 'stable':
-        this.attempt = 0;
-        return;
-      case 'finished':
-        return this.tellFinished();
-    }
-  }
-
-  private suspect(nowMs: number): void {
-    if (this.state.name !== 'live') return;
-    const { link } = this.state;
-    this.cause = silent;
-    this.deadlines.clear('silence');
-    this.deadlines.set('death', nowMs + this.graceMs);
-    this.become({ name: 'suspect', link, rival: undefined }, nowMs);
-    this.dialRival(nowMs);
-  }
-
-  /** Any byte proves the peer alive (SPEC LIVE-1). */
-  private heard(nowMs: number): void {
-    this.deadlines.clear('answer');
-    const { state } = this;
-    if (state.name === 'live') {
-      this.deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
-    } else if (state.name === 'suspect' && (!state.rival || state.rival.stage === 'dialing')) {
-      if (state.rival) this.push({ type: 'drop', link: state.rival.id, code: closeCodes.gone.code });
-      for (const name of ['rival', 'retry', 'death'] as const) this.deadlines.clear(name);
-      this.cause = undefined;
-      this.become({ name: 'live', link: state.link }, nowMs);
-      this.deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
-    }
-  }
-
-  private probe(nowMs: number): void {
-    if (this.state.name !== 'live') return;
-    this.lastProbeMs = nowMs;
-    this.ping ??= { id: ++this.pings, atMs: nowMs };
-    this.send(this.state.link, { type: 'ping', id: this.ping.id, tops: [] });
-    if (this.deadlines.get('answer') === undefined)
-      this.deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+    const { cautious } = this;
+    this.cautious = false;
+    if (cautious) this.sendAll(link, nowMs);
+    else this.flush(nowMs);
   }
 
   // ── Records ──────────────────────────────────────────────────────────────────────────────────────────────
 
   private handleBytes(id: number, bytes: Uint8Array, nowMs: number): void {
-    const link = this.find(id);
+    const link = this.links.find(id);
     if (!link) return;
     const records = decode(bytes);
     if (typeof records === 'string') {
       this.push({ type: 'drop', link: id, code: closeCodes['protocol-error'].code });
       const text = `The server sent a message that could not be decoded: ${records}.`;
-      return this.handleLost(id, { code: 'protocol-error', text }, nowMs);
+      return this.links.lost(id, { code: 'protocol-error', text }, nowMs);
     }
-    const { state } = this;
-    if ('link' in state && state.link === link) this.heard(nowMs);
+    this.links.heard(link, nowMs);
     for (const record of records) this.handleRecord(link, record, nowMs);
   }
 
@@ -512,24 +216,14 @@ export class ClientSession {
         }
         return;
       case 'reply':
-        if (this.answerRequest(record.request, nowMs)) {
-          this.push({ type: 'replied', request: record.request, payload: record.payload });
-        }
-        return;
-      case 'request-failed':
-        if (this.answerRequest(record.request, nowMs)) {
-          this.push({ ...record, code: record.code as ErrorCode });
-        }
+        this.answer(this.request.remove(record.request), record.payload, nowMs);
         return;
       case 'published': {
         const { sequence, epoch, offset } = record;
-        if (this.publishes.remove(sequence))
-          this.push({ type: 'published', sequence, position: { epoch, offset } });
-        return this.flush(nowMs);
+        return this.answer(this.publish.remove(sequence), { epoch, offset }, nowMs);
       }
-      case 'publish-failed':
-        if (this.publishes.remove(record.sequence)) this.push({ ...record, code: record.code as ErrorCode });
-        return this.flush(nowMs);
+      case 'failed':
+        return this.handleFailed(record, nowMs);
       case 'welcome':
         return this.handleWelcome(link, record, nowMs);
       case 'subscribed':
@@ -538,9 +232,6 @@ export class ClientSession {
           this.push({ type: 'subscribed', subscription, position: { epoch, offset } });
         }
         return;
-      case 'subscribe-failed':
-        this.subscriptions.remove(record.subscription);
-        return this.push({ ...record, code: record.code as ErrorCode });
       case 'gap': {
         const gap = this.subscriptions.acceptGap(record);
         if (gap) this.push({ type: 'gap', subscription: record.subscription, ...gap });
@@ -553,124 +244,117 @@ export class ClientSession {
         return;
       case 'ping':
         // Answered here, in the receive callback, because a background tab's timers may sleep (SPEC LIVE-2).
-        this.send(link, { type: 'pong', id: record.id });
+        this.sendOn(link, { type: 'pong', id: record.id });
         for (const cursor of this.subscriptions.behind(link.aliases, record.tops)) {
           this.handleHold(cursor.id, true);
           this.handleHold(cursor.id, false);
         }
         return;
       case 'pong':
-        return this.handlePong(record.id, nowMs);
+        return this.links.ponged(record.id, nowMs);
       case 'resume-token':
         this.resumeToken = record.resumeToken;
         return this.push({ type: 'session' });
       case 'token-wanted':
         return this.push({ type: 'token-wanted' });
       case 'go-away':
-        return this.handleGoAway(link, record, nowMs);
+        return this.links.goAway(link, record, nowMs);
       default:
         // Records of the client's own kind make no sense from a server, and do no harm.
         return;
     }
   }
 
-  private handlePong(id: number, nowMs: number): void {
-    if (this.ping?.id !== id) return;
-    const rttMs = nowMs - this.ping.atMs;
-    this.roundTrip.sample(rttMs);
-    this.ping = undefined;
-    this.push({ type: 'probed', rttMs });
-  }
-
-  private handleGoAway(link: Link, record: WireRecord<'go-away'>, nowMs: number): void {
-    this.cause = { code: 'going-away', text: record.reason };
-    if (this.state.name === 'live' || this.state.name === 'connecting') {
-      this.become({ name: 'draining', link, rival: undefined }, nowMs);
-    }
-    if (this.state.name === 'draining') this.deadlines.set('retry', nowMs + record.reconnectInMs);
-  }
-
+  /** Takes a subscription off the wire, or puts it back on from where its cursor stands (SPEC FLOW-5). */
   private handleHold(id: number, held: boolean): void {
     const cursor = this.subscriptions.get(id);
     if (!cursor || cursor.held === held) return;
     cursor.held = held;
-    this.sendIfGreeted(held ? { type: 'unsubscribe', subscription: id } : subscribeRecord(cursor));
+    this.send(held ? { type: 'unsubscribe', subscription: id } : subscribeRecord(cursor));
   }
 
   // ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Sends what waits, within the window, and asks for a sign of life with it (SPEC LIVE-3). */
+  /** Sends what waits, within the window, and asks for a sign of life with it. */
   private flush(nowMs: number): void {
-    const link = this.outLink;
-    if (!link || link.stage === 'dialing' || (this.cautious && link.stage !== 'live')) return;
+    const link = this.ready;
+    if (!link) return;
     let sent = false;
-    for (const { id, topic, payload } of this.publishes.takeSendable(this.window)) {
-      if (this.isTooBig(payload)) {
-        this.publishes.remove(id);
-        this.push({ type: 'publish-failed', sequence: id, code: 'too-big', text: this.tooBigText(payload) });
-        continue;
+    for (const type of ['publish', 'request'] as const) {
+      for (const item of this[type].takeSendable(this.window)) {
+        sent = true;
+        const { id, name, payload } = item;
+        if (this.isTooBig(payload)) this.refuseTooBig(this[type].remove(id)!);
+        else if (type === 'publish') this.sendOn(link, { type, sequence: id, topic: name, payload });
+        else this.sendOn(link, { type, request: id, finished: this.finish(), method: name, payload });
       }
-      this.send(link, { type: 'publish', sequence: id, topic, payload });
-      sent = true;
     }
-    for (const { id, method, payload } of this.requests.takeSendable(this.window)) {
-      if (this.isTooBig(payload)) {
-        this.requests.remove(id);
-        this.push({ type: 'request-failed', request: id, code: 'too-big', text: this.tooBigText(payload) });
-        continue;
-      }
-      this.finishedTold = this.requests.oldest ?? id;
-      this.send(link, { type: 'request', request: id, finished: this.finishedTold, method, payload });
-      sent = true;
-    }
-    if (sent && nowMs >= this.lastProbeMs + PROBE_SPACING_MS) this.probe(nowMs);
+    if (sent) this.links.probeAlong(nowMs);
   }
 
-  private answerRequest(request: number, nowMs: number): boolean {
-    const awaited = this.requests.remove(request);
-    // Told with the next request, or by itself when none follows, so that the server need not keep the reply.
-    if (this.requests.size === 0) this.deadlines.set('finished', nowMs + PROBE_SPACING_MS);
-    else this.flush(nowMs);
-    return awaited;
+  private refuseTooBig(item: OutboxItem<Caller>): void {
+    this.push({ type: 'failed', item, code: 'too-big', text: this.tooBigText(item.payload) });
   }
 
+  /** An answer came, which makes room in the window. Nothing happens when nobody waits for it any more. */
+  private answer(item: OutboxItem<Caller> | undefined, answer: Position | Uint8Array, nowMs: number): void {
+    if (item) this.push({ type: 'answered', item, answer });
+    this.answered(nowMs);
+  }
+
+  private answered(nowMs: number): void {
+    this.finishedAtMs ??= nowMs + FINISHED_DELAY_MS;
+    this.flush(nowMs);
+  }
+
+  private handleFailed({ operation, id, code, text }: WireRecord<'failed'>, nowMs: number): void {
+    if (operation === 'subscribe') {
+      this.subscriptions.remove(id);
+      return this.push({ type: 'refused', subscription: id, code, text });
+    }
+    const item = this[operation].remove(id);
+    if (item) this.push({ type: 'failed', item, code, text });
+    this.answered(nowMs);
+  }
+
+  /** The requests whose replies the server need not keep any more (SPEC REQ-3). */
+  private finish(): number {
+    this.finishedTold = this.request.answeredBelow;
+    return this.finishedTold;
+  }
+
+  /** Confirms replies when no request follows that would. */
   private tellFinished(): void {
-    const finished = this.requests.oldest ?? this.request + 1;
-    if (finished === this.finishedTold) return;
-    this.finishedTold = finished;
-    this.sendIfGreeted({ type: 'finished', finished });
+    this.finishedAtMs = undefined;
+    if (this.request.answeredBelow > Math.max(1, this.finishedTold))
+      this.send({ type: 'finished', finished: this.finish() });
   }
 
   isTooBig(payload: Uint8Array): boolean {
     return payload.length + RECORD_OVERHEAD_BYTES > this.messageBytesMax;
   }
 
-  tooBigText(payload: Uint8Array): string {
-    return `The payload has ${payload.length} bytes, and the server takes messages of at most ${this.messageBytesMax}. Split it, or raise limits.messageBytesMax there.`;
+  tooBigText({ length }: Uint8Array): string {
+    return `The payload has ${length} bytes, and the server takes messages of at most ${this.messageBytesMax}. Split it, or raise limits.messageBytesMax there.`;
   }
 
-  private sendIfGreeted(record: WireRecord): void {
-    const link = this.outLink;
-    if (link && link.stage !== 'dialing' && (link.stage === 'live' || !this.cautious))
-      this.send(link, record);
+  /** The link that takes records now. */
+  private get ready(): Link | undefined {
+    const link = this.links.out;
+    return link?.stage === 'greeting' && this.cautious ? undefined : link;
   }
 
-  private send(link: Link, record: WireRecord): void {
-    this.push({ type: 'send', link: link.id, record });
+  /** Sends now or never: whoever must be heard later is asked again at the next hello. */
+  private send(record: WireRecord): void {
+    const link = this.ready;
+    if (link) this.sendOn(link, record);
   }
 
-  private become(state: State, nowMs: number): void {
-    if (state.name !== this.state.name) this.sinceMs = nowMs;
-    this.state = state;
-    this.push({ type: 'status' });
+  private sendOn({ id: link }: Link, record: WireRecord): void {
+    this.push({ type: 'send', link, record });
   }
 
-  private push(effect: ClientEffect): void {
+  private push(effect: ClientEffect<Caller>): void {
     this.effects.push(effect);
   }
 }
-
-const silent: Cause = {
-  code: 'silent',
-  text: 'The server does not answer. A second connection is being tried.',
-};

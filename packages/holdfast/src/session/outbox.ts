@@ -1,32 +1,46 @@
+/** A publish or a request, while it waits for its answer. `Caller` is the driver's, who waits for it. */
+export interface OutboxItem<Caller = unknown> {
+  /** Its sequence, or its request number; given by the session. */
+  id: number;
+  /** Its topic, or its method. */
+  readonly name: string;
+  readonly payload: Uint8Array;
+  readonly caller?: Caller;
+}
+
 /**
  * What waits for an answer, in the order in which it was given: publishes, or requests. Items stay until they
  * are answered, so after a reconnect those sent before are sent again, first and in order (SPEC PUB-2).
  */
-export class Outbox<Item extends { id: number }> {
-  /** The highest id that was ever handed to a connection. */
+export class Outbox<Caller = unknown> {
+  /** The id of the last item given, and the highest that was ever handed to a connection. */
+  lastId = 0;
   sentThrough = 0;
-  private readonly items = new Map<number, Item>();
+  bytes = 0;
+  private readonly items = new Map<number, OutboxItem<Caller>>();
   /** Those of them that went out on the present connection. */
   private readonly sent = new Set<number>();
 
-  add(item: Item): void {
+  add(item: OutboxItem<Caller>): void {
     this.items.set(item.id, item);
+    this.lastId = Math.max(this.lastId, item.id);
+    this.bytes += item.payload.length;
   }
 
-  has(id: number): boolean {
-    return this.items.has(id);
-  }
-
-  /** Removes an item because its answer came, or because its caller gave up. False when it had gone before. */
-  remove(id: number): boolean {
+  /** Takes out an item because its answer came, or its caller gave up; undefined when it had gone before. */
+  remove(id: number): OutboxItem<Caller> | undefined {
+    const item = this.items.get(id);
+    if (!item) return undefined;
+    this.items.delete(id);
     this.sent.delete(id);
-    return this.items.delete(id);
+    this.bytes -= item.payload.length;
+    return item;
   }
 
   /** The next items to send, at most so many that `window` are unanswered on this connection. */
-  takeSendable(window: number): Item[] {
-    const sendable: Item[] = [];
-    if (this.sent.size >= window || this.sent.size === this.items.size) return sendable;
+  takeSendable(window: number): OutboxItem<Caller>[] {
+    const sendable: OutboxItem<Caller>[] = [];
+    if (this.sent.size === this.items.size) return sendable;
     for (const item of this.items.values()) {
       if (this.sent.size >= window) break;
       if (this.sent.has(item.id)) continue;
@@ -42,9 +56,9 @@ export class Outbox<Item extends { id: number }> {
     this.sent.clear();
   }
 
-  /** The lowest id that is still waiting, or undefined when none is. */
-  get oldest(): number | undefined {
-    return this.items.keys().next().value;
+  /** Requests and publishes below this have all been answered. */
+  get answeredBelow(): number {
+    return this.items.keys().next().value ?? this.lastId + 1;
   }
 
   get size(): number {
@@ -55,7 +69,7 @@ export class Outbox<Item extends { id: number }> {
     return this.sent.size;
   }
 
-  values(): Iterable<Item> {
+  values(): Iterable<OutboxItem<Caller>> {
     return this.items.values();
   }
 }

@@ -3,7 +3,7 @@ import type { CloseName } from '../protocol/close-codes.ts';
 import type { ErrorCode } from '../protocol/error-codes.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
-import type { Entry, GapReason, startChoices, WireRecord } from '../protocol/schema.ts';
+import type { Entry, GapReason, Operation, startChoices, WireRecord } from '../protocol/schema.ts';
 import { Cursor } from './cursor.ts';
 import type { Outcome } from './reply-book.ts';
 
@@ -136,7 +136,7 @@ export class ServerSession<Topic = unknown> {
       case 'open-failed':
         if (input.cursor.state === 'shut') return;
         this.shut(input.cursor.subscription);
-        return this.failSubscription(input.cursor.subscription, input.code, input.text);
+        return this.fail('subscribe', input.cursor.subscription, input.code, input.text);
       case 'page':
         return this.handlePage(input.cursor, input.page);
       case 'lagged':
@@ -150,12 +150,7 @@ export class ServerSession<Topic = unknown> {
         return this.send({ type: 'published', sequence: input.sequence, ...input.position });
       case 'append-failed':
         this.appending--;
-        return this.send({
-          type: 'publish-failed',
-          sequence: input.sequence,
-          code: input.code,
-          text: input.text,
-        });
+        return this.fail('publish', input.sequence, input.code, input.text);
       case 'replied':
         return this.handleReplied(input.request, input.outcome);
       case 'token-wanted':
@@ -290,8 +285,7 @@ export class ServerSession<Topic = unknown> {
   }
 
   private handlePublish({ sequence, topic, payload }: WireRecord<'publish'>): void {
-    const fail = (code: ErrorCode, text: string) =>
-      this.send({ type: 'publish-failed', sequence, code, text });
+    const fail = (code: ErrorCode, text: string) => this.fail('publish', sequence, code, text);
     if (sequence <= this.unknownPublishesThrough) return fail('outcome-unknown', unknownText);
     if (this.appending >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
     this.appending++;
@@ -299,8 +293,7 @@ export class ServerSession<Topic = unknown> {
   }
 
   private handleRequest({ request, finished, method, payload }: WireRecord<'request'>): void {
-    const fail = (code: ErrorCode, text: string) =>
-      this.send({ type: 'request-failed', request, code, text });
+    const fail = (code: ErrorCode, text: string) => this.fail('request', request, code, text);
     if (request <= this.unknownRequestsThrough) return fail('outcome-unknown', unknownText);
     if (this.calling >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
     this.calling++;
@@ -311,12 +304,13 @@ export class ServerSession<Topic = unknown> {
   private handleReplied(request: number, outcome: Outcome): void {
     this.calling--;
     if (outcome.ok) this.send({ type: 'reply', request, payload: outcome.payload });
-    else this.send({ type: 'request-failed', request, code: outcome.code, text: outcome.text });
+    else this.fail('request', request, outcome.code, outcome.text);
   }
 
   private handleSubscribe({ subscription, topic, ...start }: WireRecord<'subscribe'>): void {
     if (this.cursors.has(subscription)) {
-      return this.failSubscription(
+      return this.fail(
+        'subscribe',
         subscription,
         'already-subscribed',
         'This number is in use on this connection.',
@@ -325,7 +319,7 @@ export class ServerSession<Topic = unknown> {
     const { subscriptionsMax } = this.config.limits;
     if (this.cursors.size >= subscriptionsMax) {
       const text = `A connection holds at most ${subscriptionsMax} subscriptions; end one, or raise limits.subscriptionsMax.`;
-      return this.failSubscription(subscription, 'too-many-subscriptions', text);
+      return this.fail('subscribe', subscription, 'too-many-subscriptions', text);
     }
     const cursor = new Cursor<Topic>(subscription);
     this.cursors.set(subscription, cursor);
@@ -382,7 +376,8 @@ export class ServerSession<Topic = unknown> {
     cursor.position = position;
     this.sendGap(cursor, position, 'not-authorized');
     this.shut(cursor.subscription);
-    this.failSubscription(
+    this.fail(
+      'subscribe',
       cursor.subscription,
       'not-authorized',
       'The right to read this topic was withdrawn.',
@@ -405,8 +400,8 @@ export class ServerSession<Topic = unknown> {
     this.push({ type: 'shut', cursor });
   }
 
-  private failSubscription(subscription: number, code: ErrorCode, text: string): void {
-    this.send({ type: 'subscribe-failed', subscription, code, text });
+  private fail(operation: Operation, id: number, code: string, text: string): void {
+    this.send({ type: 'failed', operation, id, code, text });
   }
 
   private close(name: CloseName, text: string): void {

@@ -1,0 +1,359 @@
+import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
+import type { WireRecord } from '../protocol/schema.ts';
+import { backoffDelayMs, type BackoffOptions } from './backoff.ts';
+import { Deadlines } from './deadlines.ts';
+import { RoundTrip } from './round-trip.ts';
+import type { Aliases } from './subscriptions.ts';
+
+/**
+ * A client's connections over time. A link is one attempt at a connection; at most two exist: the one in use,
+ * and a rival that is dialled beside it when it is suspect or has to move. Whichever is live first wins (SPEC LIVE-5).
+ *
+ *   idle ──connect──▶ connecting ──welcome──▶ live ◀──────── bytes ────────┐
+ *                       ▲   ▲                 │ │                          │
+ *            retry due  │   │                 │ └──── no answer ───────▶ suspect ┐
+ *                       │   │                 └────── go-away ─────────▶ draining│
+ *                    waiting│                                              │     │
+ *                       ▲   └── the link is lost, its rival goes on alone ─┴─────┤
+ *                       └────── the last link is lost ───────────────────────────┘
+ *
+ *   any ──close()──▶ closed        any ──a reason that no retry mends──▶ failed
+ */
+type State =
+  | { name: 'idle' | 'waiting' | 'closed' | 'failed' }
+  | { name: 'connecting' | 'live'; link: Link }
+  | { name: 'suspect' | 'draining'; link: Link; rival: Link | undefined };
+
+export interface Link {
+  readonly id: number;
+  stage: 'dialing' | 'greeting' | 'live';
+  greetedAtMs: number;
+  readonly aliases: Aliases;
+}
+
+/** Why the connection is not live: a word of the closed list or of the client's own, and a sentence for people. */
+export interface Cause {
+  readonly code: string;
+  readonly text: string;
+}
+
+export interface LinksConfig {
+  backoff: BackoffOptions;
+  connectTimeoutMs: number;
+  random: () => number;
+}
+
+export type LinkEffect =
+  | { type: 'dial'; link: number; tokenRejected: boolean }
+  | { type: 'drop'; link: number; code: number }
+  | { type: 'send'; link: number; record: WireRecord }
+  | { type: 'probed'; rttMs: number }
+  | { type: 'status' };
+
+type DeadlineName = 'retry' | 'connect' | 'rival' | 'silence' | 'answer' | 'death' | 'stable';
+
+/** A probe accompanies messages that want an answer at most this often (SPEC LIVE-3). */
+const PROBE_SPACING_MS = 1_000;
+
+export class Links {
+  readonly roundTrip = new RoundTrip();
+  /** Attempts since the connection was last stable. */
+  attempt = 0;
+  /** When the present phase began. */
+  sinceMs = 0;
+  cause: Cause | undefined;
+  private state: State = { name: 'idle' };
+  private readonly deadlines = new Deadlines<DeadlineName>();
+  private count = 0;
+  private heartbeatMs = 25_000;
+  private graceMs = 20_000;
+  private returnWindowMs = 0;
+  private ping: { id: number; atMs: number } | undefined;
+  private pings = 0;
+  private lastProbeMs = -Infinity;
+  private bufferedBytes = 0;
+  private tokenRejected = false;
+  private readonly config: LinksConfig;
+  private readonly push: (effect: LinkEffect) => void;
+
+  constructor(config: LinksConfig, push: (effect: LinkEffect) => void) {
+    this.config = config;
+    this.push = push;
+  }
+
+  get phase(): State['name'] {
+    return this.state.name;
+  }
+
+  /** The next attempt, while one is scheduled. */
+  get retryAtMs(): number | undefined {
+    return this.deadlines.get('retry');
+  }
+
+  nextDeadlineMs(): number | undefined {
+    return this.deadlines.next();
+  }
+
+  /** The link that new records go to: a rival once it has said hello, since the server then turns to it. */
+  get out(): Link | undefined {
+    const { state } = this;
+    if (!('link' in state)) return undefined;
+    const link =
+      'rival' in state && state.rival && state.rival.stage !== 'dialing' ? state.rival : state.link;
+    return link.stage === 'dialing' ? undefined : link;
+  }
+
+  find(id: number): Link | undefined {
+    const { state } = this;
+    if (!('link' in state)) return undefined;
+    return state.link.id === id ? state.link : this.rival?.id === id ? this.rival : undefined;
+  }
+
+  private get rival(): Link | undefined {
+    return 'rival' in this.state ? this.state.rival : undefined;
+  }
+
+  // ── Dialling ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Tries now, whatever the state. A link that is live is replaced without a break. */
+  connect(nowMs: number): void {
+    const { state } = this;
+    if (state.name === 'live') this.become({ name: 'draining', link: state.link, rival: undefined }, nowMs);
+    if ('rival' in this.state) return this.dialRival(this.state, nowMs);
+    if (state.name === 'connecting') return;
+    this.deadlines.clear('retry');
+    this.become({ name: 'connecting', link: this.dial() }, nowMs);
+    this.deadlines.set('connect', nowMs + this.config.connectTimeoutMs);
+  }
+
+  private dialRival(state: State & { rival: Link | undefined }, nowMs: number): void {
+    if (state.rival) return;
+    this.deadlines.clear('retry');
+    state.rival = this.dial();
+    this.deadlines.set('rival', nowMs + this.config.connectTimeoutMs);
+    this.push({ type: 'status' });
+  }
+
+  private dial(): Link {
+    const link: Link = { id: ++this.count, stage: 'dialing', greetedAtMs: 0, aliases: new Map() };
+    this.push({ type: 'dial', link: link.id, tokenRejected: this.tokenRejected });
+    return link;
+  }
+
+  /** A socket is open: the link whose hello is due, unless it was given up. */
+  opened(id: number, nowMs: number): Link | undefined {
+    const link = this.find(id);
+    if (link?.stage !== 'dialing') return undefined;
+    link.stage = 'greeting';
+    link.greetedAtMs = nowMs;
+    return link;
+  }
+
+  /** The server's welcome: this link is the one from now on. False when it was live already. */
+  welcomed(link: Link, welcome: WireRecord<'welcome'>, nowMs: number): boolean {
+    const { state } = this;
+    if (!('link' in state) || link.stage !== 'greeting') return false;
+    if (state.link !== link) this.drop(state.link);
+    link.stage = 'live';
+    this.roundTrip.sample(nowMs - link.greetedAtMs);
+    this.heartbeatMs = welcome.heartbeatMs;
+    this.graceMs = welcome.graceMs;
+    this.returnWindowMs = welcome.returnWindowMs;
+    this.tokenRejected = false;
+    this.ping = undefined;
+    this.becomeLive(link, nowMs);
+    this.deadlines.set('stable', nowMs + this.config.backoff.stableMs);
+    return true;
+  }
+
+  /** The server asks this client to move at its own time (SPEC DRAIN-1). */
+  goAway(link: Link, { reconnectInMs, reason }: WireRecord<'go-away'>, nowMs: number): void {
+    const { state } = this;
+    if (!('link' in state) || state.link !== link) return;
+    this.cause = { code: 'going-away', text: reason };
+    if (!('rival' in state)) this.become({ name: 'draining', link, rival: undefined }, nowMs);
+    if (!this.rival) this.deadlines.set('retry', nowMs + reconnectInMs);
+  }
+
+  // ── Losing ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A socket has closed. */
+  closed(id: number, code: number, reason: string, nowMs: number): void {
+    if (!this.find(id)) return;
+    const name = closeNameOf(code);
+    const cause = {
+      code: name ?? 'lost',
+      text: reason || (name ?? `The connection was cut (close code ${code}).`),
+    };
+    const retry = this.retryAfter(id, name);
+    if (retry === 'never' || (retry === 'token' && this.tokenRejected))
+      return this.finish('failed', cause, nowMs);
+    if (retry === 'token') this.tokenRejected = true;
+    this.lost(id, cause, nowMs);
+  }
+
+  private retryAfter(id: number, name: ReturnType<typeof closeNameOf>): 'backoff' | 'token' | 'never' {
+    // A server has no business with 1000, so there it is some proxy's or shutdown's way of hanging up; and when
+    // our own rival has taken the session over, it is no wonder that the old link hears "superseded".
+    if (name === undefined || name === 'closed') return 'backoff';
+    if (name === 'superseded' && this.out?.id !== id) return 'backoff';
+    return closeCodes[name].retry;
+  }
+
+  /** A link is gone, or was given up. */
+  lost(id: number, cause: Cause, nowMs: number): void {
+    const { state } = this;
+    if (!('link' in state) || !this.find(id)) return;
+    this.cause = cause;
+    const { rival } = this;
+    if ('rival' in state && rival && rival.id === id && rival.stage === 'dialing') {
+      state.rival = undefined;
+      this.deadlines.clear('rival');
+      return this.scheduleRetry(nowMs);
+    }
+    if (rival && rival.id !== id) {
+      this.deadlines.clearAll();
+      this.deadlines.set('connect', nowMs + this.config.connectTimeoutMs);
+      return this.become({ name: 'connecting', link: rival }, nowMs);
+    }
+    // A rival that had said hello took the session with it: the old link is of no use any more.
+    if (rival) this.drop(state.link);
+    const slotAtMs = state.name === 'draining' ? this.deadlines.get('retry') : undefined;
+    this.deadlines.clearAll();
+    this.become({ name: 'waiting' }, nowMs);
+    if (slotAtMs === undefined) this.scheduleRetry(nowMs);
+    else this.deadlines.set('retry', slotAtMs);
+  }
+
+  private scheduleRetry(nowMs: number): void {
+    const { backoff, random } = this.config;
+    this.deadlines.set('retry', nowMs + backoffDelayMs(this.attempt++, backoff, this.returnWindowMs, random));
+    this.push({ type: 'status' });
+  }
+
+  /** Ends all attempts. */
+  finish(name: 'closed' | 'failed', cause: Cause, nowMs: number): void {
+    const { state } = this;
+    if (state.name === 'closed' || state.name === 'failed') return;
+    this.cause = cause;
+    if (this.rival) this.drop(this.rival);
+    if ('link' in state) this.drop(state.link, name === 'closed' ? closeCodes.closed.code : undefined);
+    this.deadlines.clearAll();
+    this.attempt = 0;
+    this.become({ name }, nowMs);
+  }
+
+  // ── Liveness ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Bytes came: any of them prove the peer alive (SPEC LIVE-1). */
+  heard(link: Link, nowMs: number): void {
+    const { state } = this;
+    if (!('link' in state) || state.link !== link || link.stage !== 'live') return;
+    if (state.name === 'suspect') {
+      if (this.rival && this.rival.stage !== 'dialing') return;
+      if (this.rival) this.drop(this.rival);
+      return this.becomeLive(link, nowMs);
+    }
+    this.deadlines.clear('answer');
+    this.deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
+  }
+
+  /** Asks for a sign of life. */
+  probe(nowMs: number): void {
+    if (this.state.name !== 'live') return;
+    this.lastProbeMs = nowMs;
+    this.ping ??= { id: ++this.pings, atMs: nowMs };
+    this.push({
+      type: 'send',
+      link: this.state.link.id,
+      record: { type: 'ping', id: this.ping.id, tops: [] },
+    });
+    if (this.deadlines.get('answer') === undefined)
+      this.deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+  }
+
+  /** Something was sent that wants an answer: asks for a sign of life with it (SPEC LIVE-3). */
+  probeAlong(nowMs: number): void {
+    if (nowMs >= this.lastProbeMs + PROBE_SPACING_MS) this.probe(nowMs);
+  }
+
+  ponged(id: number, nowMs: number): void {
+    if (this.ping?.id !== id) return;
+    const rttMs = nowMs - this.ping.atMs;
+    this.roundTrip.sample(rttMs);
+    this.ping = undefined;
+    this.push({ type: 'probed', rttMs });
+  }
+
+  handleTime(bufferedBytes: number, nowMs: number): void {
+    const progressed = bufferedBytes > 0 && bufferedBytes < this.bufferedBytes;
+    this.bufferedBytes = bufferedBytes;
+    for (let due = this.deadlines.takeDue(nowMs); due; due = this.deadlines.takeDue(nowMs)) {
+      this.handleDue(due, progressed, nowMs);
+    }
+  }
+
+  private handleDue(due: DeadlineName, progressed: boolean, nowMs: number): void {
+    switch (due) {
+      case 'retry':
+        return this.connect(nowMs);
+      case 'connect':
+      case 'rival': {
+        const link = due === 'rival' ? this.rival : 'link' in this.state ? this.state.link : undefined;
+        const text = `No welcome within ${this.config.connectTimeoutMs} ms of dialling.`;
+        return link && this.giveUp(link, { code: 'unreachable', text }, nowMs);
+      }
+      case 'silence':
+        return this.probe(nowMs);
+      case 'answer':
+        // A slow link that still delivers, here outwards, is not dead (SPEC LIVE-1).
+        if (progressed) this.deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+        else this.suspect(nowMs);
+        return;
+      case 'death':
+        return 'link' in this.state ? this.giveUp(this.state.link, silent, nowMs) : undefined;
+      case 'stable':
+        this.attempt = 0;
+        return;
+    }
+  }
+
+  private suspect(nowMs: number): void {
+    if (this.state.name !== 'live') return;
+    const { link } = this.state;
+    this.cause = silent;
+    this.deadlines.clear('silence');
+    this.deadlines.set('death', nowMs + this.graceMs);
+    this.become({ name: 'suspect', link, rival: undefined }, nowMs);
+    this.connect(nowMs);
+  }
+
+  private becomeLive(link: Link, nowMs: number): void {
+    const stableAtMs = this.deadlines.get('stable');
+    this.deadlines.clearAll();
+    if (stableAtMs !== undefined) this.deadlines.set('stable', stableAtMs);
+    this.deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
+    this.cause = undefined;
+    this.become({ name: 'live', link }, nowMs);
+  }
+
+  private giveUp(link: Link, cause: Cause, nowMs: number): void {
+    this.drop(link);
+    this.lost(link.id, cause, nowMs);
+  }
+
+  private drop(link: Link, code: number = closeCodes.gone.code): void {
+    this.push({ type: 'drop', link: link.id, code });
+  }
+
+  private become(state: State, nowMs: number): void {
+    if (state.name !== this.state.name) this.sinceMs = nowMs;
+    this.state = state;
+    this.push({ type: 'status' });
+  }
+}
+
+const silent: Cause = {
+  code: 'silent',
+  text: 'The server does not answer; a second connection is being tried.',
+};
