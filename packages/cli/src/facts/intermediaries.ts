@@ -98,9 +98,11 @@ export function renderSnippet(fix: SettingFix, idleTimeoutMs: number): string {
     .replaceAll('{minutes}', String(Math.ceil(idleTimeoutMs / 60_000)));
 }
 
-/** An idle limit that a heartbeat of this interval survives: two beats may be lost, rounded up to 5 s. */
+/** An idle limit that a heartbeat of this interval survives: two beats may be lost. Rounded up to 5 s, or 1 s. */
 export function idleTimeoutForHeartbeatMs(heartbeatMs: number): number {
-  return Math.ceil((heartbeatMs * 3) / 5_000) * 5_000;
+  const least = heartbeatMs * 3;
+  const step = least >= 15_000 ? 5_000 : 1_000;
+  return Math.ceil(least / step) * step;
 }
 
 /** A heartbeat that survives this idle limit as it is: under half of it, so that one lost beat costs nothing. */

@@ -16,7 +16,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     return EXIT_OK;
   }
   if (options.kind === 'wrong') {
-    io.err(`holdfast lint: ${options.complaint}\n\n${lintHelp}`);
+    io.err(`holdfast lint: ${options.complaint} (holdfast lint --help shows the arguments.)\n`);
     return EXIT_NOT_TESTED;
   }
   try {

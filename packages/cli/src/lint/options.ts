@@ -53,7 +53,8 @@ export function parseLintOptions(args: readonly string[]): LintOptions {
   try {
     parsed = parseArgs({ args: [...args], options: flags, allowPositionals: true });
   } catch (error) {
-    return wrong((error as Error).message);
+    // The other lines are advice about dashes that no argument here needs.
+    return wrong(`${(error as Error).message.split('\n')[0]}`);
   }
   const { values, positionals: paths } = parsed;
   if (values.help) return { kind: 'help' };

@@ -76,6 +76,7 @@ describe('the facts about intermediaries', () => {
 
   it('keep a heartbeat well inside the limit and a limit well above the heartbeat', () => {
     expect(idleTimeoutForHeartbeatMs(25_000)).toBe(75_000);
+    expect(idleTimeoutForHeartbeatMs(500)).toBe(2_000);
     expect(heartbeatForIdleTimeoutMs(60_000)).toBe(25_000);
     expect(heartbeatForIdleTimeoutMs(10_000)).toBe(4_500);
     expect(heartbeatForIdleTimeoutMs(500)).toBe(225);

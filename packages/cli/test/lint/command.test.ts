@@ -1,0 +1,241 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Io } from '../../src/io.ts';
+import { run } from '../../src/lint/command.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-lint-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(name: string, content: string | Buffer): string {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+async function lint(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const written = { out: '', err: '' };
+  const io: Io = {
+    out: (text) => void (written.out += text),
+    err: (text) => void (written.err += text),
+    colours: false,
+    interactive: false,
+    cwd: folder,
+    env: {},
+    signal: new AbortController().signal,
+  };
+  const code = await run(args, io);
+  return { code, ...written };
+}
+
+const broken = 'server {\n  listen 80;\n  location /ws {\n    proxy_pass http://127.0.0.1:1;\n  }\n}\n';
+
+const clean = `map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+server {
+  listen 80 so_keepalive=on;
+  location /ws {
+    proxy_pass http://127.0.0.1:1;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_upgrade;
+    proxy_set_header Host $host;
+    proxy_read_timeout 75s;
+    proxy_socket_keepalive on;
+  }
+}
+`;
+
+describe('holdfast lint', () => {
+  it('answers 0 and says so when there is nothing to complain about', async () => {
+    const answer = await lint(write('app.conf', clean), '--heartbeat', '25s');
+    expect(answer).toEqual({ code: 0, out: 'Nothing to complain about.\n', err: '' });
+  });
+
+  it('answers 1 and says file, line, column, rule, reason and remedy', async () => {
+    const path = write('app.conf', broken);
+    const { code, out } = await lint(path);
+    expect(code).toBe(1);
+    expect(out).toContain(`${path}:4:5  error  NGX001`);
+    expect(out).toContain('why: The backend sees a plain GET');
+    expect(out).toContain('fix: proxy_set_header Upgrade $http_upgrade;');
+    expect(out).toMatch(/3 errors, 1 warning, 2 notes\.\n$/);
+  });
+
+  it('answers 0 when there are only notes', async () => {
+    const path = write('app.conf', clean.replace('proxy_socket_keepalive on;', ''));
+    const { code, out } = await lint(path, '--heartbeat', '25s');
+    expect(code).toBe(0);
+    expect(out).toContain('NGX020');
+  });
+
+  it('says when a file has no route to judge', async () => {
+    const { code, out } = await lint(write('nginx.conf', 'events {}\nhttp { server { listen 80; } }\n'));
+    expect(code).toBe(0);
+    expect(out).toContain('no route that could carry a WebSocket');
+  });
+
+  it('writes JSON', async () => {
+    const path = write('app.conf', broken);
+    const report = JSON.parse((await lint(path, '--format', 'json')).out);
+    expect(report.version).toBe(1);
+    expect(report.files).toEqual([{ path, product: 'nginx', routes: 1 }]);
+    expect(report.findings).toContainEqual(
+      expect.objectContaining({ id: 'NGX001', severity: 'error', path, line: 4, column: 5, fixable: true }),
+    );
+  });
+
+  it('writes what can be mended, keeps a link a link, and then finds only what it cannot mend', async () => {
+    const target = write('sites-available/app.conf', broken);
+    const link = join(folder, 'app.conf');
+    symlinkSync(target, link);
+    const { code, out } = await lint(link, '--fix', '--heartbeat', '25s');
+    expect(readFileSync(target, 'utf8')).toContain('proxy_set_header Connection $connection_upgrade;');
+    expect(readFileSync(link, 'utf8')).toBe(readFileSync(target, 'utf8'));
+    expect(out).toContain('Mended 3.');
+    expect(out).not.toContain('(--fix writes it)');
+    expect(code, 'the Host header is the choice of the user').toBe(1);
+    expect((await lint(link, '--fix', '--heartbeat', '25s')).out).toContain('Mended 0.');
+  });
+
+  it('checks several files at once, each by its own product', async () => {
+    const proxy = write('haproxy.cfg', 'listen web\n  mode http\n  bind :80\n  server a 127.0.0.1:1\n');
+    const report = JSON.parse((await lint(write('app.conf', broken), proxy, '--format', 'json')).out);
+    expect(report.files.map((file: { product: string }) => file.product)).toEqual(['nginx', 'haproxy']);
+  });
+
+  it('shows its arguments', async () => {
+    const { code, out } = await lint('--help');
+    expect(code).toBe(0);
+    expect(out).toContain('--product-version');
+  });
+});
+
+describe('SARIF', () => {
+  it('has the shape that version 2.1.0 asks for', async () => {
+    const path = write('app.conf', broken);
+    const log = JSON.parse((await lint(path, '--format', 'sarif')).out);
+    expect(log).toMatchObject({ version: '2.1.0', $schema: expect.stringContaining('sarif-2.1.0') });
+    const [sarifRun] = log.runs;
+    expect(sarifRun.tool.driver.name).toBe('holdfast lint');
+    expect(sarifRun.results.length).toBeGreaterThan(0);
+    for (const result of sarifRun.results) {
+      expect(sarifRun.tool.driver.rules[result.ruleIndex].id).toBe(result.ruleId);
+      expect(['error', 'warning', 'note']).toContain(result.level);
+      expect(result.message.text).not.toBe('');
+      const { artifactLocation, region } = result.locations[0].physicalLocation;
+      expect(artifactLocation.uri).toBe('app.conf');
+      expect(region.startLine).toBeGreaterThanOrEqual(1);
+      expect(region.startColumn).toBeGreaterThanOrEqual(1);
+      const isForward = region.endLine > region.startLine || region.endColumn >= region.startColumn;
+      expect(isForward).toBe(true);
+    }
+  });
+});
+
+describe('bad input', () => {
+  /** One sentence on one line, an exit code of 2, and nothing on standard output. */
+  async function refused(sentence: RegExp, ...args: string[]): Promise<void> {
+    const { code, out, err } = await lint(...args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(sentence);
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+  }
+
+  it('a file that is not there', () =>
+    refused(/nginx\.conf cannot be read: there is no such file\./, join(folder, 'nginx.conf')));
+
+  it('a directory', () => refused(/is a directory; name the file to check\./, folder));
+
+  it('an empty file', async () =>
+    refused(/is empty: there is nothing to check\./, write('nginx.conf', '\n  \n')));
+
+  it('a binary file', async () =>
+    refused(/is a binary file/, write('nginx.conf', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 1]))));
+
+  it('text that is not UTF-8', async () =>
+    refused(/is not UTF-8 text/, write('nginx.conf', Buffer.from([0xff, 0xfe, 0x41]))));
+
+  it('a huge file', async () =>
+    refused(/a configuration has at most/, write('nginx.conf', Buffer.alloc(5 * 1024 * 1024, 0x20))));
+
+  it('text of no known product', async () => {
+    const path = write('letter.txt', 'Dear reader,\nnothing here is a configuration.\n');
+    await refused(/does not look like a configuration .* --as/, path);
+    await refused(/letter\.txt:1:1: this directive is not ended with ";"/, path, '--as', 'nginx');
+    await refused(/letter\.txt:1:1: "Dear" stands before the first section/, path, '--as', 'haproxy');
+    await refused(
+      /holds no site with a directive of Caddy/,
+      write('l.txt', 'hello world\n'),
+      '--as',
+      'caddy',
+    );
+    await refused(/holds no settings of Envoy/, path, '--as', 'envoy');
+    await refused(/holds no settings of Traefik/, path, '--as', 'traefik');
+    await refused(/holds no object of Kubernetes/, path, '--as', 'kubernetes');
+  });
+
+  it('a configuration that breaks off', async () => {
+    await refused(/:1:1: the block "server" is never closed/, write('a.conf', 'server {\n listen 80;\n'));
+    await refused(
+      /:1:1: <virtualhost> is never closed/,
+      write('b.conf', '<VirtualHost *:80>\nServerName a\n'),
+    );
+    await refused(
+      /:1:1: this block is never closed/,
+      write('Caddyfile', 'example.com {\n reverse_proxy a\n'),
+    );
+    await refused(/:3:1: this is not YAML/, write('envoy.yaml', 'static_resources:\n  a: [1, 2\n'));
+    await refused(/:2:1: this is not TOML/, write('traefik.toml', 'a = \n'));
+  });
+
+  it('an include that cannot be read', async () => {
+    const path = write('nginx.conf', 'events {}\nhttp {\n  include missing.conf;\n}\n');
+    await refused(
+      /nginx\.conf:3:3: the include failed: .*missing\.conf cannot be read: there is no such file\./,
+      path,
+    );
+  });
+
+  it('an include that includes itself', async () => {
+    await refused(/a\.conf:1:1: .* includes itself/, write('a.conf', 'include a.conf;\n'));
+  });
+
+  it.skipIf(process.getuid?.() === 0)('a file that this user may not read', async () => {
+    const path = write('nginx.conf', broken);
+    chmodSync(path, 0);
+    await refused(/may not be read by this user/, path);
+  });
+
+  it('YAML whose aliases unfold without end', async () => {
+    const levels = Array.from(
+      { length: 9 },
+      (_, index) => `a${index + 1}: &a${index + 1} [${Array(10).fill(`*a${index}`).join(', ')}]`,
+    );
+    const bomb = `static_resources: {}\na0: &a0 [x, x, x, x]\n${levels.join('\n')}\n`;
+    await refused(/unfolds to more than/, write('envoy.yaml', bomb));
+  });
+
+  it('arguments that make no sense', async () => {
+    const path = write('app.conf', clean);
+    for (const args of [
+      [],
+      [path, '--heartbeat', 'soon'],
+      [path, '--connections', '-1'],
+      [path, '--as', 'iis'],
+      [path, '--format', 'xml'],
+      [path, '--path', 'ws'],
+      [path, '--frobnicate'],
+    ]) {
+      const { code, err } = await lint(...args);
+      expect(code, args.join(' ')).toBe(2);
+      expect(err).toMatch(/^holdfast lint: .+ \(holdfast lint --help shows the arguments\.\)\n$/);
+    }
+  });
+});
