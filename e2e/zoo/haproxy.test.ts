@@ -108,6 +108,8 @@ const cases: readonly ZooCase[] = [
     },
     id: 'backend-unavailable',
     hop: 'server',
+    // HAProxy tries three times, a second apart, before it answers 503.
+    options: { timeoutMs: 8_000 },
   },
   {
     title: 'server hangs, 504',

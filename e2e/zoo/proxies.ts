@@ -112,7 +112,6 @@ export async function caddy(site: string): Promise<Proxy> {
   const config = (body: string, marker: string) => `{
 	admin 127.0.0.1:${adminPort}
 	auto_https off
-	persist_config off
 }
 http://127.0.0.1:${port} {
 	header X-Zoo ${marker}

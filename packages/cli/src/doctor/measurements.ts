@@ -129,7 +129,7 @@ export interface RoundTripsMeasured {
   readonly p95Ms: number;
   readonly maxMs: number;
   readonly jitterMs: number;
-  /** Separate times at which answers came more than `stallMs` later than the median. */
+  /** Answers that came more than `stallMs` later than the median. */
   readonly stalls: number;
   readonly stallMs: number;
   /** The longest that this process itself was busy: stalls shorter than that prove nothing. */

@@ -15,7 +15,7 @@ const HANDSHAKE_BYTES = 2_048;
 /** A masked ping or pong with the doctor's payload, with room for the server's own pings. */
 const FRAME_BYTES = 160;
 const SINGLE_STEPS_MS = 3_000;
-const ROUND_TRIP_INTERVAL_MS = 50;
+const ROUND_TRIP_INTERVAL_MS = 20;
 const BUSY_BEATS_PER_LADDER = 60;
 
 export function planOf(settings: Settings): Plan {

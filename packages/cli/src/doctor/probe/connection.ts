@@ -159,9 +159,12 @@ export class ProbeConnection {
 
   #handleBytes(chunk: Buffer): void {
     if (this.ending) return;
+    const lastInMs = this.lastInMs;
     this.lastInMs = performance.now();
     for (const frame of this.#reader.read(chunk)) this.#handleFrame(frame);
     if (this.#reader.violation) this.#end({ how: 'violation', what: this.#reader.violation });
+    // The farewell is not what broke the silence.
+    if (this.ending) this.lastInMs = lastInMs;
   }
 
   #handleFrame(frame: Frame): void {

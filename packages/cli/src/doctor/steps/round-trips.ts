@@ -2,8 +2,9 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ms, ok, problem, REFUSED_AGAIN, type Step } from './step.ts';
 
-const INTERVAL_MS = 50;
-/** Linux resends after 200 ms at the earliest, so a lost packet shows as a pause of about that. */
+/** One ping at a time: behind a second packet a loss is mended within a round trip and hides. */
+const PAUSE_MS = 20;
+/** A lone packet that was lost is sent again after 200 ms at the earliest (Linux, TCP_RTO_MIN). */
 const STALL_MS = 150;
 
 export const roundTrips: Step = {
@@ -16,24 +17,24 @@ export const roundTrips: Step = {
     const lag = monitorEventLoopDelay({ resolution: 10 });
     lag.enable();
     const startedAtMs = performance.now();
-    const pings: Promise<{ atMs: number; rttMs: number | null }>[] = [];
+    const rttsMs: number[] = [];
+    let sent = 0;
     while (!connection.ending && performance.now() - startedAtMs < windowMs) {
-      const atMs = performance.now();
-      pings.push(connection.ping(timeoutMs).then((rttMs) => ({ atMs, rttMs })));
-      await pause(INTERVAL_MS, undefined, { signal: way.signal });
+      sent += 1;
+      const rttMs = await connection.ping(timeoutMs);
+      if (rttMs !== null) rttsMs.push(rttMs);
+      await pause(PAUSE_MS, undefined, { signal: way.signal });
     }
-    const answers = await Promise.all(pings);
     lag.disable();
     const { ending } = connection;
     await connection.close();
-    const answered = answers.flatMap(({ atMs, rttMs }) => (rttMs === null ? [] : [{ atMs, rttMs }]));
     const measured = {
       windowMs,
-      sent: answers.length,
+      sent,
       stallMs: STALL_MS,
       ownLagMs: lag.max / 1e6,
       ending,
-      ...summarise(answered),
+      ...summarise(rttsMs),
     };
     way.measured.roundTrips = measured;
     const told = `median ${ms(measured.medianMs)}, jitter ${ms(measured.jitterMs)}, ${measured.stalls} stalls`;
@@ -41,21 +42,13 @@ export const roundTrips: Step = {
   },
 };
 
-/** Figures over pings in the order in which they were sent. */
-export function summarise(answers: readonly { readonly atMs: number; readonly rttMs: number }[]) {
-  const sorted = answers.map(({ rttMs }) => rttMs).toSorted((a, b) => a - b);
+/** Figures over round trips in the order in which they were made. */
+export function summarise(rttsMs: readonly number[]) {
+  const sorted = rttsMs.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   const medianMs = at(0.5);
-  const steps = answers.slice(1).map(({ rttMs }, i) => Math.abs(rttMs - (answers[i]?.rttMs ?? rttMs)));
+  const steps = rttsMs.slice(1).map((rttMs, i) => Math.abs(rttMs - (rttsMs[i] ?? rttMs)));
   const jitterMs = steps.length === 0 ? 0 : steps.reduce((sum, step) => sum + step, 0) / steps.length;
-  // Pings behind a lost packet all wait for it, so neighbours that arrive together are one stall.
-  let stalls = 0;
-  let lastArrivalMs = Number.NEGATIVE_INFINITY;
-  for (const { atMs, rttMs } of answers) {
-    if (rttMs <= medianMs + STALL_MS) continue;
-    const arrivalMs = atMs + rttMs;
-    if (arrivalMs - lastArrivalMs > INTERVAL_MS) stalls += 1;
-    lastArrivalMs = arrivalMs;
-  }
-  return { answered: answers.length, medianMs, p95Ms: at(0.95), maxMs: at(1), jitterMs, stalls };
+  const stalls = rttsMs.filter((rttMs) => rttMs > medianMs + STALL_MS).length;
+  return { answered: rttsMs.length, medianMs, p95Ms: at(0.95), maxMs: at(1), jitterMs, stalls };
 }

@@ -53,7 +53,8 @@ function silentFinding(way: WayMeasurements, evidence: readonly string[]): Findi
   return {
     id: 'backend-silent',
     hop: 'server',
-    confidence: firstHopAnswers ? 'high' : 'medium',
+    // A proxy may still be trying; a bare server that answers one request and not the other is the cause.
+    confidence: way.answerer?.bareNode ? 'high' : 'medium',
     evidence: firstHopAnswers
       ? [...evidence, 'A malformed request is answered at once, so the first hop lives.']
       : evidence,

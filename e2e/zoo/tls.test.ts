@@ -1,0 +1,85 @@
+import { expect } from 'vitest';
+import { createAuthority } from './certificates.ts';
+import { nginx, NGINX_UPGRADE } from './proxies.ts';
+import { echoServer } from './servers.ts';
+import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
+
+/** A TLS server whose certificate has these names and ends in so many days. */
+async function withCertificate(names: string, days: number, trust = true): Promise<Animal> {
+  const authority = createAuthority();
+  const server = await echoServer({ tls: authority.issue({ names, days }) });
+  return {
+    url: server.url,
+    ...(trust ? { ca: authority.certificate } : {}),
+    stop: () => server.stop(),
+  };
+}
+
+const cases: readonly ZooCase[] = [
+  {
+    title: 'a certificate as it should be',
+    start: () => withCertificate('IP:127.0.0.1', 10),
+    id: 'stable',
+    hop: 'none',
+    check: ({ measurements }) =>
+      expect(measurements.public.tls).toMatchObject({ trusted: true, error: null }),
+  },
+  { title: 'expired', start: () => withCertificate('IP:127.0.0.1', -1), id: 'tls-expired', hop: 'tls' },
+  {
+    title: 'for another name',
+    start: () => withCertificate('DNS:example.com', 10),
+    id: 'tls-wrong-name',
+    hop: 'tls',
+  },
+  {
+    title: 'from an authority that nobody trusts',
+    start: () => withCertificate('IP:127.0.0.1', 10, false),
+    id: 'tls-untrusted',
+    hop: 'tls',
+  },
+  {
+    title: 'wss:// to a port without TLS',
+    start: async () => {
+      const server = await echoServer();
+      return { url: server.url.replace('ws:', 'wss:'), stop: () => server.stop() };
+    },
+    id: 'tls-failed',
+    hop: 'tls',
+  },
+  {
+    title: 'ws:// to a Node server with TLS',
+    start: async () => {
+      const authority = createAuthority();
+      const server = await echoServer({ tls: authority.issue({ names: 'IP:127.0.0.1', days: 10 }) });
+      return { url: server.url.replace('wss:', 'ws:'), stop: () => server.stop() };
+    },
+    id: 'upgrade-cut',
+    hop: 'server',
+  },
+  {
+    title: 'ws:// to the TLS port of nginx',
+    needs: ['nginx'],
+    start: async () => {
+      const { mkdtempSync, writeFileSync } = await import('node:fs');
+      const { tmpdir } = await import('node:os');
+      const folder = mkdtempSync(`${tmpdir()}/holdfast-zoo-`);
+      const { key, cert } = createAuthority().issue({ names: 'IP:127.0.0.1', days: 10 });
+      writeFileSync(`${folder}/key`, key);
+      writeFileSync(`${folder}/cert`, cert);
+      const server = await echoServer();
+      const proxy = await nginx({
+        listen: 'ssl',
+        server: `ssl_certificate ${folder}/cert;\nssl_certificate_key ${folder}/key;`,
+        location: `proxy_pass http://127.0.0.1:${server.port};\n${NGINX_UPGRADE}`,
+      });
+      return { url: proxy.url, stop: stopping(server, proxy) };
+    },
+    id: 'tls-needed',
+    hop: 'tls',
+  },
+];
+
+zoo(
+  'TLS',
+  cases.map((zooCase) => ({ ...zooCase, needs: ['openssl', ...(zooCase.needs ?? [])] })),
+);
