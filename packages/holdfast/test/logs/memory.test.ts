@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { memoryLog } from '../../src/server/logs/memory.ts';
+import { describeLog } from '../../src/testing/log-contract.ts';
+import { LogSubject, numbered } from '../../src/testing/log-subject.ts';
+
+describeLog('memory', () => memoryLog(), { describe, it });
+
+describe('the memory log beyond the port', () => {
+  it('[RES-2] each one has an epoch and a key of its own', async () => {
+    const [a, b] = await Promise.all([memoryLog(), memoryLog()].map((log) => LogSubject.open(log, {})));
+    expect((await a!.log.top('t')).epoch).not.toBe((await b!.log.top('t')).epoch);
+    expect(await a!.log.key()).not.toEqual(await b!.log.key());
+  });
+
+  it('[SUB-4] beyond `totalBytesMax` the topics that were silent longest lose their oldest first', async () => {
+    const subject = await LogSubject.open(memoryLog({ totalBytesMax: 100 }), {});
+    const texts = (prefix: string): string[] => [1, 2, 3].map((n) => `${prefix}${n}`.padEnd(15));
+    await subject.addAll('silent', texts('s'));
+    await subject.addAll('talking', texts('t'));
+    await subject.add('talking', 'x'.repeat(30));
+    expect(await subject.kept('silent')).toEqual(texts('s').slice(2));
+    expect(await subject.kept('talking')).toHaveLength(4);
+    // A topic that speaks again is spared before those that do not.
+    await subject.add('silent', 'x'.repeat(30));
+    expect(await subject.kept('silent')).toHaveLength(2);
+    expect(await subject.kept('talking')).toHaveLength(2);
+  });
+
+  it('[SUB-4] one payload beyond `totalBytesMax` leaves nothing kept, and a gap', async () => {
+    const subject = await LogSubject.open(memoryLog({ totalBytesMax: 100 }), {});
+    const start = await subject.log.top('t');
+    const { position } = await subject.add('t', 'x'.repeat(101));
+    expect(await subject.read('t', start)).toMatchObject({
+      gap: { to: position, reason: 'retention' },
+      entries: [],
+    });
+  });
+
+  it('[PUB-3] a session’s sequences are forgotten a while after its last publish', async () => {
+    const subject = await LogSubject.open(memoryLog(), { dedupTtlMs: 1_000 });
+    await subject.add('t', 'one', 'session', 1);
+    subject.nowMs += 1_001;
+    await subject.log.trim();
+    await subject.add('t', 'one', 'session', 1);
+    expect(await subject.kept('t')).toEqual(['one', 'one']);
+  });
+
+  it('[HUB-2] says each message to a follower once', async () => {
+    const subject = await LogSubject.open(memoryLog(), {});
+    const offsets: number[] = [];
+    await subject.log.follow('t', ({ offset }) => void offsets.push(offset));
+    await subject.addAll('t', numbered(10));
+    expect(offsets).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it('[FLOW-2] thousands of trimmed messages do not shift what is read', async () => {
+    const subject = await LogSubject.open(memoryLog(), { retention: { countMax: 100 } });
+    const positions = await subject.addAll('t', numbered(5_000));
+    expect(await subject.kept('t')).toEqual(numbered(100, 4_901));
+    const page = await subject.read('t', positions[4_989]!);
+    expect(page.entries.map(({ offset }) => offset)).toEqual(
+      positions.slice(4_990).map(({ offset }) => offset),
+    );
+  });
+});
