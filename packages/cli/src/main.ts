@@ -12,6 +12,14 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'says which hop kills a WebSocket, and the setting that stops it',
     load: () => import('./doctor/command.ts'),
   },
+  lint: {
+    summary: 'finds what in a proxy configuration breaks WebSockets, and the line that mends it',
+    load: () => import('./lint/command.ts'),
+  },
+  config: {
+    summary: 'prints a complete configuration of a proxy for WebSockets',
+    load: () => import('./config/command.ts'),
+  },
 };
 
 const help = `holdfast: WebSocket connections that hold

@@ -1,0 +1,432 @@
+import { describe, expect, it } from 'vitest';
+import type {
+  Activity,
+  IdleMeasured,
+  Measurements,
+  Trial,
+  WayMeasurements,
+} from '../../src/doctor/measurements.ts';
+import type { Ending } from '../../src/doctor/probe/connection.ts';
+import type { Refusal } from '../../src/doctor/probe/handshake.ts';
+import { adviceFor } from '../../src/doctor/verdict/advice.ts';
+import { verdict } from '../../src/doctor/verdict/verdict.ts';
+import { standingOf, type VerdictId, verdictTitles } from '../../src/doctor/verdict/verdict-id.ts';
+
+const FIN: Ending = { how: 'fin' };
+const open = { kind: 'open', headers: {}, subprotocol: null, extensions: null } as const;
+
+/** A way on which everything works. */
+function healthy(change: Partial<WayMeasurements> = {}): WayMeasurements {
+  return {
+    url: 'ws://example.test/',
+    secure: false,
+    names: { addresses: [{ address: '192.0.2.1', family: 4 }], error: null, ms: 3 },
+    tcp: { attempts: [{ address: '192.0.2.1', outcome: 'connected', ms: 9 }] },
+    answerer: { products: [], bareNode: false, statuses: [400, 400] },
+    upgrade: {
+      attempts: [{ origin: 'http://example.test', outcome: open, ms: 12 }],
+      ownPageOf: [],
+      plainStatus: null,
+    },
+    subprotocol: { requested: [], selected: null },
+    origin: { foreignOrigin: 'refused' },
+    ping: { pongMs: 9, ending: null, endedAfterMs: null, alive: true },
+    compression: { negotiated: false, extensions: null, pongMs: 9, ending: null },
+    connections: {
+      wanted: 20,
+      opened: 20,
+      refusal: null,
+      openedSlowly: null,
+      openedAfterRelease: null,
+      endedWhileHeld: 0,
+    },
+    idle: silence(),
+    refusals: [],
+    ...change,
+  };
+}
+
+const busy = { intervalMs: 1_000, openedAtMs: 0, endedAtMs: null, ending: null };
+
+function silence(change: Partial<IdleMeasured> = {}): IdleMeasured {
+  return {
+    idleMaxMs: 75_000,
+    result: { kind: 'none', longestLivedMs: 75_000 },
+    trials: [],
+    busy,
+    activities: [],
+    serverSpeaksEveryMs: null,
+    ...change,
+  };
+}
+
+const died = (
+  silentMs: number,
+  ending: Ending | null = FIN,
+  noticed: Trial['noticed'] = 'during',
+): Trial => ({
+  gapMs: silentMs + 1_000,
+  outcome: 'died',
+  openedAtMs: 0,
+  endedAtMs: silentMs,
+  silentMs,
+  noticed,
+  ending,
+});
+
+const tried = (kind: Activity['kind'], outcome: Activity['outcome'], livedMs = 80_000): Activity => ({
+  kind,
+  intervalMs: 20_000,
+  wantedMs: 80_000,
+  livedMs,
+  outcome,
+  ending: outcome === 'died' ? FIN : null,
+});
+
+/** Silent connections were closed after `limitMs`; pings and messages held that back. */
+function idleLimit(limitMs: number, change: Partial<IdleMeasured> = {}): IdleMeasured {
+  return silence({
+    result: { kind: 'limit', limitMs, longestLivedMs: limitMs * 0.7, shortestDeadMs: limitMs },
+    trials: [died(limitMs), died(limitMs)],
+    activities: [tried('silent', 'died', limitMs), tried('ping', 'lived'), tried('data', 'lived')],
+    ...change,
+  });
+}
+
+function judge(way: WayMeasurements, rest: Partial<Omit<Measurements, 'public'>> = {}, via?: string) {
+  const asked = { subprotocols: [], expect: null, heartbeatMs: null };
+  return verdict({ public: way, direct: null, asked, ...rest }, via);
+}
+
+const answered = (status: number, bodyStart = ''): Refusal => ({
+  kind: 'answered',
+  status,
+  reason: 'Reason',
+  headers: {},
+  bodyStart,
+});
+
+const refusedWith = (outcome: Refusal, plainStatus: number | null = null): Partial<WayMeasurements> => ({
+  upgrade: { attempts: [{ origin: 'http://example.test', outcome, ms: 1 }], ownPageOf: [], plainStatus },
+  idle: undefined as never,
+});
+
+const nginx = {
+  products: [{ id: 'nginx', strength: 'strong' as const }],
+  bareNode: false,
+  statuses: [400, 400],
+};
+const NGINX_PAGE = '<hr><center>nginx/1.22.1</center>';
+
+describe('the verdict on a way that works', () => {
+  it('is stable, and names a heartbeat that was seen to survive', () => {
+    expect(judge(healthy())).toMatchObject({
+      id: 'stable',
+      hop: 'none',
+      confidence: 'high',
+      heartbeatMs: 25_000,
+    });
+  });
+
+  it('is less sure after a short silence', () => {
+    const idle = silence({ result: { kind: 'none', longestLivedMs: 4_000 } });
+    expect(judge(healthy({ idle }))).toMatchObject({
+      id: 'stable',
+      confidence: 'medium',
+      heartbeatMs: 4_000,
+    });
+  });
+
+  it('is stable when the heartbeat of the application beats twice within the limit', () => {
+    const asked = { subprotocols: [], expect: null, heartbeatMs: 25_000 };
+    expect(judge(healthy({ idle: idleLimit(60_000) }), { asked }).id).toBe('stable');
+    expect(judge(healthy({ idle: idleLimit(40_000) }), { asked }).id).toBe('idle-limit');
+  });
+
+  it('is not measured when the run ended before silence was tried', () => {
+    const { id } = judge(healthy({ idle: undefined as never }));
+    expect(standingOf(id)).toBe('not-tested');
+  });
+});
+
+describe('the verdict on what lies below HTTP', () => {
+  const cases: readonly [string, Partial<WayMeasurements>, VerdictId][] = [
+    ['an unknown name', { names: { addresses: [], error: 'ENOTFOUND', ms: 5 } }, 'name-not-found'],
+    [
+      'a closed port',
+      { tcp: { attempts: [{ address: '192.0.2.1', outcome: 'refused', ms: 1 }] } },
+      'refused',
+    ],
+    [
+      'no answer',
+      { tcp: { attempts: [{ address: '192.0.2.1', outcome: 'timed-out', ms: 8e3 }] } },
+      'unreachable',
+    ],
+    ['an expired certificate', { tls: certificate('CERT_HAS_EXPIRED') }, 'tls-expired'],
+    ['a certificate of tomorrow', { tls: certificate('CERT_NOT_YET_VALID') }, 'tls-not-yet-valid'],
+    ['a certificate for another', { tls: certificate('ERR_TLS_CERT_ALTNAME_INVALID') }, 'tls-wrong-name'],
+    ['a certificate of its own', { tls: certificate('DEPTH_ZERO_SELF_SIGNED_CERT') }, 'tls-untrusted'],
+    [
+      'no TLS at all',
+      { tls: { kind: 'failed', code: 'ERR_SSL_WRONG_VERSION_NUMBER', message: '' } },
+      'tls-failed',
+    ],
+  ];
+  it.each(cases)('%s', (_name, change, id) => {
+    expect(judge(healthy(change)).id).toBe(id);
+  });
+
+  it('mentions a dead address only when nothing worse is there', () => {
+    const attempts = [
+      { address: '192.0.2.1', outcome: 'connected', ms: 1 },
+      { address: '192.0.2.2', outcome: 'timed-out', ms: 8_000 },
+    ] as const;
+    expect(judge(healthy({ tcp: { attempts } }))).toMatchObject({ id: 'dead-address', hop: 'dns' });
+    expect(judge(healthy({ tcp: { attempts }, idle: idleLimit(60_000) })).id).toBe('idle-limit');
+  });
+
+  it('forgives localhost that listens on one family only', () => {
+    const attempts = [
+      { address: '::1', outcome: 'refused', ms: 1 },
+      { address: '127.0.0.1', outcome: 'connected', ms: 1 },
+    ] as const;
+    expect(judge(healthy({ tcp: { attempts } })).id).toBe('stable');
+  });
+});
+
+function certificate(error: string): NonNullable<WayMeasurements['tls']> {
+  const text = { subject: 'a', issuer: 'b', names: 'DNS:a', validFrom: 'then', validTo: 'now' };
+  return { kind: 'handshake', ms: 9, trusted: false, error, protocol: 'TLSv1.3', alpn: null, ...text };
+}
+
+describe('the verdict on the answer to the handshake', () => {
+  const cases: readonly [string, Refusal, Partial<WayMeasurements>, VerdictId, string][] = [
+    ['200 behind nginx', answered(200), { answerer: nginx }, 'upgrade-lost', 'proxy'],
+    ['426 from nobody known', answered(426), {}, 'upgrade-lost', 'proxy'],
+    ['200 from nobody known', answered(200), {}, 'not-websocket', 'server'],
+    ['404 on a page of nginx', answered(404, NGINX_PAGE), { answerer: nginx }, 'not-found', 'proxy'],
+    ['404 of the server', answered(404), { answerer: nginx }, 'not-found', 'server'],
+    ['301', answered(301, NGINX_PAGE), { answerer: nginx }, 'redirected', 'proxy'],
+    ['401', answered(401), {}, 'not-authorized', 'server'],
+    ['429', answered(429), {}, 'rate-limited', 'server'],
+    ['500', answered(500), {}, 'server-error', 'server'],
+    ['502', answered(502, NGINX_PAGE), { answerer: nginx }, 'backend-unavailable', 'server'],
+    ['503 on a page of nginx', answered(503, NGINX_PAGE), { answerer: nginx }, 'rate-limited', 'proxy'],
+    ['504', answered(504, NGINX_PAGE), { answerer: nginx }, 'backend-silent', 'server'],
+    [
+      '400 about TLS',
+      answered(400, 'The plain HTTP request was sent to HTTPS port'),
+      {},
+      'tls-needed',
+      'tls',
+    ],
+    ['silence', { kind: 'silent' }, {}, 'backend-silent', 'server'],
+    ['a reset', { kind: 'closed', how: 'reset' }, {}, 'upgrade-cut', 'server'],
+    ['a wrong accept', { kind: 'bad-accept', headers: {} }, { answerer: nginx }, 'bad-accept', 'proxy'],
+    ['another protocol', { kind: 'not-http', sample: 'SSH-2.0' }, {}, 'garbage', 'server'],
+    ['a head without end', { kind: 'endless' }, {}, 'endless', 'server'],
+  ];
+  it.each(cases)('%s', (_name, outcome, change, id, hop) => {
+    expect(judge(healthy({ ...refusedWith(outcome), ...change }))).toMatchObject({ id, hop });
+  });
+
+  it('blames the Origin when the same handshake without it is let in', () => {
+    const attempts = [
+      { origin: 'http://example.test', outcome: answered(403), ms: 1 },
+      { origin: null, outcome: open, ms: 1 },
+    ];
+    const upgrade = { attempts, ownPageOf: [], plainStatus: 200 };
+    expect(judge(healthy({ upgrade, answerer: nginx }))).toMatchObject({
+      id: 'origin-refused',
+      hop: 'server',
+    });
+  });
+
+  it('clears the server when the direct way opens at the same path', () => {
+    const way = healthy({ ...refusedWith(answered(404)), answerer: nginx });
+    expect(judge(way, { direct: healthy() })).toMatchObject({
+      id: 'upgrade-lost',
+      hop: 'proxy',
+      confidence: 'high',
+    });
+  });
+
+  it('blames the server when the direct way shows the same', () => {
+    const way = healthy({ ...refusedWith(answered(404, NGINX_PAGE)), answerer: nginx });
+    const direct = healthy(refusedWith(answered(404)));
+    expect(judge(way, { direct })).toMatchObject({ id: 'not-found', hop: 'server', confidence: 'high' });
+  });
+
+  it('gives the lines of the product for a lost upgrade', () => {
+    const { fix } = judge(healthy({ ...refusedWith(answered(426)), answerer: nginx }));
+    expect(fix?.product).toBe('nginx');
+    expect(fix?.snippet).toContain('proxy_set_header Upgrade $http_upgrade;');
+  });
+
+  it('takes the word of the user for the product', () => {
+    expect(judge(healthy(refusedWith(answered(426))), {}, 'apache').fix?.snippet).toContain(
+      'upgrade=websocket',
+    );
+  });
+});
+
+describe('the verdict on connections that opened', () => {
+  const crowd = { wanted: 20, opened: 8, refusal: answered(503), endedWhileHeld: 0 };
+  const cases: readonly [string, Partial<WayMeasurements>, VerdictId][] = [
+    [
+      'no subprotocol of those asked for',
+      { subprotocol: { requested: ['a'], selected: null } },
+      'subprotocol-mismatch',
+    ],
+    [
+      'a subprotocol that nobody asked for',
+      { subprotocol: { requested: [], selected: 'a' } },
+      'subprotocol-mismatch',
+    ],
+    [
+      'extended CONNECT that fails',
+      { http2: { negotiated: true, offersWebSocket: true, status: 403 } },
+      'http2-broken',
+    ],
+    ['a missing pong', { ping: { pongMs: null, ending: null, endedAfterMs: null, alive: true } }, 'no-pong'],
+    ['an early end', { ping: { pongMs: 1, ending: FIN, endedAfterMs: 90, alive: true } }, 'closed-at-once'],
+    [
+      'compression that breaks',
+      { compression: { negotiated: true, extensions: 'permessage-deflate', pongMs: null, ending: FIN } },
+      'compression-broken',
+    ],
+    [
+      'another answer',
+      { echo: { answered: true, echoes: false, matchesExpected: false, ending: null, ms: 1 } },
+      'wrong-answer',
+    ],
+    ['stalls', { roundTrips: roundTrips({ stalls: 4 }) }, 'line-unstable'],
+    [
+      'a message that ends it',
+      {
+        sizes: {
+          limitBytes: 65_536,
+          largestBytes: 1_024,
+          failed: { bytes: 4_096, ending: FIN, truncated: false },
+        },
+      },
+      'message-cut',
+    ],
+    [
+      'a bounded number',
+      { connections: { ...crowd, openedSlowly: false, openedAfterRelease: true } },
+      'connection-limit',
+    ],
+    [
+      'a bounded rate',
+      { connections: { ...crowd, openedSlowly: true, openedAfterRelease: true } },
+      'rate-limited',
+    ],
+    ['a leak', { connections: { ...crowd, openedSlowly: false, openedAfterRelease: false } }, 'slots-leaked'],
+    [
+      'a refusal that passes after a second',
+      { refusals: [{ step: 'ping', outcome: answered(503), held: 0, retry: 'opened' }] },
+      'rate-limited',
+    ],
+    [
+      'a refusal that stays',
+      { refusals: [{ step: 'idle', outcome: answered(503), held: 0, retry: 'refused' }] },
+      'slots-leaked',
+    ],
+  ];
+  it.each(cases)('%s', (_name, change, id) => {
+    expect(judge(healthy(change)).id).toBe(id);
+  });
+
+  it('does not call the line unstable while this process was busy itself', () => {
+    expect(judge(healthy({ roundTrips: roundTrips({ stalls: 4, ownLagMs: 300 }) })).id).toBe('stable');
+  });
+});
+
+function roundTrips(change: Partial<NonNullable<WayMeasurements['roundTrips']>>) {
+  const figures = { answered: 90, medianMs: 9, p95Ms: 230, maxMs: 250, jitterMs: 20, stalls: 0 };
+  return { windowMs: 2_000, sent: 90, stallMs: 150, ownLagMs: 12, ending: null, ...figures, ...change };
+}
+
+describe('the verdict on silence', () => {
+  it('is sure of the proxy whose default it is', () => {
+    const found = judge(healthy({ idle: idleLimit(60_000), answerer: nginx }));
+    expect(found).toMatchObject({ id: 'idle-limit', hop: 'proxy', confidence: 'high', limitMs: 60_000 });
+    expect(found.heartbeatMs).toBe(25_000);
+    expect(found.fix?.snippet).toContain('proxy_read_timeout 75s;');
+  });
+
+  it('never advises to lower a limit', () => {
+    const found = judge(healthy({ idle: idleLimit(100_000), answerer: nginx }));
+    expect(found.fix?.snippet).toContain('proxy_read_timeout 3600s;');
+  });
+
+  it('is not sure of a proxy with another limit: the server behind it may do it', () => {
+    expect(judge(healthy({ idle: idleLimit(7_000), answerer: nginx }))).toMatchObject({
+      hop: 'proxy',
+      confidence: 'medium',
+    });
+  });
+
+  it('compares both ways', () => {
+    const way = healthy({ idle: idleLimit(7_000), answerer: nginx });
+    const asServer = judge(way, { direct: healthy({ idle: idleLimit(7_000) }) });
+    expect(asServer).toMatchObject({ hop: 'server', confidence: 'high' });
+    expect(asServer.fix?.product).toBeNull();
+    expect(judge(way, { direct: healthy() })).toMatchObject({ hop: 'proxy', confidence: 'high' });
+  });
+
+  it('knows the server by its Close frame', () => {
+    const idle = idleLimit(9_000, {
+      trials: [died(9_000, { how: 'close-frame', code: 4000, reason: 'idle' })],
+    });
+    expect(judge(healthy({ idle, answerer: nginx }))).toMatchObject({ hop: 'server', confidence: 'high' });
+  });
+
+  it('knows the server by counting messages only', () => {
+    const activities = [tried('silent', 'died'), tried('ping', 'died'), tried('data', 'lived')];
+    const ended = { ...busy, endedAtMs: 9_000, ending: FIN };
+    const idle = idleLimit(9_000, { activities, busy: ended });
+    expect(judge(healthy({ idle, answerer: nginx }))).toMatchObject({ id: 'idle-limit', hop: 'server' });
+  });
+
+  it('knows a firewall by what only fails when it is used', () => {
+    const idle = idleLimit(300_000, {
+      trials: [died(300_000, null, 'probe')],
+      activities: [tried('silent', 'died'), tried('ping', 'lived'), tried('tcp-keepalive', 'lived')],
+    });
+    const found = judge(healthy({ idle, answerer: nginx }));
+    expect(found).toMatchObject({ id: 'idle-forgotten', hop: 'client-network', confidence: 'high' });
+  });
+
+  it('tells an age from silence: a busy connection ends too, and again', () => {
+    const activities = [
+      tried('silent', 'died', 30_000),
+      tried('ping', 'died', 30_100),
+      tried('data', 'died', 29_900),
+    ];
+    const ended = { ...busy, endedAtMs: 30_000, ending: FIN };
+    const found = judge(healthy({ idle: idleLimit(30_000, { activities, busy: ended }) }));
+    expect(found).toMatchObject({ id: 'lifetime-limit', limitMs: 29_900, heartbeatMs: null });
+  });
+
+  it('tells one event from an age: it does not come again', () => {
+    const activities = [tried('silent', 'lived'), tried('ping', 'lived'), tried('data', 'lived')];
+    const ended = { ...busy, endedAtMs: 30_200, ending: FIN };
+    const idle = idleLimit(30_000, { activities, busy: ended, trials: [died(30_000)] });
+    expect(judge(healthy({ idle, answerer: nginx }))).toMatchObject({ id: 'closed-together', hop: 'proxy' });
+  });
+
+  it('admits that it found no pattern', () => {
+    const result = { kind: 'inconsistent', longestLivedMs: 9_000, shortestDeadMs: 2_000 } as const;
+    const idle = silence({ result, trials: [died(2_000)] });
+    expect(judge(healthy({ idle }))).toMatchObject({ id: 'drops-at-random', confidence: 'low' });
+  });
+});
+
+describe('the list of verdicts', () => {
+  it('has advice exactly for what can be changed', () => {
+    const ids = Object.keys(verdictTitles) as VerdictId[];
+    expect(ids.filter((id) => adviceFor[id] === null)).toEqual(['stable', 'not-measured']);
+  });
+});
