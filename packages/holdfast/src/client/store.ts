@@ -13,8 +13,8 @@ interface Stored {
   positions: Record<string, Position>;
 }
 
-/** Each life numbers its requests from a region of its own, so that a kept reply is never taken for another's. */
-const REQUESTS_PER_LIFE = 2 ** 32;
+/** Each life numbers from a region of its own, so that a reply kept for the last one is never taken for this one's. */
+const NUMBERS_PER_LIFE = 2 ** 32;
 
 export class Store {
   readonly positions: Record<string, Position>;
@@ -37,7 +37,7 @@ export class Store {
       node: stored.node ?? '',
       sequence: stored.sequence ?? 0,
       sequenceSent: stored.sent ?? 0,
-      request: this.life * REQUESTS_PER_LIFE,
+      firstNumber: this.life * NUMBERS_PER_LIFE,
       publishes: outbox.map(([id, name, payload]) => ({ id, name, payload: fromBase64(payload) })),
     };
   }

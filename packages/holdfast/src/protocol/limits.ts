@@ -30,4 +30,7 @@ export const defaultLimits = {
   replyBytesMax: 1_048_576,
 } as const;
 
+/** The window of a client that has not been told one: what it may send along with its first hello. */
+export const FIRST_WINDOW = 16;
+
 export type Limits = { -readonly [K in keyof typeof defaultLimits]: number };

@@ -79,6 +79,8 @@ export const schema = {
   hello: [
     1,
     {
+      /** Counts this session's connections: a hello that was overtaken on its way must not take the session back. */
+      connection: uint,
       /** Empty for a new session. */
       resumeToken: token,
       /** The application's credential for `authenticate`; empty when it has none. */

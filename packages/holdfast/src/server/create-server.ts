@@ -1,9 +1,13 @@
 import type { Server as HttpServer } from 'node:http';
+import { HoldfastError } from '../protocol/error-codes.ts';
 import { systemClock } from './system-clock.ts';
 import { nodeWsEngine } from './engines/node-ws.ts';
 import { memoryLog } from './logs/memory.ts';
 import { resolveOptions, type ServerOptions } from './options.ts';
 import { HoldfastServer } from './server.ts';
+
+/** The largest `writableHighWaterMark` of a socket in the supported releases of Node. */
+const NODE_HIGH_WATER_BYTES = 65_536;
 
 /**
  * Makes a server on Node's HTTP server and `ws`. It serves nothing until `listen` or `attach` is called.
@@ -11,8 +15,13 @@ import { HoldfastServer } from './server.ts';
  * @throws HoldfastError `invalid-option`, with the option's name and what was expected.
  */
 export function createServer(options: ServerOptions = {}): HoldfastServer<HttpServer> {
+  const resolved = resolveOptions(options);
+  if (resolved.limits.socketHighWaterBytes < NODE_HIGH_WATER_BYTES) {
+    const text = `createServer: "limits.socketHighWaterBytes" must be ${NODE_HIGH_WATER_BYTES} at least: below that, Node's sockets do not say when they have drained.`;
+    throw new HoldfastError('invalid-option', text);
+  }
   return new HoldfastServer<HttpServer>({
-    options: resolveOptions(options),
+    options: resolved,
     log: options.log ?? memoryLog(),
     clock: systemClock,
     random: Math.random,

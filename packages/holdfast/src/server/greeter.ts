@@ -35,10 +35,16 @@ export class Greeter {
     }
     const nowMs = node.clock.nowMs();
     const known = hello.resumeToken && this.tokens.verify(hello.resumeToken, identity.id, nowMs);
-    const { session, old } = node.sessions.take(known || newSessionId(), identity, connection);
+    const id = known || newSessionId();
+    const { session, superseded } = node.sessions.take(id, identity, connection, hello.connection);
+    // Fenced before anything of the new connection is looked at.
+    superseded?.handle({
+      type: 'close',
+      name: 'superseded',
+      text: 'Another connection took this session over.',
+    });
+    if (superseded === connection) return;
     connection.session = session;
-    // Fenced before anything of the new connection is looked at (SPEC RES-3).
-    old?.handle({ type: 'close', name: 'superseded', text: 'Another connection took this session over.' });
     node.counters.welcomed++;
     if (known) node.counters.resumed++;
     connection.handle({

@@ -33,6 +33,8 @@ export class HubTopic {
   /** Subscriptions of any state; at zero the topic is let go. */
   uses = 0;
   ready: Promise<void> = Promise.resolve();
+  /** Nothing came since the last check. */
+  quiet = false;
   unfollow: () => void = () => {};
 
   constructor(name: string, alias: number, policy: TopicPolicy['policy']) {
@@ -104,6 +106,7 @@ export class Hub {
 
   /** Adds a message to the run, when it continues the chain (SPEC HUB-2). */
   private take(topic: HubTopic, { epoch, offset, previous, payload }: FollowedMessage): void {
+    topic.quiet = false;
     const last = topic.run.at(-1)?.offset ?? topic.sent.offset;
     if (epoch === topic.sent.epoch && offset <= last) return;
     if (epoch !== topic.sent.epoch || previous !== last) {
@@ -115,6 +118,25 @@ export class Hub {
     topic.run.push({ offset, payload });
     this.dirty.add(topic);
     this.wake();
+  }
+
+  /**
+   * Asks the log whether topics that were quiet since the last check are so for it, too: the loss of the last
+   * message on its way here would otherwise go unnoticed until the next (SPEC HUB-4).
+   */
+  async check(): Promise<void> {
+    for (const topic of this.topics.values()) {
+      if (topic.quiet && topic.live.size > 0) {
+        const top = await this.log.top(topic.name);
+        const { sent } = topic;
+        // What came while the log was asked speaks for itself.
+        if (topic.quiet && (top.epoch !== sent.epoch || top.offset > sent.offset)) {
+          this.lagAll(topic);
+          topic.sent = top;
+        }
+      }
+      topic.quiet = true;
+    }
   }
 
   private lagAll(topic: HubTopic): void {
@@ -165,7 +187,7 @@ export class Hub {
   offerSignal(name: string, payload: Uint8Array): void {
     const topic = this.topics.get(name);
     if (!topic || topic.live.size === 0) return;
-    topic.signal = payload.slice();
+    topic.signal = new Uint8Array(payload);
     this.dirty.add(topic);
     this.wake();
   }

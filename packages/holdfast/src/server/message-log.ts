@@ -32,7 +32,10 @@ export interface MessageLog {
   /** The position before the newest `count` retained messages; `Infinity` gives the start of what is retained. */
   before(topic: string, count: number): Promise<Position>;
 
-  /** Calls the listener with each message appended from now on, at least once, in order, on any node. */
+  /**
+   * Calls the listener with the messages appended from now on, by any node, in order. One may be missing now
+   * and then: `previous` shows it at the next, and `top` when there is none.
+   */
   follow(topic: string, listener: (message: FollowedMessage) => void): Promise<() => void>;
 
   /** Drops what the retention no longer covers, by age above all. Called from time to time. */

@@ -37,7 +37,7 @@ export interface NodeParts {
   listener: NodeListener;
 }
 
-const TRIM_INTERVAL_MS = 10_000;
+const UPKEEP_INTERVAL_MS = 10_000;
 
 /**
  * One server process: its connections, sessions and topics, between the engine's sockets and the log.
@@ -64,7 +64,7 @@ export class Node {
   state: 'open' | 'draining' | 'closed' = 'open';
   private readonly dirty = new Set<Connection>();
   private readonly wake: () => void;
-  private cancelTrim = (): void => {};
+  private cancelUpkeep = (): void => {};
   private whenEmpty: (() => void) | undefined;
 
   constructor({ options, log, clock, random, listener }: NodeParts) {
@@ -95,7 +95,7 @@ export class Node {
       dedupWindow: this.limits.windowMax,
     });
     await this.greeter.open(this.log);
-    this.scheduleTrim();
+    this.scheduleUpkeep();
   }
 
   /** Time as connections experience it: the node's own stalls left out. */
@@ -193,7 +193,7 @@ export class Node {
     }
     await this.emptied(2_000);
     for (const connection of this.connections) connection.terminate();
-    this.cancelTrim();
+    this.cancelUpkeep();
     this.wheel.stop();
     await this.log.close();
   }
@@ -211,15 +211,13 @@ export class Node {
     this.whenEmpty = undefined;
   }
 
-  private scheduleTrim(): void {
-    this.cancelTrim = this.clock.setTimer(() => {
+  private scheduleUpkeep(): void {
+    this.cancelUpkeep = this.clock.setTimer(() => {
       this.sessions.expire(this.clock.nowMs());
-      this.log
-        .trim()
-        .catch((error: unknown) =>
-          this.options.logger.warn(`Holdfast: trimming the log failed: ${String(error)}`),
-        );
-      this.scheduleTrim();
-    }, TRIM_INTERVAL_MS);
+      Promise.all([this.log.trim(), this.hub.check()]).catch((error: unknown) => {
+        this.options.logger.warn(`Holdfast: the log failed: ${String(error)}`);
+      });
+      this.scheduleUpkeep();
+    }, UPKEEP_INTERVAL_MS);
   }
 }

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
-import { defaultLimits, type Limits } from '../protocol/limits.ts';
+import { defaultLimits, FIRST_WINDOW, type Limits } from '../protocol/limits.ts';
 import { jsonCodec, type PayloadCodec } from '../protocol/payload.ts';
 import type { Handshake } from './engine.ts';
 import type { MessageLog } from './message-log.ts';
@@ -92,6 +92,11 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   }
   const limits: Limits = { ...defaultLimits, ...options.limits };
   for (const [name, value] of Object.entries(limits)) positive(`limits.${name}`, value);
+  if (limits.windowMax < FIRST_WINDOW)
+    invalid(
+      'limits.windowMax',
+      `must be ${FIRST_WINDOW} at least: clients begin with that before they are told`,
+    );
   const heartbeatMs = positive('heartbeat.intervalMs', options.heartbeat?.intervalMs ?? 25_000);
   const graceMs = positive('heartbeat.graceMs', options.heartbeat?.graceMs ?? 20_000);
   const handshakesPerSecond = positive('handshakesPerSecond', options.handshakesPerSecond ?? 1_000);

@@ -10,9 +10,16 @@ export interface Session {
   readonly id: string;
   identity: Identity;
   connection: Connection | undefined;
+  /** The client's own number for it. */
+  connectionNumber: number;
   replies: ReplyBook | undefined;
   /** When it was left without a connection. */
   leftAtMs: number;
+}
+
+interface Takeover {
+  session: Session;
+  superseded: Connection | undefined;
 }
 
 export class Sessions {
@@ -31,21 +38,22 @@ export class Sessions {
     return this.sessions.values();
   }
 
-  /** Gives a session to a connection; returns the connection that had it, which must go (SPEC RES-3). */
-  take(
-    id: string,
-    identity: Identity,
-    connection: Connection,
-  ): { session: Session; old: Connection | undefined } {
+  /**
+   * Gives a session to a connection, and returns the one that had it, which must go; or the connection itself,
+   * when one that the client made later has been here before it (SPEC RES-3).
+   */
+  take(id: string, identity: Identity, connection: Connection, number: number): Takeover {
     let session = this.sessions.get(id);
     if (!session) {
-      session = { id, identity, connection: undefined, replies: undefined, leftAtMs: 0 };
+      session = { id, identity, connection: undefined, connectionNumber: 0, replies: undefined, leftAtMs: 0 };
       this.sessions.set(id, session);
     }
     const old = session.connection;
+    if (old && number <= session.connectionNumber) return { session, superseded: connection };
     session.connection = connection;
+    session.connectionNumber = number;
     session.identity = identity;
-    return { session, old };
+    return { session, superseded: old };
   }
 
   /** A connection is gone. Nothing happens when another has taken its session over. */

@@ -1,5 +1,6 @@
 import { decode } from '../protocol/codec.ts';
 import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
+import { FIRST_WINDOW } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Entry, GapReason, WireRecord } from '../protocol/schema.ts';
 import { Links, type Cause, type Link, type LinkEffect, type LinksConfig } from './links.ts';
@@ -18,8 +19,8 @@ export interface RestoredSession {
   /** The last sequence given, and the last that may have reached the server. */
   sequence: number;
   sequenceSent: number;
-  /** Requests of this life are numbered from here, above those of earlier lives. */
-  request: number;
+  /** Requests and connections of this life are numbered from here, above those of earlier lives. */
+  firstNumber: number;
   publishes: readonly OutboxItem<never>[];
 }
 
@@ -75,7 +76,7 @@ export class ClientSession<Caller = unknown> {
   messageBytesMax = 1_048_576;
   private readonly subscriptions = new Subscriptions();
   private effects: ClientEffect<Caller>[] = [];
-  private window = 16;
+  private window = FIRST_WINDOW;
   /** After a "too big" nothing is pipelined until the welcome has said what the limit is (SPEC HELLO-4). */
   private cautious = false;
   private finishedTold = 0;
@@ -87,7 +88,8 @@ export class ClientSession<Caller = unknown> {
     if (!restored) return;
     this.resumeToken = restored.resumeToken;
     this.node = restored.node;
-    this.request.lastId = this.request.sentThrough = restored.request;
+    this.links.count = restored.firstNumber;
+    this.request.lastId = this.request.sentThrough = restored.firstNumber;
     this.publish.lastId = restored.sequence;
     this.publish.sentThrough = restored.sequenceSent;
     for (const item of restored.publishes) this.publish.add(item);
@@ -167,7 +169,8 @@ export class ClientSession<Caller = unknown> {
     const { sentThrough: sequenceSent } = this.publish;
     const { sentThrough: requestSent } = this.request;
     const { resumeToken, node } = this;
-    this.sendOn(link, { type: 'hello', resumeToken, token, node, sequenceSent, requestSent });
+    const hello = { connection: link.id, resumeToken, token, node, sequenceSent, requestSent };
+    this.sendOn(link, { type: 'hello', ...hello });
     if (!this.cautious) this.sendAll(link, nowMs);
   }
 
@@ -281,7 +284,7 @@ export class ClientSession<Caller = unknown> {
     if (!link) return;
     let sent = false;
     for (const type of ['publish', 'request'] as const) {
-      for (const item of this[type].takeSendable(this.window)) {
+      for (const item of this[type].takeSendable(this.window, this.sendableThrough(type, link))) {
         sent = true;
         const { id, name, payload } = item;
         if (this.isTooBig(payload)) this.refuseTooBig(this[type].remove(id)!);
@@ -290,6 +293,16 @@ export class ClientSession<Caller = unknown> {
       }
     }
     if (sent) this.links.probeAlong(nowMs);
+  }
+
+  /**
+   * A request that was never sent waits for the welcome, unless there was none yet: were this link lost before
+   * its welcome, the next hello would name the node before this one, which never saw the request (SPEC REQ-5).
+   */
+  private sendableThrough(type: 'publish' | 'request', link: Link): number {
+    return type === 'publish' || link.stage === 'live' || this.node === ''
+      ? Infinity
+      : this.request.sentThrough;
   }
 
   private refuseTooBig(item: OutboxItem<Caller>): void {

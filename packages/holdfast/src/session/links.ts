@@ -62,9 +62,10 @@ export class Links {
   /** When the present phase began. */
   sinceMs = 0;
   cause: Cause | undefined;
+  /** The number of the last link; the server tells by it which of two is newer. */
+  count = 0;
   private state: State = { name: 'idle' };
   private readonly deadlines = new Deadlines<DeadlineName>();
-  private count = 0;
   private heartbeatMs = 25_000;
   private graceMs = 20_000;
   private returnWindowMs = 0;

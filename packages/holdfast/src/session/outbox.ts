@@ -37,12 +37,12 @@ export class Outbox<Caller = unknown> {
     return item;
   }
 
-  /** The next items to send, at most so many that `window` are unanswered on this connection. */
-  takeSendable(window: number): OutboxItem<Caller>[] {
+  /** The next items to send, up to the id `through`, at most so many that `window` are unanswered on this connection. */
+  takeSendable(window: number, through: number): OutboxItem<Caller>[] {
     const sendable: OutboxItem<Caller>[] = [];
     if (this.sent.size === this.items.size) return sendable;
     for (const item of this.items.values()) {
-      if (this.sent.size >= window) break;
+      if (this.sent.size >= window || item.id > through) break;
       if (this.sent.has(item.id)) continue;
       this.sent.add(item.id);
       this.sentThrough = Math.max(this.sentThrough, item.id);

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import { PROTOCOL_VERSION } from '../../protocol/version.ts';
 import type { Engine, EngineHost, EngineSocket, Handshake } from '../engine.ts';
 
@@ -9,6 +9,9 @@ import type { Engine, EngineHost, EngineSocket, Handshake } from '../engine.ts';
 export function nodeWsEngine(host: EngineHost, path: string | undefined): Engine<HttpServer> {
   return new NodeWsEngine(host, path);
 }
+
+/** From our Close frame to the end of the socket, for what is still queued and for the peer's own. */
+const CLOSE_TIMEOUT_MS = 5_000;
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -22,7 +25,7 @@ class NodeWsEngine implements Engine<HttpServer> {
   constructor(host: EngineHost, path: string | undefined) {
     this.host = host;
     this.path = path;
-    this.webSockets = new WebSocketServer({
+    const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       // Compression costs far more memory than it saves traffic on small messages; the log's pages are read once.
       perMessageDeflate: false,
@@ -31,8 +34,11 @@ class NodeWsEngine implements Engine<HttpServer> {
       maxPayload: host.messageBytesMax,
       // A message in thousands of tiny fragments costs twenty times its size.
       maxFragments: 64,
+      // A peer behind a dead path never answers a Close frame; `ws` would hold its socket for 30 s.
+      closeTimeout: CLOSE_TIMEOUT_MS,
       handleProtocols: (offered) => (offered.has(PROTOCOL_VERSION) ? PROTOCOL_VERSION : false),
-    });
+    };
+    this.webSockets = new WebSocketServer(options);
   }
 
   async listen(port: number, hostName: string | undefined): Promise<{ port: number }> {

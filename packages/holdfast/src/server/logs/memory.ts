@@ -70,7 +70,11 @@ class MemoryLog implements MessageLog {
     if (repeat) return repeat;
     const topic = this.touch(name);
     const previous = topic.top;
-    const entry: StoredEntry = { offset: previous + 1, payload: new Uint8Array(payload), atMs: this.config.nowMs() };
+    const entry: StoredEntry = {
+      offset: previous + 1,
+      payload: new Uint8Array(payload),
+      atMs: this.config.nowMs(),
+    };
     topic.top = entry.offset;
     topic.entries.push(entry);
     topic.bytes += payload.length;

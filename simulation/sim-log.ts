@@ -1,0 +1,257 @@
+import type { Position } from '../packages/holdfast/src/protocol/position.ts';
+import type {
+  Appended,
+  FollowedMessage,
+  LogConfig,
+  MessageLog,
+  Page,
+  ReadLimit,
+} from '../packages/holdfast/src/server/message-log.ts';
+import type { VirtualClock } from '../packages/holdfast/src/testing/virtual-clock.ts';
+
+interface Stored {
+  topic: string;
+  offset: number;
+  previous: number;
+  payload: Uint8Array;
+  session: string | undefined;
+  sequence: number;
+}
+
+/** What happened to the log, as only it can know. */
+export interface Truth {
+  topic: string;
+  position: Position;
+  previous: number;
+  text: string;
+  /** The epoch at whose end it was rolled back, or gone with a crash; Infinity while it is there. */
+  lostIn: number;
+}
+
+export interface SimLogFaults {
+  /** An append fails before it was applied, or after. */
+  failureShare: number;
+  /** A followed message does not arrive. */
+  missingShare: number;
+  latencyMs: number;
+}
+
+/**
+ * A log outside all server processes, as Redis or JetStream would be: it answers late, at times not at all,
+ * loses live messages on their way, and can fail over to a state of a moment ago. Offsets are the whole log's,
+ * so a topic's are not contiguous.
+ */
+export class SimLog {
+  epoch = 1;
+  readonly truth: Truth[] = [];
+  /** The gaps that reads answered with: the only ones that a subscriber may see. */
+  readonly gaps: { topic: string; from: Position; to: Position }[] = [];
+  faults: SimLogFaults = { failureShare: 0, missingShare: 0, latencyMs: 2 };
+  private stored: Stored[] = [];
+  private offset = 0;
+  private key = 1;
+  /** Where each epoch but the first began: up to here, the epoch before it is the same. */
+  private readonly keptThrough = new Map<number, number>();
+  private readonly trimmedThrough = new Map<string, number>();
+  private readonly views = new Set<SimLogView>();
+  readonly clock: VirtualClock;
+  readonly random: () => number;
+  readonly countMax: number;
+
+  constructor(clock: VirtualClock, random: () => number, countMax: number) {
+    this.clock = clock;
+    this.random = random;
+    this.countMax = countMax;
+  }
+
+  /** The log as one server process sees it. */
+  view(): SimLogView {
+    const view = new SimLogView(this);
+    this.views.add(view);
+    return view;
+  }
+
+  detach(view: SimLogView): void {
+    this.views.delete(view);
+  }
+
+  /** The newest writes never happened, though they were acknowledged: an asynchronous replica took over. */
+  failover(lostMax: number): void {
+    const keep = Math.max(0, this.offset - Math.floor(this.random() * (lostMax + 1)));
+    for (const entry of this.truth) {
+      if (entry.lostIn === Infinity && entry.position.offset > keep) entry.lostIn = this.epoch;
+    }
+    this.stored = this.stored.filter(({ offset }) => offset <= keep);
+    this.offset = keep;
+    this.epoch++;
+    this.keptThrough.set(this.epoch, keep);
+  }
+
+  /** All is gone, dedup and key too, as with a log in the memory of a process that was killed. */
+  wipe(): void {
+    for (const entry of this.truth) entry.lostIn = Math.min(entry.lostIn, this.epoch);
+    this.stored = [];
+    this.offset = 0;
+    this.epoch++;
+    this.key++;
+    this.keptThrough.set(this.epoch, 0);
+    this.trimmedThrough.clear();
+  }
+
+  append(topic: string, session: string | undefined, sequence: number, payload: Uint8Array): Appended {
+    if (session !== undefined) {
+      const known = this.stored.filter((entry) => entry.session === session);
+      const repeat = known.find((entry) => entry.sequence === sequence);
+      if (repeat) {
+        const position = { epoch: this.epoch, offset: repeat.offset };
+        return { status: 'duplicate', position, previous: repeat.previous };
+      }
+      if (known.some((entry) => entry.sequence > sequence)) return { status: 'stale' };
+    }
+    const previous = this.topOf(topic);
+    const offset = (this.offset += 1 + Math.floor(this.random() * 3));
+    this.stored.push({ topic, offset, previous, payload: payload.slice(), session, sequence });
+    const position = { epoch: this.epoch, offset };
+    this.truth.push({
+      topic,
+      position,
+      previous,
+      text: JSON.parse(new TextDecoder().decode(payload)) as string,
+      lostIn: Infinity,
+    });
+    this.trimTopic(topic);
+    for (const view of this.views)
+      view.notify(topic, { epoch: this.epoch, offset, previous, payload: payload.slice() });
+    return { status: 'appended', position, previous };
+  }
+
+  read(topic: string, after: Position, limit: ReadLimit): Page {
+    const { epoch } = this;
+    const floor = this.trimmedThrough.get(topic) ?? 0;
+    const same = after.epoch === epoch && after.offset <= this.topOf(topic);
+    const survived = same ? after.offset : Math.min(after.offset, this.survivedThrough(after.epoch));
+    const previous = Math.max(survived, floor);
+    const entries = this.stored
+      .filter((entry) => entry.topic === topic && entry.offset > previous)
+      .slice(0, limit.messagesMax);
+    if (same && previous === after.offset) return { epoch, previous, entries };
+    const to = { epoch, offset: previous };
+    this.gaps.push({ topic, from: after, to });
+    return { gap: { to, reason: same ? 'retention' : 'epoch' }, epoch, previous, entries };
+  }
+
+  topOf(topic: string): number {
+    return (
+      this.stored.findLast((entry) => entry.topic === topic)?.offset ?? this.trimmedThrough.get(topic) ?? 0
+    );
+  }
+
+  before(topic: string, count: number): Position {
+    const offsets = this.stored.filter((entry) => entry.topic === topic).map(({ offset }) => offset);
+    const kept = [this.trimmedThrough.get(topic) ?? 0, ...offsets];
+    return { epoch: this.epoch, offset: kept[Math.max(0, kept.length - 1 - count)]! };
+  }
+
+  secret(): Uint8Array {
+    return new Uint8Array(32).fill(this.key);
+  }
+
+  /** What of an older epoch is still true now. */
+  private survivedThrough(epoch: number): number {
+    let through = Infinity;
+    for (let later = epoch + 1; later <= this.epoch; later++)
+      through = Math.min(through, this.keptThrough.get(later) ?? 0);
+    return epoch > this.epoch ? 0 : through;
+  }
+
+  private trimTopic(topic: string): void {
+    const kept = this.stored.filter((entry) => entry.topic === topic);
+    if (kept.length <= this.countMax) return;
+    const through = kept[kept.length - this.countMax - 1]!.offset;
+    this.trimmedThrough.set(topic, through);
+    // Dedup outlives the message, as it would in a set of its own.
+    for (const entry of kept) if (entry.offset <= through) entry.topic = `${topic} (trimmed)`;
+  }
+}
+
+/** One server's connection to the log: calls are answered in order, each after its time. */
+export class SimLogView implements MessageLog {
+  private readonly log: SimLog;
+  private readonly listeners = new Map<string, Set<(message: FollowedMessage) => void>>();
+  private answersAtMs = 0;
+  private notifiesAtMs = 0;
+
+  constructor(log: SimLog) {
+    this.log = log;
+  }
+
+  async open(_config: LogConfig): Promise<void> {}
+
+  append(
+    topic: string,
+    session: string | undefined,
+    sequence: number,
+    payload: Uint8Array,
+  ): Promise<Appended> {
+    return this.later(() => {
+      const { failureShare } = this.log.faults;
+      if (this.log.random() < failureShare) throw new Error('simulated: the append was not applied');
+      const appended = this.log.append(topic, session, sequence, payload);
+      if (this.log.random() < failureShare) throw new Error('simulated: the answer was lost');
+      return appended;
+    });
+  }
+
+  read(topic: string, after: Position, limit: ReadLimit): Promise<Page> {
+    return this.later(() => this.log.read(topic, after, limit));
+  }
+
+  top(topic: string): Promise<Position> {
+    return this.later(() => ({ epoch: this.log.epoch, offset: this.log.topOf(topic) }));
+  }
+
+  before(topic: string, count: number): Promise<Position> {
+    return this.later(() => this.log.before(topic, count));
+  }
+
+  follow(topic: string, listener: (message: FollowedMessage) => void): Promise<() => void> {
+    return this.later(() => {
+      const listeners = this.listeners.get(topic) ?? new Set();
+      this.listeners.set(topic, listeners.add(listener));
+      return () => void listeners.delete(listener);
+    });
+  }
+
+  notify(topic: string, message: FollowedMessage): void {
+    const { clock, random, faults } = this.log;
+    if (!this.listeners.get(topic)?.size || random() < faults.missingShare) return;
+    this.notifiesAtMs = Math.max(this.notifiesAtMs, clock.nowMs() + random() * faults.latencyMs);
+    clock.at(this.notifiesAtMs - clock.nowMs(), () => {
+      for (const listener of this.listeners.get(topic) ?? []) listener(message);
+    });
+  }
+
+  async trim(): Promise<void> {}
+
+  async key(): Promise<Uint8Array> {
+    return this.log.secret();
+  }
+
+  async close(): Promise<void> {
+    this.log.detach(this);
+  }
+
+  private later<T>(answer: () => T): Promise<T> {
+    const { clock, random, faults } = this.log;
+    this.answersAtMs = Math.max(this.answersAtMs, clock.nowMs() + random() * faults.latencyMs);
+    return new Promise((resolve, reject) => {
+      clock.at(this.answersAtMs - clock.nowMs(), () => {
+        try {
+          resolve(answer());
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+  }
+}

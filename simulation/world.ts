@@ -1,0 +1,251 @@
+import { HoldfastError } from '../packages/holdfast/src/protocol/error-codes.ts';
+import type { Client } from '../packages/holdfast/src/client/client.ts';
+import type { ClientStorage } from '../packages/holdfast/src/client/options.ts';
+import type { Subscription } from '../packages/holdfast/src/client/subscription.ts';
+import type { Start } from '../packages/holdfast/src/client/types.ts';
+import type { HoldfastServer } from '../packages/holdfast/src/server/server.ts';
+import { createTestbed, type Process, type Testbed } from '../packages/holdfast/src/testing/kit.ts';
+import { ReaderHistory, Violation } from './history.ts';
+import { SimLog, type SimLogView } from './sim-log.ts';
+
+/** Who publishes as a test, and how it ended. */
+interface Publish {
+  topic: string;
+  state: 'pending' | 'acknowledged' | 'refused' | 'unknown';
+  code?: string;
+}
+
+interface SimServer {
+  port: number;
+  server: HoldfastServer;
+  process: Process;
+  view: SimLogView;
+}
+
+interface SimClient {
+  name: string;
+  client: Client;
+  process: Process;
+  storage: Map<string, string> | undefined;
+  readers: ReaderHistory[];
+}
+
+const topics = ['news', 'chat', 'latest/ticks'] as const;
+
+/** One whole system in virtual time: its servers, its clients, what they do, and what must hold of it. */
+export class World {
+  readonly testbed: Testbed;
+  readonly random: () => number;
+  readonly log: SimLog;
+  readonly volatile: boolean;
+  readonly servers: SimServer[] = [];
+  readonly clients: SimClient[] = [];
+  readonly publishes = new Map<string, Publish>();
+  readonly executions = new Map<string, number>();
+  violation: Violation | undefined;
+  stats = { delivered: 0, gaps: 0, acknowledged: 0, replies: 0, failures: 0 };
+  private readonly nodes: number;
+  private numbers = 0;
+
+  constructor(seed: number) {
+    this.testbed = createTestbed({ seed });
+    this.random = this.testbed.random;
+    // One node keeps its log in its own memory, which a crash takes away; several share one that survives.
+    this.nodes = 1 + Math.floor(this.random() * 3);
+    this.volatile = this.nodes === 1;
+    this.log = new SimLog(this.testbed.clock, this.random, 20 + Math.floor(this.random() * 200));
+    this.testbed.network.quality = {
+      latencyMs: 2 + this.random() * 80,
+      jitterMs: this.random() * 60,
+      bytesPerMs: 100,
+    };
+  }
+
+  start(): void {
+    for (let i = 0; i < this.nodes; i++) this.startServer(i + 1);
+    const count = 2 + Math.floor(this.random() * 4);
+    for (let i = 0; i < count; i++) this.startClient(`client-${i}`, this.chance(0.4) ? new Map() : undefined);
+  }
+
+  startServer(port: number): void {
+    const view = this.log.view();
+    const { server, process } = this.testbed.server(
+      {
+        log: view,
+        heartbeat: { intervalMs: 5_000, graceMs: 5_000 },
+        topics: { 'latest/*': { policy: 'latest' } },
+        limits: { socketHighWaterBytes: 2_000, pageMessagesMax: 7, sessionTtlMs: 120_000, windowMax: 16 },
+      },
+      port,
+    );
+    // Two methods, so that answers come both at once and after a while.
+    server.method('now', (id: string) => this.execute(id));
+    server.method('later', async (id: string) => {
+      await new Promise<void>((resolve) => process.clock.setTimer(resolve, this.random() * 2_000));
+      return this.execute(id);
+    });
+    this.servers.push({ port, server, process, view });
+  }
+
+  startClient(name: string, storage: Map<string, string> | undefined): void {
+    const { client, process } = this.testbed.client(
+      () => `ws://virtual:${1 + Math.floor(this.random() * this.nodes)}/`,
+      {
+        name,
+        connectTimeoutMs: 4_000,
+        backoff: { capMs: 5_000 },
+        outbox: { countMax: 100 },
+        ...(storage ? { storage: storageOf(storage), storageKey: name } : {}),
+      },
+    );
+    const simClient: SimClient = { name, client, process, storage, readers: [] };
+    this.clients.push(simClient);
+    for (const topic of topics) if (this.chance(0.7)) this.subscribe(simClient, topic);
+  }
+
+  subscribe({ client, name, readers, process }: SimClient, topic: string): void {
+    const starts: Start[] = ['now', 'start', { last: 5 }];
+    const from = starts[Math.floor(this.random() * starts.length)]!;
+    const reader = new ReaderHistory(this.log, name, topic, {
+      conflates: topic.startsWith('latest/'),
+      volatile: this.volatile,
+    });
+    const slow = this.chance(0.15);
+    const subscription: Subscription = client.subscribe(
+      topic,
+      (text: string, { position }) => {
+        this.stats.delivered++;
+        // Messages that came along with the answer are here before `ready` has been heard.
+        if (subscription.position) reader.begin(subscription.position);
+        this.check(() => reader.message(text, position));
+        return slow
+          ? new Promise<void>((resolve) => process.clock.setTimer(resolve, this.random() * 300))
+          : undefined;
+      },
+      { from, name: `${topic} ${readers.length}` },
+    );
+    subscription.on('gap', (gap) => {
+      this.stats.gaps++;
+      if (subscription.position) reader.begin(subscription.position);
+      this.check(() => reader.gap(gap));
+    });
+    subscription.on('error', (error) => {
+      if (!(error instanceof HoldfastError))
+        this.check(() => fail(`${name}: a handler failed: ${String(error)}`));
+    });
+    // What the next life of a stored subscription begins with is where this one had got to.
+    subscription.ready.then((position) => reader.begin(position)).catch(() => {});
+    readers.push(reader);
+  }
+
+  publish({ client }: SimClient): void {
+    const topic = topics[Math.floor(this.random() * topics.length)]!;
+    const text = `m${++this.numbers}${this.chance(0.05) ? ' '.repeat(1_500) : ''}`;
+    const publish: Publish = { topic, state: 'pending' };
+    this.publishes.set(text, publish);
+    client.publish(topic, text).then(
+      (position) => {
+        publish.state = 'acknowledged';
+        this.stats.acknowledged++;
+        const found = this.log.truth.some(
+          (entry) => entry.text === text && entry.position.offset === position.offset,
+        );
+        this.check(
+          () =>
+            found || fail(`"${text}" was acknowledged at ${position.offset}, where the log does not have it`),
+        );
+      },
+      (error: HoldfastError) => {
+        this.stats.failures++;
+        publish.state = error.code === 'outcome-unknown' || error.code === 'closed' ? 'unknown' : 'refused';
+        publish.code = error.code;
+      },
+    );
+  }
+
+  request({ client }: SimClient): void {
+    const id = `r${++this.numbers}`;
+    client.request(this.chance(0.5) ? 'now' : 'later', id).then(
+      (answer) => {
+        this.stats.replies++;
+        this.check(() => answer === `done ${id}` || fail(`request ${id} was answered "${String(answer)}"`));
+        this.check(
+          () =>
+            this.executions.get(id) === 1 ||
+            fail(`request ${id} was answered, and ran ${this.executions.get(id) ?? 0} times`),
+        );
+      },
+      () => this.stats.failures++,
+    );
+  }
+
+  chance(share: number): boolean {
+    return this.random() < share;
+  }
+
+  pick<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.random() * list.length)];
+  }
+
+  /** Runs a check; the first violation is kept, and ends the run. */
+  check(action: () => unknown): void {
+    try {
+      action();
+    } catch (error) {
+      this.violation ??= error instanceof Violation ? error : new Violation(String(error));
+    }
+  }
+
+  /** What must hold once the faults are over and everybody had time. */
+  checkEnd(): void {
+    for (const { client, name, readers } of this.clients) {
+      this.check(() => {
+        const { phase, queued, unacknowledged } = client.status;
+        if (phase !== 'live') fail(`${name} is still ${phase}`);
+        if (queued + unacknowledged > 0) fail(`${name} still waits for ${queued + unacknowledged} answers`);
+      });
+      for (const reader of readers) this.check(() => reader.checkConverged());
+    }
+    for (const [text, publish] of this.publishes) this.check(() => this.checkPublish(text, publish));
+    for (const { server } of this.servers) this.check(() => this.checkBounds(server));
+  }
+
+  private checkPublish(text: string, { state, code }: Publish): void {
+    const copies = this.log.truth.filter((entry) => entry.text === text);
+    const count = copies.length;
+    // A failover takes the dedup away together with the message, so the retry is the only copy that stays.
+    const rolledBack = this.volatile ? 0 : copies.filter(({ lostIn }) => lostIn < Infinity).length;
+    if (count - rolledBack > 1) fail(`"${text}" is in the log ${count} times`);
+    if (state === 'acknowledged' && count === 0) fail(`"${text}" was acknowledged and is not in the log`);
+    if (state === 'refused' && count > rolledBack) fail(`"${text}" was refused (${code}) and is in the log`);
+  }
+
+  private checkBounds(server: HoldfastServer): void {
+    const { connections, topics: topicCount } = server.stats();
+    if (connections > this.clients.length)
+      fail(`a server holds ${connections} connections of ${this.clients.length} clients`);
+    if (topicCount > topics.length + 2 * this.clients.length) fail(`a server follows ${topicCount} topics`);
+    for (const { down, name } of this.testbed.network.connections) {
+      if (down.bufferedBytes > 20_000) fail(`${down.bufferedBytes} bytes are buffered towards ${name}`);
+    }
+  }
+
+  private execute(id: string): string {
+    const count = (this.executions.get(id) ?? 0) + 1;
+    this.executions.set(id, count);
+    this.check(() => count === 1 || fail(`request ${id} ran ${count} times`));
+    return `done ${id}`;
+  }
+}
+
+function fail(text: string): never {
+  throw new Violation(text);
+}
+
+function storageOf(items: Map<string, string>): ClientStorage {
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  };
+}
