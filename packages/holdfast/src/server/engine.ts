@@ -27,9 +27,11 @@ export interface Handshake {
 
 /** Whoever speaks on a socket: one for each. */
 export interface SocketHandler {
+  /** One whole message. A text message, which can't hold records, comes as an empty one. */
   handleMessage(bytes: Uint8Array): void;
   /** The socket has room again after `bufferedBytes` had reached the high-water mark. */
   handleDrain(): void;
+  /** The end, told once: the peer's Close frame, or 1006 when none came. */
   handleClose(code: number, reason: string): void;
 }
 

@@ -10,7 +10,10 @@ import type { Runner } from './runner.ts';
  * What every log behind the port `server/message-log.ts` must do, whatever it is made of.
  *
  *   import { describe, it } from 'vitest';
- *   describeLog('memory', () => memoryLog(), { describe, it });
+ *   describeLog('memory', () => memoryLog(), {
+ *     describe,
+ *     it: (title, body) => it(title, body, 30_000),
+ *   });
  *
  * `make` gives a log that nobody has opened yet and that remembers nothing; the suite opens and closes it.
  */

@@ -3,7 +3,10 @@ import { memoryLog } from '../../src/server/logs/memory.ts';
 import { describeLog } from '../../src/testing/log-contract.ts';
 import { LogSubject, numbered } from '../../src/testing/log-subject.ts';
 
-describeLog('memory', () => memoryLog(), { describe, it });
+describeLog('memory', () => memoryLog(), {
+  describe,
+  it: (title, body) => it(title, body, 30_000),
+});
 
 describe('the memory log beyond the port', () => {
   it('[RES-2] each one has an epoch and a key of its own', async () => {

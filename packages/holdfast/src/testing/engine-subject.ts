@@ -1,0 +1,90 @@
+import type { Engine, EngineHost, EngineSocket, Handshake, SocketHandler } from '../server/engine.ts';
+import { Queue } from './queue.ts';
+import { within } from './runner.ts';
+import { WebSocketPeer, type PeerOptions } from './web-socket-peer.ts';
+
+export const MESSAGE_BYTES_MAX = 65_536;
+
+/** An engine under test, listening, with a host that writes down what it is told. */
+export class EngineSubject implements EngineHost {
+  readonly messageBytesMax = MESSAGE_BYTES_MAX;
+  readonly opened = new Queue<Speaker>('a connection');
+  openedCount = 0;
+  refusal: ReturnType<EngineHost['admit']>;
+  engine!: Engine;
+  port = 0;
+  private readonly speakers = new Set<Speaker>();
+  private readonly peers: WebSocketPeer[] = [];
+
+  static async listen(make: (host: EngineHost) => Engine): Promise<EngineSubject> {
+    const subject = new EngineSubject();
+    subject.engine = make(subject);
+    subject.port = (await subject.engine.listen(0, '127.0.0.1')).port;
+    return subject;
+  }
+
+  admit(): ReturnType<EngineHost['admit']> {
+    return this.refusal;
+  }
+
+  open(socket: EngineSocket, handshake: Handshake): SocketHandler {
+    const speaker = new Speaker(socket, handshake);
+    this.speakers.add(speaker);
+    this.openedCount++;
+    this.opened.push(speaker);
+    return speaker;
+  }
+
+  answer(path: string): { status: number; text: string } {
+    return { status: path === '/teapot' ? 418 : 200, text: `You asked for ${path}.` };
+  }
+
+  /** Both ends of a new connection. */
+  async pair(options: PeerOptions = {}): Promise<{ peer: WebSocketPeer; speaker: Speaker }> {
+    const peer = this.keep(await WebSocketPeer.open(this.port, options));
+    return { peer, speaker: await this.opened.next() };
+  }
+
+  /** Has the peer ended with the test, whatever becomes of it. */
+  keep(peer: WebSocketPeer): WebSocketPeer {
+    this.peers.push(peer);
+    return peer;
+  }
+
+  async end(): Promise<void> {
+    for (const { socket } of this.speakers) socket.terminate();
+    for (const peer of this.peers) peer.socket.destroy();
+    await within('the engine to close', this.engine.close());
+  }
+}
+
+/** The server's end of one connection. */
+export class Speaker implements SocketHandler {
+  readonly messages = new Queue<Buffer>('a message at the server');
+  readonly drained = new Queue<number>('a drain at the server');
+  readonly closes: { code: number; reason: string }[] = [];
+  readonly closed: Promise<{ code: number; reason: string }>;
+  readonly socket: EngineSocket;
+  readonly handshake: Handshake;
+  private resolveClosed!: (close: { code: number; reason: string }) => void;
+
+  constructor(socket: EngineSocket, handshake: Handshake) {
+    this.socket = socket;
+    this.handshake = handshake;
+    this.closed = new Promise((resolve) => (this.resolveClosed = resolve));
+  }
+
+  handleMessage(bytes: Uint8Array): void {
+    // A copy: an engine may use its memory again once this returns.
+    this.messages.push(Buffer.from(bytes));
+  }
+
+  handleDrain(): void {
+    this.drained.push(this.socket.bufferedBytes);
+  }
+
+  handleClose(code: number, reason: string): void {
+    this.closes.push({ code, reason });
+    this.resolveClosed({ code, reason });
+  }
+}

@@ -1,0 +1,8 @@
+import { describe, it } from 'vitest';
+import { nodeWsEngine } from '../../src/server/engines/node-ws.ts';
+import { describeEngine } from '../../src/testing/engine-contract.ts';
+
+describeEngine('node-ws', (host) => nodeWsEngine(host, undefined), {
+  describe,
+  it: (title, body) => it(title, body, 30_000),
+});
