@@ -37,7 +37,7 @@ export const idleMemory: Scenario = {
   about: 'resident memory of the server per idle connection that holds one subscription',
 
   async run(lab: Lab): Promise<Figure[]> {
-    const connections = lab.quick ? 3000 : 10_000;
+    const connections = lab.quick ? 6000 : 10_000;
     const runs: Runs = {};
     await inTurn(lab, lab.quick ? 1 : 3, async (peer) => {
       add(runs, peer, { value: (await bytesPerConnection(lab, peer, connections)) / 1024 });

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { must, workFolder } from './program.ts';
 
@@ -16,35 +16,23 @@ export interface Authority {
   }): KeyPair;
 }
 
-const EC_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+const NEW_KEY = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
 
-/** A certificate authority of the zoo's own; made anew for each run. */
+/** A certificate authority of the zoo's own; made anew each time. */
 export function createAuthority(): Authority {
   const folder = workFolder();
-  const path = (name: string) => join(folder, name);
-  must('openssl', [
-    ...['req', '-x509', ...EC_KEY, '-keyout', path('ca.key'), '-out', path('ca.pem')],
-    ...['-days', '30', '-subj', '/CN=Holdfast zoo authority'],
-  ]);
-  const certificate = readFileSync(path('ca.pem'), 'utf8');
-  let serial = 0;
+  const openssl = (line: string) => must('openssl', line.replaceAll('./', `${folder}/`).split(' '));
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+  openssl(`req -x509 ${NEW_KEY} -keyout ./ca.key -out ./ca.pem -days 30 -subj /CN=zoo-authority`);
   return {
-    certificate,
+    certificate: read('ca.pem'),
     issue({ names, days }) {
-      serial += 1;
-      const leaf = path(`leaf-${serial}`);
-      must('openssl', [
-        ...['req', ...EC_KEY, '-keyout', `${leaf}.key`, '-out', `${leaf}.csr`, '-subj', '/CN=zoo'],
-      ]);
-      writeFileSync(`${leaf}.ext`, `subjectAltName=${names}\n`);
-      must('openssl', [
-        ...['x509', '-req', '-in', `${leaf}.csr`, '-CA', path('ca.pem'), '-CAkey', path('ca.key')],
-        ...['-set_serial', String(serial), '-days', String(days), '-extfile', `${leaf}.ext`],
-        ...['-out', `${leaf}.pem`],
-      ]);
-      const pair = { key: readFileSync(`${leaf}.key`, 'utf8'), cert: readFileSync(`${leaf}.pem`, 'utf8') };
-      for (const end of ['key', 'csr', 'ext', 'pem']) rmSync(`${leaf}.${end}`);
-      return pair;
+      writeFileSync(join(folder, 'names'), `subjectAltName=${names}\n`);
+      openssl(`req ${NEW_KEY} -keyout ./leaf.key -out ./leaf.csr -subj /CN=zoo`);
+      openssl(
+        `x509 -req -in ./leaf.csr -CA ./ca.pem -CAkey ./ca.key -days ${days} -extfile ./names -out ./leaf.pem`,
+      );
+      return { key: read('leaf.key'), cert: read('leaf.pem') };
     },
   };
 }

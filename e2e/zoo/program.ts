@@ -38,10 +38,16 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A folder that the program's own user may enter. */
+const folders = new Set<string>();
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder that the program's own user may enter; gone when this process ends. */
 export function workFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-zoo-'));
   chmodSync(folder, 0o777);
+  folders.add(folder);
   return folder;
 }
 

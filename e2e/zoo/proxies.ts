@@ -2,13 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, type Program, startProgram, workFolder } from './program.ts';
 
-export interface Proxy extends Program {
+export interface Proxy<Config = string> extends Program {
   readonly url: string;
-  /** Takes another configuration, the way an operator reloads. */
-  reload(config?: string): Promise<void>;
+  /** Takes the same or another configuration, the way an operator reloads. */
+  reload(config?: Config): Promise<void>;
 }
 
-const proxy = (program: Program, reload: Proxy['reload']): Proxy => ({
+const proxy = <Config>(program: Program, reload: Proxy<Config>['reload']): Proxy<Config> => ({
   ...program,
   url: `ws://127.0.0.1:${program.port}/`,
   reload,
@@ -28,20 +28,20 @@ proxy_set_header Upgrade $http_upgrade;
 proxy_set_header Connection "upgrade";`;
 
 /** nginx with one server block; `location` is the inside of `location /`. */
-export async function nginx(parts: NginxParts): Promise<Proxy> {
+export async function nginx(parts: NginxParts): Promise<Proxy<NginxParts>> {
   const folder = workFolder();
   const port = await freePort();
   const file = join(folder, 'nginx.conf');
   writeFileSync(file, nginxConfig(folder, port, parts));
   const args = ['-c', file, '-p', folder, '-e', join(folder, 'error.log')];
   const program = await startProgram({ command: 'nginx', args, port, folder });
-  return proxy(program, async (config) => {
-    if (config !== undefined) writeFileSync(file, config);
+  return proxy(program, async (changed: NginxParts = parts) => {
+    writeFileSync(file, nginxConfig(folder, port, changed));
     program.signal('SIGHUP');
   });
 }
 
-export function nginxConfig(folder: string, port: number, parts: NginxParts): string {
+function nginxConfig(folder: string, port: number, parts: NginxParts): string {
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`)
     .join('\n');
@@ -66,7 +66,7 @@ ${parts.location}
 `;
 }
 
-/** HAProxy; `frontend` and `backend` are lines inside those sections, and `$port` is the one to bind. */
+/** HAProxy; the configuration is made for the port that it is to bind. */
 export async function haproxy(config: (port: number) => string): Promise<Proxy> {
   const folder = workFolder();
   const port = await freePort();
@@ -144,9 +144,18 @@ export async function varnish(vcl: string, parameters: readonly string[] = []): 
   const program = await startProgram({
     command: 'varnishd',
     args: [
-      ...['-F', '-j', 'none', '-n', join(folder, 'run'), '-s', 'malloc,10m', '-f', file],
-      ...['-a', `127.0.0.1:${port}`],
-      ...['-p', 'thread_pools=1', ...parameters.flatMap((parameter) => ['-p', parameter])],
+      '-F',
+      '-j',
+      'none',
+      '-n',
+      join(folder, 'run'),
+      '-s',
+      'malloc,10m',
+      '-f',
+      file,
+      '-a',
+      `127.0.0.1:${port}`,
+      ...['thread_pools=1', ...parameters].flatMap((parameter) => ['-p', parameter]),
     ],
     port,
     folder,

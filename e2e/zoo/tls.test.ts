@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { createAuthority } from './certificates.ts';
+import { workFolder } from './program.ts';
 import { nginx, NGINX_UPGRADE } from './proxies.ts';
 import { echoServer } from './servers.ts';
 import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
@@ -60,9 +62,7 @@ const cases: readonly ZooCase[] = [
     title: 'ws:// to the TLS port of nginx',
     needs: ['nginx'],
     start: async () => {
-      const { mkdtempSync, writeFileSync } = await import('node:fs');
-      const { tmpdir } = await import('node:os');
-      const folder = mkdtempSync(`${tmpdir()}/holdfast-zoo-`);
+      const folder = workFolder();
       const { key, cert } = createAuthority().issue({ names: 'IP:127.0.0.1', days: 10 });
       writeFileSync(`${folder}/key`, key);
       writeFileSync(`${folder}/cert`, cert);

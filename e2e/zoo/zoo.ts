@@ -92,7 +92,11 @@ async function examine(zooCase: ZooCase, depth: Depth, signal: AbortSignal): Pro
   const { url, direct, ca, onProgress } = animal;
   try {
     return await diagnose({
-      ...{ url, direct, ca, onProgress, depth },
+      url,
+      direct,
+      ca,
+      onProgress,
+      depth,
       send: 'holdfast',
       // Everything in the zoo is shorter than in life.
       idleMaxMs: depth === 'quick' ? 4_000 : 5_000,

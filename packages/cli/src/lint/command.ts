@@ -28,8 +28,11 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function lint({ paths, as, format, fix, context }: LintOptions & { kind: 'lint' }, io: Io): number {
-  const files = new Files();
+function lint(
+  { paths, as, format, fix, skipsMissing, context }: LintOptions & { kind: 'lint' },
+  io: Io,
+): number {
+  const files = new Files({ skipsMissing });
   const linted: LintedFile[] = [];
   let mended = 0;
   for (const path of paths) {

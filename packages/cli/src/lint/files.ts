@@ -10,7 +10,13 @@ export const FILE_BYTES_MAX = 4 * 1024 * 1024;
  * the disk together when all of them are known.
  */
 export class Files {
+  /** Includes that are not there count as empty, as on a machine without the certificates of the server. */
+  readonly skipsMissing: boolean;
   readonly #changed = new Map<string, string>();
+
+  constructor({ skipsMissing = false } = {}) {
+    this.skipsMissing = skipsMissing;
+  }
 
   /** Throws an InputError. */
   read(path: string): SourceFile {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Files } from './files.ts';
 import { expandGlob, hasWildcard } from './glob.ts';
-import { InputError, type Place, type SourceFile } from './source-file.ts';
+import { InputError, SourceFile, type Place } from './source-file.ts';
 
 /** More than any real configuration, and a stop for one that multiplies itself. */
 const FILES_MAX = 512;
@@ -17,7 +17,7 @@ export class Includes {
     this.#files = files;
   }
 
-  /** Throws an InputError that points to the including line. */
+  /** Throws an InputError that points to the including line; an empty file stands for a missing one that may be. */
   read(path: string, include: Place, way: readonly string[]): SourceFile {
     if (way.includes(path)) throw include.source.errorAt(include.start, `${path} includes itself`);
     if (way.length > DEPTH_MAX)
@@ -26,6 +26,7 @@ export class Includes {
     if (this.#read > FILES_MAX) {
       throw include.source.errorAt(include.start, `this configuration has more than ${FILES_MAX} files`);
     }
+    if (this.#files.skipsMissing && !existsSync(path)) return new SourceFile(path, '');
     try {
       return this.#files.read(path);
     } catch (error) {
@@ -37,11 +38,16 @@ export class Includes {
 
 /**
  * The files that an include names. A relative name is read from the folder of the main file; a
- * fragment (sites-available/app) stands one or two folders below that, so those are tried too.
+ * fragment (sites-available/app) stands one or two folders below that, so those are tried too, and
+ * then the same from the including file.
  */
-export function includedPaths(named: string, folder: string): readonly string[] {
-  const folders = [folder, dirname(folder), dirname(dirname(folder))];
+export function includedPaths(named: string, folder: string, include: Place): readonly string[] {
+  const folders = [...withParents(folder), ...withParents(dirname(include.source.path))];
   const candidates = isAbsolute(named) ? [named] : folders.map((from) => join(from, named));
   if (hasWildcard(named)) return candidates.map(expandGlob).find((found) => found.length > 0) ?? [];
   return [candidates.find((candidate) => existsSync(candidate)) ?? candidates[0] ?? named];
+}
+
+function withParents(folder: string): readonly string[] {
+  return [folder, dirname(folder), dirname(dirname(folder))];
 }

@@ -17,6 +17,7 @@ export type LintOptions =
       readonly as?: Product;
       readonly format: Format;
       readonly fix: boolean;
+      readonly skipsMissing: boolean;
       readonly context: LintContext;
     };
 
@@ -28,6 +29,7 @@ export const lintHelp = `holdfast lint FILE …: what in a proxy's configuration
   --as PRODUCT            ${products.join(', ')} (without it: recognised)
   --product-version 1.28  the version of the proxy, where a default has changed
   --cores N               processors of the machine, for "auto" (without it: those of this one)
+  --skip-missing          passes over includes that are not on this machine
   --fix                   writes the changes that are safe
   --format FORMAT         text, json or sarif
 
@@ -42,6 +44,7 @@ const flags = {
   'product-version': { type: 'string' },
   cores: { type: 'string' },
   fix: { type: 'boolean' },
+  'skip-missing': { type: 'boolean' },
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -67,7 +70,15 @@ export function parseLintOptions(args: readonly string[]): LintOptions {
     return wrong(`--as is one of ${products.join(', ')}, not "${values.as}".`);
   const context = parseContext(values);
   if (typeof context === 'string') return wrong(context);
-  return { kind: 'lint', paths, format, fix: values.fix ?? false, context, ...(as && { as }) };
+  return {
+    kind: 'lint',
+    paths,
+    format,
+    fix: values.fix ?? false,
+    skipsMissing: values['skip-missing'] ?? false,
+    context,
+    ...(as && { as }),
+  };
 }
 
 type Values = { readonly [name in keyof typeof flags]?: string | boolean | undefined };

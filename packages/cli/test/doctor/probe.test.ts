@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Budget, BudgetExceeded } from '../../src/doctor/probe/budget.ts';
 import { encodeClientFrame, type Frame, FrameReader, OPCODE } from '../../src/doctor/probe/frames.ts';

@@ -195,12 +195,13 @@ describe('bad input', () => {
     await refused(/:2:1: this is not TOML/, write('traefik.toml', 'a = \n'));
   });
 
-  it('an include that cannot be read', async () => {
+  it('an include that cannot be read, unless the user passes over it', async () => {
     const path = write('nginx.conf', 'events {}\nhttp {\n  include missing.conf;\n}\n');
     await refused(
       /nginx\.conf:3:3: the include failed: .*missing\.conf cannot be read: there is no such file\./,
       path,
     );
+    expect((await lint(path, '--skip-missing')).code).toBe(0);
   });
 
   it('an include that includes itself', async () => {

@@ -237,7 +237,8 @@ export class ClientSession<Caller = unknown> {
         return;
       case 'gap': {
         const gap = this.subscriptions.acceptGap(record);
-        if (gap) this.push({ type: 'gap', subscription: record.subscription, ...gap });
+        if (gap === 'stale') this.askAgain(record.subscription);
+        else if (gap) this.push({ type: 'gap', subscription: record.subscription, ...gap });
         return;
       }
       case 'signaled':
@@ -248,10 +249,7 @@ export class ClientSession<Caller = unknown> {
       case 'ping':
         // Answered here, in the receive callback, because a background tab's timers may sleep (SPEC LIVE-2).
         this.sendOn(link, { type: 'pong', id: record.id });
-        for (const cursor of this.subscriptions.behind(link.aliases, record.tops)) {
-          this.handleHold(cursor.id, true);
-          this.handleHold(cursor.id, false);
-        }
+        for (const { id } of this.subscriptions.behind(link.aliases, record.tops)) this.askAgain(id);
         return;
       case 'pong':
         return this.links.ponged(record.id, nowMs);
@@ -274,6 +272,11 @@ export class ClientSession<Caller = unknown> {
     if (!cursor || cursor.held === held) return;
     cursor.held = held;
     this.send(held ? { type: 'unsubscribe', subscription: id } : subscribeRecord(cursor));
+  }
+
+  private askAgain(id: number): void {
+    this.handleHold(id, true);
+    this.handleHold(id, false);
   }
 
   // ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -67,14 +67,21 @@ export class Subscriptions {
       : run.entries.filter((entry) => entry.offset > position.offset);
   }
 
-  /** Moves a cursor over a gap; undefined when it is already past it. */
-  acceptGap(record: WireRecord<'gap'>): { from: Position; to: Position; reason: GapReason } | undefined {
+  /**
+   * Moves a cursor over a gap; undefined when it is already past it. `stale` when the server, not knowing what
+   * came over an older link, looked from further back into an epoch that is over: what it would send next may
+   * have been received, so the subscription is to be asked for again, from the cursor (SPEC SUB-7).
+   */
+  acceptGap(
+    record: WireRecord<'gap'>,
+  ): { from: Position; to: Position; reason: GapReason } | 'stale' | undefined {
     const cursor = this.cursors.get(record.subscription);
     if (!cursor?.position || cursor.held) return undefined;
     const from = cursor.position;
     const to = { epoch: record.toEpoch, offset: record.toOffset };
-    const passed = from.epoch === to.epoch && from.offset >= to.offset;
-    if (passed && record.reason !== 'not-authorized') return undefined;
+    if (from.epoch === to.epoch) {
+      if (from.offset >= to.offset && record.reason !== 'not-authorized') return undefined;
+    } else if (from.epoch === record.fromEpoch && from.offset > record.fromOffset) return 'stale';
     cursor.position = to;
     return { from, to, reason: record.reason };
   }

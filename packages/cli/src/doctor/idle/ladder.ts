@@ -85,7 +85,7 @@ export class Ladder {
         this.#longestLivedMs = Math.max(this.#longestLivedMs, gapMs);
         break;
       case 'died':
-        this.#shortestDeadMs = Math.min(this.#shortestDeadMs, outcome.silentMs);
+        this.#shortestDeadMs = Math.min(this.#shortestDeadMs, Math.round(outcome.silentMs));
         if (outcome.noticed === 'during') this.#seenMs.push(outcome.silentMs);
         break;
       case 'void':

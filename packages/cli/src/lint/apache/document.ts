@@ -45,7 +45,7 @@ class Expander {
 
   #follow(include: Node, parent: Node | undefined, way: readonly string[]): Node[] {
     const named = include.args[0]?.value ?? '';
-    const paths = includedPaths(named, this.#folder).flatMap(filesUnder);
+    const paths = includedPaths(named, this.#folder, include).flatMap(filesUnder);
     const isOptional = include.name === 'includeoptional';
     // A name with a variable of the environment cannot be known here.
     if (named.includes('${')) return [];

@@ -74,9 +74,10 @@ function* readLines(source: SourceFile): Generator<Place> {
 function readWords(source: SourceFile, from: number, to: number): Word[] {
   const words: Word[] = [];
   const word = /"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(?:\\\n|\s)+|((?:(?!\\\n)\S)+)/gsy;
+  const text = source.text.slice(0, to);
   word.lastIndex = from;
   while (word.lastIndex < to) {
-    const found = word.exec(source.text.slice(0, to));
+    const found = word.exec(text);
     if (!found) throw source.errorAt(from, 'this line cannot be split into words');
     const value = found[1]?.replace(/\\(["\\])/g, '$1') ?? found[2]?.replace(/\\(['\\])/g, '$1') ?? found[3];
     if (value !== undefined) words.push({ source, start: found.index, end: word.lastIndex, value });

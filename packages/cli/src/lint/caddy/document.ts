@@ -56,7 +56,7 @@ class Importer {
     // Each use gets nodes of its own, because a node knows the block around it.
     if (snippet) return this.expand(structuredCopy(snippet), parent, way);
     if (named.includes('{')) return [];
-    return includedPaths(named, dirname(way.at(-1) ?? '.')).flatMap((path) => {
+    return includedPaths(named, dirname(way.at(-1) ?? '.'), node).flatMap((path) => {
       const source = this.#includes.read(path, node, way);
       return this.expand(parseCaddyfile(source), parent, [...way, path]);
     });

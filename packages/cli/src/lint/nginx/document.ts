@@ -48,7 +48,7 @@ class Expander {
   }
 
   #follow(include: Directive, parent: Directive | undefined, way: readonly string[]): Directive[] {
-    return includedPaths(include.args[0]?.value ?? '', this.#folder).flatMap((path) => {
+    return includedPaths(include.args[0]?.value ?? '', this.#folder, include).flatMap((path) => {
       const source = this.#includes.read(path, include, way);
       return this.expand(parseNginx(source), parent, include, [...way, path]);
     });
