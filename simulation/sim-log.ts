@@ -49,7 +49,8 @@ export class SimLog {
   faults: SimLogFaults = { failureShare: 0, missingShare: 0, latencyMs: 2 };
   private stored: Stored[] = [];
   private offset = 0;
-  private key = 1;
+  /** Counts the times that all was gone. */
+  life = 1;
   /** Where each epoch but the first began: up to here, the epoch before it is the same. */
   private readonly keptThrough = new Map<number, number>();
   private readonly trimmedThrough = new Map<string, number>();
@@ -93,7 +94,7 @@ export class SimLog {
     this.stored = [];
     this.offset = 0;
     this.epoch++;
-    this.key++;
+    this.life++;
     this.keptThrough.set(this.epoch, 0);
     this.trimmedThrough.clear();
   }
@@ -153,7 +154,7 @@ export class SimLog {
   }
 
   secret(): Uint8Array {
-    return new Uint8Array(32).fill(this.key);
+    return new Uint8Array(32).fill(this.life);
   }
 
   /** What of an older epoch is still true now. */
@@ -244,8 +245,11 @@ export class SimLogView implements MessageLog {
   private later<T>(answer: () => T): Promise<T> {
     const { clock, random, faults } = this.log;
     this.answersAtMs = Math.max(this.answersAtMs, clock.nowMs() + random() * faults.latencyMs);
+    const { life } = this.log;
     return new Promise((resolve, reject) => {
       clock.at(this.answersAtMs - clock.nowMs(), () => {
+        // What was asked of a memory that is gone is not asked of the next.
+        if (this.log.life !== life) return;
         try {
           resolve(answer());
         } catch (error) {

@@ -22,6 +22,7 @@ export class Store {
   private readonly life: number;
   private readonly storage: ClientStorage;
   private readonly key: string;
+  private sent = 0;
   private changed = { session: false, outbox: false };
 
   constructor(storage: ClientStorage, key: string) {
@@ -49,6 +50,9 @@ export class Store {
   /** Writes what has changed; throws what the storage throws, such as a quota. */
   flush(session: Omit<Stored, 'life' | 'positions'>, outbox: Iterable<OutboxItem>): void {
     const { changed } = this;
+    // That a publish was sent is as good as that it was made: the next life must know before the server does.
+    if (session.sent !== this.sent) changed.session = true;
+    this.sent = session.sent;
     this.changed = { session: false, outbox: false };
     if (changed.outbox) {
       const items = Array.from(outbox, ({ id, name, payload }) => [id, name, toBase64(payload)]);
