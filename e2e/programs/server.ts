@@ -1,0 +1,33 @@
+// A server in a process of its own, which a test may stop, kill, and start again.
+import { createServer, type HoldfastServer, type Position, type ServerOptions } from 'holdfast/server';
+import { answerCalls } from '../support/calls.ts';
+
+let server: HoldfastServer;
+let lastN = 0;
+const runs: number[] = [];
+
+const calls = {
+  async listen(port: number, options: ServerOptions & { host?: string } = {}): Promise<number> {
+    const { host = '127.0.0.1', ...rest } = options;
+    server = createServer({ logger: false, ...rest }) as HoldfastServer;
+    server.method('never', (n: number) => {
+      runs.push(n);
+      return new Promise(() => {});
+    });
+    return (await server.listen(port, host)).port;
+  },
+  /** Publishes the next `count` messages of the publisher `server`, each with `bytes` of ballast. */
+  async publish(topic: string, count: number, bytes = 0): Promise<Position> {
+    const ballast = 'x'.repeat(bytes);
+    const publishes = Array.from({ length: count }, () =>
+      server.publish(topic, { publisher: 'server', n: ++lastN, ballast }),
+    );
+    return (await Promise.all(publishes)).at(-1)!;
+  },
+  /** The requests that `never` was called with. */
+  runs: () => runs,
+  stats: () => server.stats(),
+};
+
+export type ServerCalls = typeof calls;
+answerCalls(calls);

@@ -1,0 +1,110 @@
+import type { Endpoints } from 'holdfast/client';
+import { describe, expect, it, vi } from 'vitest';
+import { becomes, expectEachOnce, Ledger, openClient, patient } from './support/ledger.ts';
+import { openChaos, openServer } from './support/servers.ts';
+
+const waysToGiveEndpoints: readonly [string, (first: string, second: string) => Endpoints][] = [
+  ['a list', (first, second) => [first, second]],
+  [
+    'a provider',
+    (first, second) => {
+      let asked = 0;
+      return async () => (asked++ === 0 ? first : second);
+    },
+  ],
+];
+
+describe.each(waysToGiveEndpoints)('a path that swallows everything, endpoints from %s', (_, endpointsOf) => {
+  it.each(['both', 'up', 'down'] as const)(
+    'RES-3 LIVE-5 the session moves to another path while the server holds the old one (black hole: %s)',
+    async (blackHole) => {
+      const { server, port } = await openServer();
+      const first = await openChaos(port);
+      const second = await openChaos(port);
+      const { client, phases } = openClient(endpointsOf(first.url('ws'), second.url('ws')));
+      const ledger = new Ledger(client, 'news', 'start');
+      await client.publish('news', { publisher: 'client', n: 1 });
+      await ledger.reaches(await server.publish('news', { publisher: 'server', n: 1 }));
+      const ended: (string | number)[] = [];
+      server.on('disconnect', ({ reason }) => ended.push(reason));
+
+      await first.set({ blackHole });
+      const underWay = client.publish('news', { publisher: 'client', n: 2 });
+      // Bytes that still come down would prove the path alive, so where they can, none are sent now.
+      if (blackHole !== 'up') await server.publish('news', { publisher: 'server', n: 2 });
+      expect(server.stats().connections, 'the server holds the old connection').toBe(1);
+      await underWay;
+      await becomes(client, 'live');
+      if (blackHole === 'up') await server.publish('news', { publisher: 'server', n: 2 });
+
+      expect(client.status.endpoint).toBe(`${second.url('ws')}/`);
+      expect(phases).toContain('suspect');
+      await vi.waitFor(() => expect(ended).toEqual(['superseded']), patient);
+      expect(server.stats().connections, 'exactly one is live').toBe(1);
+
+      // What the hole had swallowed comes out late, and must change nothing.
+      await first.clear();
+      await vi.waitFor(() => expect(first.connections).toEqual([]), patient);
+      await client.publish('news', { publisher: 'client', n: 3 });
+      await ledger.reaches(await server.publish('news', { publisher: 'server', n: 3 }));
+      expectEachOnce(ledger.messages, { client: 3, server: 3 });
+      expect(ledger.gaps).toEqual([]);
+      expect(server.stats()).toMatchObject({ connections: 1, welcomed: 2, resumed: 1 });
+    },
+  );
+});
+
+it('LIVE-2 a path that swallows only what the client says is noticed by the server, though it is busy downwards', async () => {
+  const { server, port } = await openServer({ heartbeat: { intervalMs: 1_000, graceMs: 1_000 } });
+  const first = await openChaos(port);
+  const second = await openChaos(port);
+  let asked = 0;
+  const { client } = openClient(() => (asked++ === 0 ? first : second).url('ws'));
+  const ledger = new Ledger(client, 'news', 'start');
+  await ledger.ready;
+
+  await first.set({ blackHole: 'up' });
+  const outcome = client.publish('news', { publisher: 'client', n: 1 });
+  let arrived = false;
+  void outcome.then(() => (arrived = true));
+  let sent = 0;
+  while (!arrived) {
+    await ledger.reaches(await server.publish('news', { publisher: 'server', n: ++sent }));
+  }
+  await first.clear();
+  await ledger.reaches(await server.publish('news', { publisher: 'server', n: ++sent }));
+  expectEachOnce(ledger.messages, { client: 1, server: sent });
+  expect(ledger.gaps).toEqual([]);
+});
+
+// Two ways in which a dead path goes unnoticed until a heartbeat is missed. `fails` until they are mended.
+it.fails('LIVE-3 a publish right after another, when the path has just died, is noticed as fast as any', async () => {
+  const { client, first } = await openTwoPaths();
+  await client.publish('news', { publisher: 'client', n: 1 });
+  await first.set({ blackHole: 'both' });
+  const underWay = client.publish('news', { publisher: 'client', n: 2 });
+  underWay.catch(() => {});
+  await vi.waitFor(() => expect(client.status.phase).not.toBe('live'), { timeout: 8_000, interval: 10 });
+  await underWay;
+});
+
+it.fails('LIVE-4 a probe that stays unanswered makes the connection suspect, whatever else comes down', async () => {
+  const { server, client, first } = await openTwoPaths();
+  const ledger = new Ledger(client, 'news', 'start');
+  await ledger.ready;
+  await first.set({ blackHole: 'up' });
+  const underWay = client.publish('news', { publisher: 'client', n: 1 });
+  underWay.catch(() => {});
+  await ledger.reaches(await server.publish('news', { publisher: 'server', n: 1 }));
+  await vi.waitFor(() => expect(client.status.phase).not.toBe('live'), { timeout: 8_000, interval: 10 });
+  await underWay;
+});
+
+async function openTwoPaths() {
+  const { server, port } = await openServer();
+  const first = await openChaos(port);
+  const second = await openChaos(port);
+  const { client } = openClient([first.url('ws'), second.url('ws')]);
+  await becomes(client, 'live');
+  return { server, client, first };
+}

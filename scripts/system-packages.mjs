@@ -1,0 +1,50 @@
+// The real programs that the e2e tests meet: installed through apt-get on Debian as root, else named.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { run } from './tools.mjs';
+
+/** Program to Debian package; the tests read the same list. */
+const packageOf = JSON.parse(readFileSync(new URL('system-packages.json', import.meta.url), 'utf8'));
+
+/** Debian keeps servers in /usr/sbin, which is not on every user's path. */
+const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+
+function missingPackages() {
+  const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program}`], { env }).status !== 0;
+  return Object.keys(packageOf)
+    .filter(isMissing)
+    .map((program) => packageOf[program]);
+}
+
+/** Installs what is missing where that is possible, and says what to do where it is not. */
+export function ensureSystemPackages() {
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const isDebianRoot = existsSync('/etc/debian_version') && process.getuid?.() === 0;
+  if (!isDebianRoot) {
+    console.warn(`\nTests that need ${missing.join(', ')} will be skipped. On Debian, install with:\n  ${command}\n`);
+    return;
+  }
+  console.log(`Installing ${missing.join(', ')} (apt-get) …`);
+  withoutStartingServices(() => {
+    const options = { env: { ...env, DEBIAN_FRONTEND: 'noninteractive' } };
+    run('apt-get', ['update', '-qq'], options);
+    run('apt-get', command.split(' ').slice(1), options);
+  });
+}
+
+/** Debian starts a server as soon as it is installed, unless this file forbids it (invoke-rc.d(8)). */
+function withoutStartingServices(action) {
+  const policy = '/usr/sbin/policy-rc.d';
+  const isOurs = !existsSync(policy);
+  if (isOurs) {
+    writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+    process.once('exit', () => rmSync(policy, { force: true }));
+  }
+  action();
+  if (isOurs) rmSync(policy, { force: true });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) ensureSystemPackages();
