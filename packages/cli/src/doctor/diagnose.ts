@@ -26,6 +26,12 @@ import { problemIn, verdict } from './verdict/verdict.ts';
 import { standingOf, verdictTitles } from './verdict/verdict-id.ts';
 import { Way } from './way.ts';
 
+export { BadInput } from './probe/target.ts';
+export type { DiagnoseOptions } from './options.ts';
+export type { Measurements } from './measurements.ts';
+export type { Progress, Report, StepReport } from './report/report.ts';
+export type { Verdict } from './verdict/verdict.ts';
+
 /** Cheap steps first: a verdict ends the run. */
 const steps: readonly Step[] = [
   nameResolution,

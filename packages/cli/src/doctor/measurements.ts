@@ -44,7 +44,7 @@ export interface WayMeasurements {
   readonly refusals: LaterRefusal[];
 }
 
-export interface NamesMeasured {
+interface NamesMeasured {
   readonly addresses: readonly { readonly address: string; readonly family: 4 | 6 }[];
   /** The resolver's code when the name was not found. */
   readonly error: string | null;
@@ -53,7 +53,7 @@ export interface NamesMeasured {
 
 export type TcpOutcome = 'connected' | 'refused' | 'timed-out' | 'unreachable';
 
-export interface TcpMeasured {
+interface TcpMeasured {
   readonly attempts: readonly {
     readonly address: string;
     readonly outcome: TcpOutcome;
@@ -65,7 +65,7 @@ export type TlsMeasured =
   | ({ readonly kind: 'handshake'; readonly ms: number } & TlsFacts)
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 
-export interface AnswererMeasured {
+interface AnswererMeasured {
   /** Ids of the facts, strongest sign first. */
   readonly products: readonly { readonly id: string; readonly strength: 'strong' | 'weak' }[];
   /** A bare Node server answered by itself, so nothing that reads HTTP stands before it. */
@@ -89,7 +89,7 @@ export interface UpgradeMeasured {
   readonly plainStatus: number | null;
 }
 
-export interface Http2Measured {
+interface Http2Measured {
   readonly negotiated: boolean;
   /** SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441, section 3). */
   readonly offersWebSocket: boolean;
@@ -97,14 +97,14 @@ export interface Http2Measured {
   readonly status: number | null;
 }
 
-export interface CompressionMeasured {
+interface CompressionMeasured {
   readonly negotiated: boolean;
   readonly extensions: string | null;
   readonly pongMs: number | null;
   readonly ending: Ending | null;
 }
 
-export interface PingMeasured {
+interface PingMeasured {
   readonly pongMs: number | null;
   readonly ending: Ending | null;
   readonly endedAfterMs: number | null;
@@ -112,7 +112,7 @@ export interface PingMeasured {
   readonly alive: boolean;
 }
 
-export interface EchoMeasured {
+interface EchoMeasured {
   readonly answered: boolean;
   /** The very text came back, so longer texts can be sent. */
   readonly echoes: boolean;
@@ -121,7 +121,7 @@ export interface EchoMeasured {
   readonly ms: number | null;
 }
 
-export interface RoundTripsMeasured {
+interface RoundTripsMeasured {
   readonly windowMs: number;
   readonly sent: number;
   readonly answered: number;
@@ -147,7 +147,7 @@ export interface SizesMeasured {
   } | null;
 }
 
-export interface LaterRefusal {
+interface LaterRefusal {
   readonly step: string;
   readonly outcome: Refusal;
   /** Connections that this run held open at that moment. */

@@ -21,7 +21,8 @@ const BUSY_BEATS_PER_LADDER = 60;
 export function planOf(settings: Settings): Plan {
   const ways = settings.direct === null ? 1 : 2;
   const connections = SINGLE_CONNECTIONS + settings.connectionsMax + 2 + IDLE_CONNECTIONS;
-  const beats = settings.roundTripWindowMs / ROUND_TRIP_INTERVAL_MS + BUSY_BEATS_PER_LADDER * IDLE_CONCURRENT;
+  const beats =
+    (2 * settings.roundTripWindowMs) / ROUND_TRIP_INTERVAL_MS + BUSY_BEATS_PER_LADDER * IDLE_CONCURRENT;
   const sendBytes = Buffer.byteLength(settings.send ?? '');
   // The sizes rise by four from 1 KiB, so that together they are less than 4/3 of the largest.
   const sizes = settings.send === null ? 0 : Math.ceil(settings.messageBytesMax * 1.5);
@@ -40,8 +41,10 @@ export function planOf(settings: Settings): Plan {
 }
 
 /** When an idle limit is found, it is confirmed and narrowed: the same time again at most, and a bit. */
-export function longestDurationMs(plan: Plan, settings: Settings): number {
-  return plan.durationMs + Math.ceil(settings.idleMaxMs * 1.4) + settings.timeoutMs;
+function longestDurationMs(plan: Plan, settings: Settings): number {
+  return (
+    plan.durationMs + settings.roundTripWindowMs + Math.ceil(settings.idleMaxMs * 1.4) + settings.timeoutMs
+  );
 }
 
 export function planSentence(plan: Plan, settings: Settings): string {

@@ -11,6 +11,8 @@ export type WayName = 'public' | 'direct';
 
 /** Long enough for one more turn at a limit of one per second. */
 export const RETRY_PAUSE_MS = 1_100;
+/** More of them tell nothing new. */
+const REFUSALS_MAX = 20;
 
 /** One way to the server during a run: where it leads, what it showed, and what is open on it. */
 export class Way {
@@ -79,7 +81,8 @@ export class Way {
     const second = await this.dial(change);
     this.signal.throwIfAborted();
     const retry = second.connection ? 'opened' : 'refused';
-    this.measured.refusals.push({ step, outcome: first.outcome, held, retry });
+    const { refusals } = this.measured;
+    if (refusals.length < REFUSALS_MAX) refusals.push({ step, outcome: first.outcome, held, retry });
     return second.connection;
   }
 }

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Budget } from './budget.ts';
 import { ProbeConnection } from './connection.ts';
 import { type LineFailure, type LineOptions, openLine } from './line.ts';
-import { parseResponseHead, printable, type ResponseHead } from './response-head.ts';
+import { parseResponseHead, printable, type ResponseHead, withoutControls } from './response-head.ts';
 import { BadInput, type Target } from './target.ts';
 
 /** As much of an answer's body as tells who wrote it. */
@@ -13,7 +13,7 @@ const BODY_WAIT_MS_MAX = 500;
 /** RFC 6455, section 1.3. */
 const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-export type Headers = Readonly<Record<string, readonly string[]>>;
+type Headers = Readonly<Record<string, readonly string[]>>;
 
 /** What came instead of a WebSocket. */
 export type Refusal =
@@ -190,7 +190,7 @@ function answered(head: ResponseHead, body: Buffer): Extract<Refusal, { kind: 'a
     status: head.status,
     reason: printable(head.reason),
     headers: Object.fromEntries(head.headers),
-    bodyStart: body.subarray(0, BODY_START_BYTES_MAX).toString('utf8'),
+    bodyStart: withoutControls(body.subarray(0, BODY_START_BYTES_MAX).toString('utf8')),
   };
 }
 

@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { withoutControls } from './response-head.ts';
 import type { Target } from './target.ts';
 
 /** What TLS said about itself; `trusted: false` does not stop the handshake, so that the rest can be seen. */
@@ -99,7 +100,7 @@ function tlsFacts(socket: TLSSocket): TlsFacts {
     alpn: socket.alpnProtocol || null,
     subject: nameOf(certificate.subject),
     issuer: nameOf(certificate.issuer),
-    names: certificate.subjectaltname ?? '',
+    names: withoutControls(certificate.subjectaltname ?? ''),
     validFrom: certificate.valid_from ?? '',
     validTo: certificate.valid_to ?? '',
   };
@@ -107,5 +108,5 @@ function tlsFacts(socket: TLSSocket): TlsFacts {
 
 function nameOf(subject: DetailedPeerCertificate['subject'] | undefined): string {
   const name: string | string[] | undefined = subject?.CN ?? subject?.O;
-  return Array.isArray(name) ? name.join(', ') : (name ?? '');
+  return withoutControls(Array.isArray(name) ? name.join(', ') : (name ?? ''));
 }

@@ -32,7 +32,7 @@ export function parseResponseHead(bytes: Buffer): HeadParse {
     const colon = line.indexOf(':');
     if (colon < 1) continue;
     const name = line.slice(0, colon).trim().toLowerCase();
-    const value = line.slice(colon + 1).trim();
+    const value = withoutControls(line.slice(colon + 1).trim());
     const values = headers.get(name);
     if (values) values.push(value);
     else headers.set(name, [value]);
@@ -49,6 +49,11 @@ export const TLS_ALERT = 'a TLS alert';
 
 function sampleOf(bytes: Buffer): string {
   return bytes[0] === 0x15 && bytes[1] === 0x03 ? TLS_ALERT : printable(bytes);
+}
+
+/** Text from the network that a terminal can bear: control characters could move its cursor. */
+export function withoutControls(text: string): string {
+  return text.replace(/[^\t\r\n\x20-\x7e\u00a0-\uffff]/g, '·');
 }
 
 /** A few bytes that can be shown in a terminal, whatever they were. */

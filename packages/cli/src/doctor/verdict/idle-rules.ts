@@ -207,6 +207,11 @@ function activitySentences({ activities }: IdleMeasured): readonly string[] {
   const told: string[] = [];
   if (lived.length > 0) told.push(`What holds it back: ${lived.join(', ')}.`);
   if (died.length > 0) told.push(`What does not: ${died.join(', ')}.`);
+  // A pong that nobody asked for goes one way; a ping brings its answer back.
+  const oneWay = activities.find(({ kind }) => kind === 'pong')?.outcome;
+  const bothWays = activities.find(({ kind }) => kind === 'ping')?.outcome;
+  if (oneWay === 'died' && bothWays === 'lived') told.push('Only bytes from the server count.');
+  if (oneWay === 'lived') told.push('Bytes from the client alone are enough.');
   return told;
 }
 
