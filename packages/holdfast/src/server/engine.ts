@@ -31,7 +31,7 @@ export interface SocketHandler {
   handleMessage(bytes: Uint8Array): void;
   /** The socket has room again after `bufferedBytes` had reached the high-water mark. */
   handleDrain(): void;
-  /** The end, told once: the peer's Close frame, or 1006 when none came. */
+  /** The end, told once: the Close frame that was exchanged, 1009 for a message that was too big, else 1006. */
   handleClose(code: number, reason: string): void;
 }
 

@@ -23,7 +23,9 @@ export function describeHostility(base: EngineTest): void {
     const { peer, speaker } = await subject.pair();
     peer.send(patterned(MESSAGE_BYTES_MAX + 1));
     assert.equal((await within('the Close frame', peer.closed)).code, 1009);
-    await within('the end', speaker.closed);
+    const { code, reason } = await within('the end', speaker.closed);
+    assert.equal(code, 1009);
+    assert.match(reason, /65536 bytes/);
     assert.equal(speaker.messages.size, 0);
   });
 

@@ -109,15 +109,20 @@ class NodeWsEngine implements Engine<HttpServer> {
   }
 
   private connect(webSocket: WebSocket, socket: Socket, handshake: Handshake): void {
-    // `ws` reports every failure as an error and then a close; the close says all that is needed.
-    webSocket.on('error', () => {});
+    // `ws` reports a failure as an error, and then its end as 1006 whatever it told the peer.
+    let failure: (Error & { code?: string }) | undefined;
+    webSocket.on('error', (error) => (failure = error));
     const engineSocket = new NodeWsSocket(webSocket, socket);
     const handler = this.host.open(engineSocket, handshake);
     webSocket.on('message', (data: Buffer, isBinary: boolean) => {
       // A text message can't hold records, and is refused as such.
       handler.handleMessage(isBinary ? data : notRecords);
     });
-    webSocket.on('close', (code: number, reason: Buffer) => handler.handleClose(code, reason.toString()));
+    webSocket.on('close', (code: number, reason: Buffer) => {
+      const isTooBig = failure?.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+      if (isTooBig) handler.handleClose(1009, `A message exceeded ${this.host.messageBytesMax} bytes.`);
+      else handler.handleClose(code, failure?.message ?? reason.toString());
+    });
     socket.on('drain', () => handler.handleDrain());
   }
 }
