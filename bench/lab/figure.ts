@@ -40,6 +40,20 @@ export function middle(figure: Figure, peer: PeerName, of: keyof Measured = 'val
   return median(values.filter((value) => value !== undefined));
 }
 
+/** The share of a core from which on a server counts as having had all of it. */
+const wholeCore = 0.9;
+
+/** Whether something other than the server's own work held a throughput down: the generator, or the machine's other users. */
+export function isHeldBack({ serverCpu, perServerCpuSecond }: Measured): boolean {
+  return perServerCpuSecond !== undefined && serverCpu !== undefined && serverCpu < wholeCore;
+}
+
+/** A server that was held back is compared by what it would have done with a whole core. */
+function comparable(run: Measured | undefined): number {
+  if (!run) return Number.NaN;
+  return isHeldBack(run) ? (run.perServerCpuSecond as number) : run.value;
+}
+
 /** The median over the rounds of the ratio within a round, so that a drift of the machine cancels. */
 export function ratio(figure: Figure, peer: PeerName, to: PeerName): number {
   const others = figure.runs[to] ?? [];

@@ -1,10 +1,7 @@
 import { peerNames, type PeerName } from '../peers/peer.ts';
-import { judge, middle, ratio, type Figure, type Measured } from './figure.ts';
+import { isHeldBack, judge, middle, ratio, type Figure, type Measured } from './figure.ts';
 
 const columns = ['', 'median', 'runs', '× ws', '× socket-io', 'CPU server', 'CPU load', 'per server CPU s'];
-
-/** The share of a core from which on a process counts as having no more to give. */
-const busy = 0.9;
 
 function number(value: number): string {
   if (!Number.isFinite(value)) return '–';
@@ -54,14 +51,14 @@ function aligned(rows: readonly string[][]): string {
     .join('\n');
 }
 
-/** Why a throughput may say less about the peer than it seems to. */
+/** Where a throughput says less about the peer than it seems to. */
 function doubts(figure: Figure, peer: PeerName): string[] {
-  const serverCpu = middle(figure, peer, 'serverCpu');
-  const isThroughput = (figure.runs[peer] ?? []).some((run) => run.perServerCpuSecond !== undefined);
-  if (!isThroughput || serverCpu >= busy) return [];
-  const loadIsBusy = middle(figure, peer, 'loadCpu') >= busy;
-  const reason = loadIsBusy ? 'the load generator was the limit' : 'neither side was busy';
-  return [`  ${peer}: a lower bound, ${reason}`];
+  const runs = figure.runs[peer] ?? [];
+  const heldBack = runs.filter(isHeldBack).length;
+  if (heldBack === 0) return [];
+  return [
+    `  ${peer}: held back from outside in ${heldBack} of ${runs.length} runs, which count per server CPU s in ratios`,
+  ];
 }
 
 /** The figure as a small table, what casts doubt on it and its bars beneath. */

@@ -39,7 +39,7 @@ export const idleMemory: Scenario = {
   async run(lab: Lab): Promise<Figure[]> {
     const connections = lab.quick ? 6000 : 10_000;
     const runs: Runs = {};
-    await inTurn(lab, lab.quick ? 1 : 3, async (peer) => {
+    await inTurn(lab, lab.quick ? 1 : 2, async (peer) => {
       add(runs, peer, { value: (await bytesPerConnection(lab, peer, connections)) / 1024 });
     });
     return [
