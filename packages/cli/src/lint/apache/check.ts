@@ -5,7 +5,7 @@ import { InputError, type Place, type SourceFile } from '../source-file.ts';
 import { readApache, type ApacheDocument } from './document.ts';
 import type { Node } from './parse.ts';
 import { covers, parameterOf, proxiedRoutes, webSocketRoutes, type Route } from './routes.ts';
-import { directives, effective, enclosing, secondsOf, walk } from './scope.ts';
+import { directivesNamed, effective, enclosing, secondsOf, walk } from './scope.ts';
 
 /** The default of Timeout (Apache httpd manual, core); Debian's own file says 300. */
 const TIMEOUT_DEFAULT_MS = 60_000;
@@ -154,9 +154,7 @@ function checkCase(condition: Node, findings: Findings): void {
 
 /** APA007: a build with modules of its own says nothing here, so some LoadModule must be seen. */
 function checkModules(document: ApacheDocument, route: Route, findings: Findings): void {
-  const loaded = directives(document.nodes)
-    .filter(({ name }) => name === 'loadmodule')
-    .map(({ args }) => args[0]?.value);
+  const loaded = directivesNamed(document.nodes, 'loadmodule').map(({ args }) => args[0]?.value);
   if (loaded.length === 0) return;
   const needed = ['proxy_module', route.isTunnel ? 'proxy_wstunnel_module' : 'proxy_http_module'];
   const missing = needed.filter((module) => !loaded.includes(module));
@@ -166,7 +164,7 @@ function checkModules(document: ApacheDocument, route: Route, findings: Findings
 /** APA009. */
 function checkHost(document: ApacheDocument, route: Route, findings: Findings): void {
   const location = enclosing(route.node, 'location', 'locationmatch');
-  const own = directives(location?.children ?? []).findLast(({ name }) => name === 'proxypreservehost');
+  const own = directivesNamed(location?.children ?? [], 'proxypreservehost').at(-1);
   const line = own ?? effective(document, route.host, 'proxypreservehost');
   if (line?.args[0]?.value.toLowerCase() !== 'on')
     findings.add(

@@ -1,4 +1,5 @@
 import { parseDurationMs } from '../durations.ts';
+import { indexBy } from '../index-by.ts';
 import type { ApacheDocument } from './document.ts';
 import type { Node } from './parse.ts';
 
@@ -15,9 +16,23 @@ const transparent = new Set([
   'ifsection',
 ]);
 
+const laidOpen = new WeakMap<readonly Node[], readonly Node[]>();
+
 /** What stands directly in a scope, with conditional sections laid open. */
-export function directives(nodes: readonly Node[]): Node[] {
-  return nodes.flatMap((node) => (transparent.has(node.name) ? directives(node.children ?? []) : [node]));
+export function directives(nodes: readonly Node[]): readonly Node[] {
+  let open = laidOpen.get(nodes);
+  if (!open) {
+    open = nodes.flatMap((node) => (transparent.has(node.name) ? directives(node.children ?? []) : [node]));
+    laidOpen.set(nodes, open);
+  }
+  return open;
+}
+
+const named = indexBy<Node>(({ name }) => name);
+
+/** The directives of this name directly in a scope. */
+export function directivesNamed(nodes: readonly Node[], name: string): readonly Node[] {
+  return named(directives(nodes), name);
 }
 
 export function* walk(nodes: readonly Node[]): Generator<Node> {
@@ -39,8 +54,8 @@ export function hostOf(node: Node): Node | undefined {
 
 /** The last directive of this name in the virtual host, else in the main server. */
 export function effective(document: ApacheDocument, host: Node | undefined, name: string): Node | undefined {
-  const own = directives(host?.children ?? []).findLast((node) => node.name === name);
-  return own ?? directives(document.nodes).findLast((node) => node.name === name);
+  const own = directivesNamed(host?.children ?? [], name).at(-1);
+  return own ?? directivesNamed(document.nodes, name).at(-1);
 }
 
 export function secondsOf(text: string | undefined): number | undefined {

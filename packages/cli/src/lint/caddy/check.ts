@@ -1,6 +1,7 @@
 import { cutsSilence, parseDurationMs, sayDuration, sayTooShortFor } from '../durations.ts';
 import type { Files } from '../files.ts';
 import { Findings, type Checked, type Edit, type LintContext } from '../finding.ts';
+import { indexBy } from '../index-by.ts';
 import { InputError, type SourceFile } from '../source-file.ts';
 import { isAtLeast } from '../versions.ts';
 import { readCaddyfile } from './document.ts';
@@ -105,9 +106,11 @@ function checkRedirects(route: Route, { path }: LintContext, findings: Findings)
   }
 }
 
+const named = indexBy(nameOf);
+
 /** Those in the blocks around the route; one in a handle of its own is for other requests. */
 function redirectsAround({ node, site }: Route): Node[] {
   const levels: (readonly Node[])[] = [site.directives];
   for (let at = node.parent; at; at = at.parent) levels.push(at.children ?? []);
-  return levels.flat().filter((line) => nameOf(line) === 'redir');
+  return levels.flatMap((level) => named(level, 'redir'));
 }

@@ -1,5 +1,8 @@
 import { parseDurationMs } from '../durations.ts';
+import { indexBy } from '../index-by.ts';
 import type { Line, Section } from './parse.ts';
+
+const byKeyword = indexBy<Line>(({ words }) => words[0]?.value ?? '');
 
 /** A proxy that clients reach: a frontend or a listen section, and where it sends them. */
 export interface Way {
@@ -12,7 +15,7 @@ function begins(line: Line, keywords: readonly string[]): boolean {
 }
 
 export function ownLines(section: Section, ...keywords: string[]): readonly Line[] {
-  return section.lines.filter((line) => begins(line, keywords));
+  return byKeyword(section.lines, keywords[0] ?? '').filter((line) => begins(line, keywords));
 }
 
 /** The last line with these keywords in the section, else in the defaults that hold there. */

@@ -4,7 +4,7 @@ import { hasParameter, listensOf } from './check-timeouts.ts';
 import type { NginxDocument } from './document.ts';
 import type { Directive } from './parse.ts';
 import { locationsFor, matcherOf, matchesPattern, sayLocation, type Route } from './routes.ts';
-import { argument, effective, enclosing, headOf, isOn, walk } from './scope.ts';
+import { argument, effective, enclosing, headOf, isOn, named } from './scope.ts';
 
 /** NGX018, NGX022 and NGX024: what else may answer a handshake that should reach the backend. */
 export function checkAnswers(route: Route, context: LintContext, findings: Findings): void {
@@ -12,7 +12,7 @@ export function checkAnswers(route: Route, context: LintContext, findings: Findi
   for (const listen of listensOf(route)) {
     if (hasParameter(listen, 'http2')) findings.add('NGX022', headOf(listen), 'This listener speaks HTTP/2.');
   }
-  const http2 = route.server?.block?.find(({ name }) => name === 'http2');
+  const http2 = named(route.server?.block ?? [], 'http2').at(-1);
   if (isOn(http2) && http2) findings.add('NGX022', headOf(http2), 'This server speaks HTTP/2.');
   const intercept = effective(route.levels, 'proxy_intercept_errors');
   if (isOn(intercept) && intercept) {
@@ -51,7 +51,7 @@ export function checkRedirects(
 ): void {
   const reached = context.path === undefined ? undefined : locationsFor(document, context.path);
   const servers = new Set(routes.map(({ server }) => server));
-  for (const directive of walk(document.directives)) {
+  for (const directive of document.all) {
     const { parent } = directive;
     // What stands in an "if" depends on the request, so it may well spare the WebSocket.
     if (!parent || parent.name === 'if' || !redirects(directive)) continue;

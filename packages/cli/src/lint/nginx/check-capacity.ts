@@ -5,7 +5,7 @@ import type { NginxDocument } from './document.ts';
 import { insertBefore, replaceArguments } from './edits.ts';
 import type { Directive } from './parse.ts';
 import { sayLocation, type Route } from './routes.ts';
-import { argument, effective, effectiveAll, headOf, walk } from './scope.ts';
+import { argument, effective, effectiveAll, headOf, named } from './scope.ts';
 
 /** systemd starts a service with this many open files unless its unit says more. */
 const SYSTEMD_OPEN_FILES = 1_024;
@@ -91,9 +91,8 @@ export function checkLimits(document: NginxDocument, route: Route, findings: Fin
 }
 
 function isKeyedByAddress(document: NginxDocument, zone: string | undefined): boolean {
-  const definition = [...walk(document.directives)].find(
-    ({ name, args }) =>
-      name === 'limit_conn_zone' && args.some(({ value }) => value.startsWith(`zone=${zone}:`)),
+  const definition = named(document.all, 'limit_conn_zone').find(({ args }) =>
+    args.some(({ value }) => value.startsWith(`zone=${zone}:`)),
   );
   // The zone of a fragment stands in another file; most are keyed by address.
   return definition === undefined || /remote_addr|x_forwarded_for|x_real_ip/.test(argument(definition) ?? '');

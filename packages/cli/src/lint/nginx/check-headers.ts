@@ -4,7 +4,7 @@ import type { NginxDocument } from './document.ts';
 import { setHeaders, connectionVariable, defineMap, replaceArguments, setInRoute } from './edits.ts';
 import type { Directive } from './parse.ts';
 import { outerUpgrade, proxiedRoutes, sayLocation, subrequests, type Route } from './routes.ts';
-import { argument, effective, effectiveHeader, headOf, headerValue, levelsOf, walk } from './scope.ts';
+import { argument, effective, effectiveHeader, headOf, headerValue, levelsOf, named } from './scope.ts';
 
 /** What a proxied location must forward for the handshake: NGX001 to NGX008, NGX019. */
 export function checkHandshakeHeaders(
@@ -83,7 +83,7 @@ function checkConnection(document: NginxDocument, route: Route, findings: Findin
   findings.add('NGX002', where, `${what} in ${sayLocation(route.location)}.`, edits);
 }
 
-const definers = new Set([
+const definers = [
   'set',
   'geo',
   'split_clients',
@@ -91,7 +91,7 @@ const definers = new Set([
   'perl_set',
   'set_by_lua_block',
   'auth_request_set',
-]);
+];
 
 /** A variable may come from a map, which can be read, or from somewhere that cannot be judged. */
 function checkConnectionVariable(
@@ -108,8 +108,8 @@ function checkConnectionVariable(
     return;
   }
   const isBuiltIn = /^\$(http|arg|cookie|sent_http|upstream_http)_/.test(name) && name !== '$http_upgrade';
-  const isDefined = [...walk(document.directives)].some(
-    (directive) => definers.has(directive.name) && directive.args.some(({ value }) => value === name),
+  const isDefined = definers.some((definer) =>
+    named(document.all, definer).some(({ args }) => args.some(({ value }) => value === name)),
   );
   if (isBuiltIn || isDefined) return;
   // A fragment cannot tell what the files beside it define.
@@ -119,7 +119,7 @@ function checkConnectionVariable(
 }
 
 function findMap(document: NginxDocument, variable: string): Directive | undefined {
-  return [...walk(document.directives)].find((map) => map.name === 'map' && argument(map, 1) === variable);
+  return named(document.all, 'map').find((map) => argument(map, 1) === variable);
 }
 
 function checkMap(
@@ -145,9 +145,7 @@ function checkMap(
 
 function upstreamOf(document: NginxDocument, { pass }: Route): Directive | undefined {
   const host = /^https?:\/\/([^/:$]+)/.exec(argument(pass) ?? '')?.[1];
-  return [...walk(document.directives)].find(
-    ({ name, args }) => name === 'upstream' && args[0]?.value === host,
-  );
+  return named(document.all, 'upstream').find((upstream) => argument(upstream) === host);
 }
 
 /** nginx has used HTTP/1.1 towards backends by itself since this version (nginx.org, CHANGES). */

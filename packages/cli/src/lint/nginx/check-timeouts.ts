@@ -5,7 +5,7 @@ import type { NginxDocument } from './document.ts';
 import { replaceArguments, setInRoute } from './edits.ts';
 import type { Directive } from './parse.ts';
 import { sayLocation, type Route } from './routes.ts';
-import { argument, effective, enclosing, headOf, isOn, levelsOf, walk } from './scope.ts';
+import { argument, effective, enclosing, headOf, isOn, levelsOf, named } from './scope.ts';
 
 const READ_TIMEOUT_DEFAULT_MS = 60_000;
 const STREAM_TIMEOUT_DEFAULT_MS = 600_000;
@@ -52,8 +52,8 @@ export function checkRouteTimeouts(route: Route, { heartbeatMs }: LintContext, f
 }
 
 export function listensOf({ server }: Route): readonly Directive[] {
-  return (server?.block ?? []).filter(
-    (directive) => directive.name === 'listen' && !argument(directive)?.startsWith('unix:'),
+  return named(server?.block ?? [], 'listen').filter(
+    (directive) => !argument(directive)?.startsWith('unix:'),
   );
 }
 
@@ -67,8 +67,8 @@ export function checkStreams(
   { heartbeatMs }: LintContext,
   findings: Findings,
 ): number {
-  const passes = [...walk(document.directives)].filter(
-    ({ name, parent }) => name === 'proxy_pass' && parent?.name === 'server' && isWebStream(parent),
+  const passes = named(document.all, 'proxy_pass').filter(
+    ({ parent }) => parent?.name === 'server' && isWebStream(parent),
   );
   for (const pass of passes) {
     const line = effective(levelsOf(pass, document.directives), 'proxy_timeout');

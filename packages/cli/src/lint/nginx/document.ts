@@ -3,6 +3,7 @@ import type { Files } from '../files.ts';
 import { includedPaths, Includes } from '../include.ts';
 import type { SourceFile } from '../source-file.ts';
 import { parseNginx, type Directive } from './parse.ts';
+import { walk } from './scope.ts';
 
 /** `whole`: what nginx starts with. `fragment`: a piece that some other file includes. */
 export type DocumentKind = 'whole' | 'fragment';
@@ -11,6 +12,8 @@ export interface NginxDocument {
   readonly kind: DocumentKind;
   readonly root: SourceFile;
   readonly directives: readonly Directive[];
+  /** The same with all that stands inside of blocks. */
+  readonly all: readonly Directive[];
 }
 
 /** Reads a configuration with all that it includes. Throws an InputError. */
@@ -19,7 +22,7 @@ export function readNginx(root: SourceFile, files: Files): NginxDocument {
   const expander = new Expander(dirname(path), files);
   const directives = expander.expand(parseNginx(root), undefined, undefined, [path]);
   const isWhole = directives.some(({ name, block }) => block && (name === 'events' || name === 'http'));
-  return { kind: isWhole ? 'whole' : 'fragment', root, directives };
+  return { kind: isWhole ? 'whole' : 'fragment', root, directives, all: [...walk(directives)] };
 }
 
 /** Puts what an include names in the place of the include. */

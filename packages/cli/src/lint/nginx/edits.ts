@@ -3,7 +3,7 @@ import type { Edit } from '../finding.ts';
 import type { NginxDocument } from './document.ts';
 import type { Directive } from './parse.ts';
 import type { Route } from './routes.ts';
-import { argument, effectiveAll, findHeader, walk } from './scope.ts';
+import { argument, effectiveAll, findHeader, named } from './scope.ts';
 
 /** The text of one line of a configuration, without its indent. */
 type Line = string;
@@ -78,8 +78,8 @@ function textOf({ source, start, end }: Directive): Line {
 
 /** The name of the variable that a map makes of $http_upgrade, if there is one. */
 export function upgradeVariable(document: NginxDocument): string | undefined {
-  for (const map of walk(document.directives)) {
-    if (map.name === 'map' && argument(map) === '$http_upgrade') return argument(map, 1);
+  for (const map of named(document.all, 'map')) {
+    if (argument(map) === '$http_upgrade') return argument(map, 1);
   }
   return undefined;
 }

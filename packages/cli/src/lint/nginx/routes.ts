@@ -9,7 +9,7 @@ import {
   findHeader,
   headerValue,
   levelsOf,
-  walk,
+  named,
   type Levels,
 } from './scope.ts';
 
@@ -41,10 +41,10 @@ export function sayLocation(location: Directive): string {
 /** Every block with a proxy_pass of its own: nginx does not hand that down to inner locations. */
 export function proxiedRoutes(document: NginxDocument): Route[] {
   const routes: Route[] = [];
-  for (const pass of walk(document.directives)) {
+  for (const pass of named(document.all, 'proxy_pass')) {
     const block = pass.parent;
     const location = enclosing(block, 'location');
-    if (pass.name !== 'proxy_pass' || !block || !location) continue;
+    if (!block || !location) continue;
     const levels = levelsOf(block, document.directives);
     routes.push({ block, pass, location, server: enclosing(location, 'server'), levels });
   }
@@ -61,18 +61,19 @@ export function webSocketRoutes(document: NginxDocument, context: LintContext): 
     ({ location }) => !asked.has(location.args.at(-1)?.value ?? ''),
   );
   const reached = context.path === undefined ? new Set<Directive>() : locationsFor(document, context.path);
-  const certain = routes.filter(
-    (route) =>
-      forwardsUpgrade(route) || reached.has(route.location) || (reached.size === 0 && isNamed(route)),
+  const certain = new Set(
+    routes.filter(
+      (route) =>
+        forwardsUpgrade(route) || reached.has(route.location) || (reached.size === 0 && isNamed(route)),
+    ),
   );
-  if (certain.length === 0) return routes;
-  return routes.filter((route) => certain.includes(route) || losesUpgrade(route, certain));
+  if (certain.size === 0) return routes;
+  return routes.filter((route) => certain.has(route) || losesUpgrade(route, certain));
 }
 
 /** Where nginx asks a location on the side: a client never opens a WebSocket there. */
 export function subrequests(document: NginxDocument): { directive: Directive; uri: string }[] {
-  return [...walk(document.directives)]
-    .filter(({ name }) => name === 'auth_request' || name === 'mirror')
+  return [...named(document.all, 'auth_request'), ...named(document.all, 'mirror')]
     .map((directive) => ({ directive, uri: argument(directive) ?? 'off' }))
     .filter(({ uri }) => uri !== 'off');
 }
@@ -82,9 +83,9 @@ function forwardsUpgrade({ levels }: Route): boolean {
 }
 
 /** The outer level sets Upgrade, this block lost it, and nobody else in the server makes use of it. */
-function losesUpgrade(route: Route, certain: readonly Route[]): boolean {
+function losesUpgrade(route: Route, certain: ReadonlySet<Route>): boolean {
   if (outerUpgrade(route) === undefined) return false;
-  return !certain.some(({ server, block, levels }) => {
+  return ![...certain].some(({ server, block, levels }) => {
     const own = (block.block ?? []).some(({ name }) => name === 'proxy_set_header');
     return (
       server === route.server &&
@@ -114,7 +115,7 @@ function isNamed({ location, pass }: Route): boolean {
 
 /** In each server, the location that nginx picks for this path. */
 export function locationsFor(document: NginxDocument, path: string): Set<Directive> {
-  const servers = [...walk(document.directives)].filter(({ name, block }) => name === 'server' && block);
+  const servers = named(document.all, 'server').filter(({ block }) => block);
   const scopes = servers.length > 0 ? servers.map(({ block }) => block ?? []) : [document.directives];
   return new Set(scopes.flatMap((scope) => pickLocation(scope, path) ?? []));
 }

@@ -1,4 +1,8 @@
+import { indexBy } from '../index-by.ts';
 import type { Directive } from './parse.ts';
+
+/** The directives of this name in a list. */
+export const named = indexBy<Directive>(({ name }) => name);
 
 /** A block and those around it, from the innermost outwards; the last one is the file itself. */
 export type Levels = readonly (readonly Directive[])[];
@@ -15,7 +19,7 @@ export function levelsOf(block: Directive, top: readonly Directive[]): Levels {
  */
 export function effectiveAll(levels: Levels, name: string): readonly Directive[] {
   for (const level of levels) {
-    const own = level.filter((directive) => directive.name === name);
+    const own = named(level, name);
     if (own.length > 0) return own;
   }
   return [];
