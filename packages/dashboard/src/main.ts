@@ -1,0 +1,38 @@
+/** `npm start`: the page, until Ctrl-C. */
+import { startSupervisor } from './supervisor/supervisor.ts';
+
+const DEFAULT_PORT = 8_080;
+
+const port = parsePort(process.env['PORT']);
+try {
+  const supervisor = await startSupervisor(port);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => void supervisor.stop().then(() => process.exit()));
+  }
+  console.log(`\nOpen ${supervisor.url} and break the connection. Ctrl-C ends it.`);
+} catch (error) {
+  fail(explain(error as NodeJS.ErrnoException, port));
+}
+
+function parsePort(text: string | undefined): number {
+  if (text === undefined || text === '') return DEFAULT_PORT;
+  const given = Number(text);
+  if (/^\d+$/.test(text) && given < 65_536) return given;
+  return fail(`PORT is "${text}"; it must be a number from 0 (any free port) to 65535.`);
+}
+
+function explain(error: NodeJS.ErrnoException, wanted: number): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `Port ${wanted} is taken by another program. Choose another one: PORT=${wanted < 65_535 ? wanted + 1 : DEFAULT_PORT} npm start`;
+    case 'EACCES':
+      return `Port ${wanted} may not be used by this user. Choose one above 1023: PORT=${DEFAULT_PORT} npm start`;
+    default:
+      return `The page could not be started: ${error.message}`;
+  }
+}
+
+function fail(text: string): never {
+  console.error(`\n${text}`);
+  process.exit(1);
+}

@@ -1,0 +1,73 @@
+import type { Status } from 'holdfast/client';
+import type { Hole } from './ledger.ts';
+
+/** How a state looks: all is well, something is being tried, or nothing is. */
+export type Tone = 'good' | 'trying' | 'bad';
+
+/** A connection's state in words: a short one for the band, a sentence for people. */
+export interface StateWords {
+  readonly tone: Tone;
+  readonly label: string;
+  readonly sentence: string;
+}
+
+export type PlainPhase = 'connecting' | 'open' | 'waiting';
+
+const plainWords: Record<PlainPhase, StateWords> = {
+  connecting: { tone: 'trying', label: 'connecting', sentence: 'Connecting' },
+  open: { tone: 'good', label: 'open', sentence: 'Open, as far as it knows' },
+  waiting: { tone: 'bad', label: 'closed', sentence: 'Closed' },
+};
+
+const holdfastWords: Record<Status['phase'], StateWords> = {
+  connecting: { tone: 'trying', label: 'connecting', sentence: 'Connecting' },
+  live: { tone: 'good', label: 'live', sentence: 'Live' },
+  suspect: { tone: 'trying', label: 'no answer', sentence: 'No answer; tries a second connection' },
+  waiting: { tone: 'bad', label: 'waiting', sentence: 'Not connected' },
+  offline: { tone: 'bad', label: 'offline', sentence: 'This device says that it is offline' },
+  draining: { tone: 'good', label: 'moving', sentence: 'Moves to a new connection' },
+  closed: { tone: 'bad', label: 'closed', sentence: 'Closed for good' },
+  failed: { tone: 'bad', label: 'failed', sentence: 'Gave up, because no retry would help' },
+};
+
+export function wordsOfPlain(phase: PlainPhase): StateWords {
+  return plainWords[phase];
+}
+
+export function wordsOfHoldfast(phase: Status['phase']): StateWords {
+  return holdfastWords[phase];
+}
+
+/** On the timeline, where there is little room. */
+export function labelOfHole(hole: Pick<Hole, 'reason' | 'count'>): string {
+  return hole.reason === undefined ? `${hole.count} lost` : wordsOfHole(hole);
+}
+
+/** How long until the next attempt, or nothing when none is due. */
+export function untilRetry(retryAtMs: number | undefined, nowMs: number): string {
+  if (retryAtMs === undefined || retryAtMs <= nowMs) return '';
+  return `next try in ${seconds(retryAtMs - nowMs)}`;
+}
+
+export function wordsOfHole({ reason, count }: Pick<Hole, 'reason' | 'count'>): string {
+  const messages = count === 1 ? '1 message' : `${count} messages`;
+  return reason === undefined ? `${messages} lost, unannounced` : `gap: ${messages}, ${reason}`;
+}
+
+const reasons: Record<string, string> = {
+  epoch: 'the server’s memory of the topic is gone',
+  retention: 'the topic keeps no messages that old',
+  conflated: 'older messages were skipped for newer ones',
+  'not-authorized': 'the right to read was taken away',
+};
+
+export function explainHole({ reason, count }: Pick<Hole, 'reason' | 'count'>): string {
+  if (reason === undefined) return 'The code on this page was never told.';
+  const why = reasons[reason] ?? reason;
+  return count === 0 ? `Told, because ${why}; nothing was missing.` : `Told, because ${why}.`;
+}
+
+/** 0.4 s, 3.2 s, 12 s. */
+export function seconds(ms: number): string {
+  return ms < 9_950 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 1_000)} s`;
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createChaosProxy } from '@holdfast/chaos';
+import type { PanelState } from '../events.ts';
+import { Breaker } from './breaker.ts';
+import { ownOrigins } from './command.ts';
+import { Feed } from './feed.ts';
+import { answer, type FrontDoorParts } from './front-door.ts';
+import { loadPageFiles } from './page-files.ts';
+import { Publisher } from './publisher.ts';
+import { ServerKeeper } from './server-keeper.ts';
+
+export interface Supervisor {
+  /** Where the page is. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything behind the page: the page itself, its control endpoint, the proxy between the browser and
+ * the server process, and that process. Only the process dies; all else survives whatever is broken.
+ *
+ * @throws what `listen` throws (EADDRINUSE, EACCES) when the port can't be had.
+ */
+export async function startSupervisor(wantedPort: number): Promise<Supervisor> {
+  // The port first, because it is what most likely fails. Who asks early waits until all else stands.
+  const http = createServer({ requestTimeout: 10_000, maxHeaderSize: 16_384 });
+  const port = await listen(http, wantedPort);
+
+  const feed = new Feed();
+  const keeper = new ServerKeeper(ownOrigins(port), {
+    changed: () => feed.tell('state', state()),
+    published: (message) => feed.tell('published', message),
+    warned: (text) => console.error(text),
+  });
+  const proxy = await createChaosProxy({ target: () => keeper.target });
+  const publisher = new Publisher((n) => keeper.publish(n));
+  const breaker = new Breaker({
+    proxy,
+    keeper,
+    publisher,
+    changed: () => feed.tell('state', state()),
+    marked: (mark) => feed.tell('mark', mark),
+  });
+  const state = (): PanelState => ({
+    server: keeper.phase,
+    processId: keeper.processId,
+    faults: breaker.faults,
+  });
+  const stop = async (): Promise<void> => {
+    publisher.stop();
+    breaker.stop();
+    feed.close();
+    http.close();
+    http.closeAllConnections();
+    keeper.stop();
+    await proxy.close();
+  };
+
+  const run = randomUUID();
+  const ready = Promise.all([loadPageFiles(), keeper.start()]).then(([files]): FrontDoorParts => {
+    publisher.start('steady');
+    return {
+      files,
+      port,
+      proxyPort: proxy.port,
+      watch: (response) => feed.add(response, { run, proxyPort: proxy.port, state: state() }),
+      command: (command) => breaker.handle(command),
+    };
+  });
+  http.on('request', async (request, response) => {
+    try {
+      await answer(request, response, await ready);
+    } catch {
+      // A browser that went away in the middle of its request, or a start that fails, which is told below.
+      response.destroy();
+    }
+  });
+  try {
+    await ready;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `http://localhost:${port}`, stop };
+}
+
+async function listen(http: Server, port: number): Promise<number> {
+  http.listen(port, '127.0.0.1');
+  await once(http, 'listening');
+  return (http.address() as AddressInfo).port;
+}
