@@ -57,9 +57,7 @@ function comparable(run: Measured | undefined): number {
 /** The median over the rounds of the ratio within a round, so that a drift of the machine cancels. */
 export function ratio(figure: Figure, peer: PeerName, to: PeerName): number {
   const others = figure.runs[to] ?? [];
-  const ratios = (figure.runs[peer] ?? []).map(
-    (run, round) => run.value / (others[round]?.value ?? Number.NaN),
-  );
+  const ratios = (figure.runs[peer] ?? []).map((run, round) => comparable(run) / comparable(others[round]));
   return median(ratios.filter((value) => !Number.isNaN(value)));
 }
 

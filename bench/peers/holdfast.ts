@@ -38,6 +38,7 @@ async function connectClient({ port, role, onMessage }: PeerClientOptions): Prom
 
 const hello = {
   type: 'hello',
+  connection: 1,
   resumeToken: '',
   token: '',
   node: '',
@@ -62,7 +63,7 @@ const dialect: Dialect = {
       const records = decodeOrThrow(message);
       for (const record of records) {
         if (record.type !== 'ping') continue;
-        send(clientFrame(opcode.binary, Buffer.from(encode([{ type: 'pong', id: record.id }]))));
+        send(clientFrame(opcode.binary, Buffer.from(encode([{ type: 'pong', id: record.id, finished: 0 }]))));
       }
       return countDecoded(records);
     };

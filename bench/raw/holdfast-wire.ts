@@ -99,3 +99,22 @@ export class RequestWriter {
     return Buffer.concat(parts);
   }
 }
+
+/** This file knows the layout of three records by heart: a change of the wire must not go unnoticed here. */
+function checkLayout(): void {
+  const payload = Uint8Array.of(1, 2, 3);
+  const entries = [300, 301].map((offset) => ({ offset, payload }));
+  const counted = encode([
+    { type: 'messages', alias: 1, epoch: 2 ** 40, previous: 299, entries },
+    { type: 'reply', request: 200, payload },
+  ]);
+  const [request] = decodeOrThrow(new RequestWriter('method', payload).write(200, 1, 150));
+  const isKept = request?.type === 'request' && request.request === 200 && request.finished === 150;
+  if (countQuickly(Buffer.from(counted), 0, counted.length) !== 3 || !isKept) {
+    throw new Error(
+      'The layout of messages, reply or request has changed: bring raw/holdfast-wire.ts after it.',
+    );
+  }
+}
+
+checkLayout();
