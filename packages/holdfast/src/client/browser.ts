@@ -5,7 +5,7 @@ import type { ClientOptions, Endpoints } from './options.ts';
 import type { Contract } from './types.ts';
 
 /** Events after which a connection may be dead without anybody having said so: each means "probe now". */
-const wakeEvents = ['visibilitychange', 'resume', 'pageshow', 'focus'] as const;
+const hints = ['online', 'offline', 'visibilitychange', 'resume', 'pageshow', 'focus'];
 
 const platform: Platform = {
   clock: clientClock,
@@ -14,13 +14,12 @@ const platform: Platform = {
   // "Online" says nothing, and "offline" is at times a lie: it colours what people see, and stops nothing.
   isOnline: () => globalThis.navigator?.onLine !== false,
   watchHints(onHint) {
-    if (typeof addEventListener !== 'function') return () => {};
-    const controller = new AbortController();
-    const { signal } = controller;
-    addEventListener('online', () => onHint('online'), { signal });
-    addEventListener('offline', () => onHint('offline'), { signal });
-    for (const name of wakeEvents) addEventListener(name, () => onHint('probe'), { signal, capture: true });
-    return () => controller.abort();
+    const listener = ({ type }: { type: string }): void => onHint(type === 'online');
+    // `visibilitychange` and `resume` happen to the document; capturing, the window hears of them, too.
+    for (const name of hints) globalThis.addEventListener?.(name, listener, true);
+    return () => {
+      for (const name of hints) globalThis.removeEventListener?.(name, listener, true);
+    };
   },
 };
 

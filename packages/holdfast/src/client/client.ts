@@ -2,6 +2,7 @@ import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
 import { ClientSession, type ClientEffect, type ClientInput } from '../session/client-session.ts';
 import type { Cause } from '../session/links.ts';
+import type { ClientCursor } from '../session/subscriptions.ts';
 import type { OutboxItem } from '../session/outbox.ts';
 import type { Clock } from '../session/clock.ts';
 import type { WireStart } from '../session/server-session.ts';
@@ -36,8 +37,8 @@ export interface Platform {
   random: () => number;
   openSocket: OpenSocket;
   isOnline(): boolean;
-  /** Calls back when something suggests that the network or the page came back; the result stops it. */
-  watchHints(onHint: (hint: 'probe' | 'online' | 'offline') => void): () => void;
+  /** Calls back when the network or the page may have changed, or came `back` for certain; the result stops it. */
+  watchHints(onHint: (back: boolean) => void): () => void;
 }
 
 /** Somebody who waits for an answer. */
@@ -49,52 +50,51 @@ interface Caller {
 
 /** How long `close()` waits for answers that are on their way. */
 const CLOSE_GRACE_MS = 2_000;
+const PROBE_TIMEOUT_MS = 5_000;
 
 /** A client and its session: `connect(url, options)` makes one, which dials at once. */
 export class Client<C extends Contract = Contract> implements SubscriptionHost {
   readonly codec: ResolvedClientOptions['codec'];
-  private readonly options: ResolvedClientOptions;
-  private readonly platform: Platform;
-  private readonly endpoints: Endpoints;
-  private readonly machine: ClientSession<Caller>;
-  private readonly store: Store | undefined;
-  private readonly links = new Map<number, LinkSocket | 'dialing'>();
-  private readonly subscriptions = new Map<number, Subscription>();
-  private readonly probes: Caller[] = [];
-  private readonly emitter = new Emitter<{ status: Status; idle: void }>();
-  private readonly stopHints: () => void;
-  private subscriptionCount = 0;
-  private dials = 0;
-  private endpoint: string | undefined;
-  private snapshot: Status | undefined;
-  private flushAsked = false;
-  private timer: { atMs: number; cancel(): void } | undefined;
-  private closing: Promise<void> | undefined;
+  readonly #options: ResolvedClientOptions;
+  readonly #platform: Platform;
+  readonly #endpoints: Endpoints;
+  readonly #machine: ClientSession<Caller>;
+  readonly #store: Store | undefined;
+  readonly #links = new Map<number, LinkSocket | 'dialing'>();
+  readonly #probes: Caller[] = [];
+  readonly #emitter = new Emitter<{ status: Status; idle: void }>();
+  readonly #stopHints: () => void;
+  #dials = 0;
+  #endpoint: string | undefined;
+  #snapshot: Status | undefined;
+  #flushAsked = false;
+  #timer: { atMs: number; cancel(): void } | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(endpoints: Endpoints, options: ClientOptions, platform: Platform) {
-    this.options = resolveClientOptions(options);
-    this.codec = this.options.codec;
-    this.platform = platform;
-    this.endpoints = typeof endpoints === 'function' ? endpoints : [endpoints].flat().map(checkEndpoint);
-    const { storage, storageKey, backoff, connectTimeoutMs } = this.options;
-    if (storage) this.store = new Store(storage, storageKey ?? `holdfast:${String(this.endpoints)}`);
+    this.#options = resolveClientOptions(options);
+    this.codec = this.#options.codec;
+    this.#platform = platform;
+    this.#endpoints = typeof endpoints === 'function' ? endpoints : [endpoints].flat().map(checkEndpoint);
+    const { storage, storageKey, backoff, connectTimeoutMs } = this.#options;
+    if (storage) this.#store = new Store(storage, storageKey ?? `holdfast:${String(this.#endpoints)}`);
     const { random } = platform;
-    this.machine = new ClientSession({ backoff, connectTimeoutMs, random, restored: this.store?.restored });
-    this.stopHints = platform.watchHints((hint) => this.handleHint(hint));
-    this.handle({ type: 'connect' });
+    this.#machine = new ClientSession({ backoff, connectTimeoutMs, random, restored: this.#store?.restored });
+    this.#stopHints = platform.watchHints((back) => this.#handleHint(back));
+    this.#handle({ type: 'connect' });
   }
 
   // ── What an application calls ────────────────────────────────────────────────────────────────────────────
 
   /** The state now. The same object until something changes. */
   get status(): Status {
-    this.snapshot ??= this.takeSnapshot();
-    return this.snapshot;
+    this.#snapshot ??= this.#takeSnapshot();
+    return this.#snapshot;
   }
 
   /** Calls the listener with each new state; the result removes it. */
   onStatus(listener: (status: Status) => void): () => void {
-    return this.emitter.on('status', listener);
+    return this.#emitter.on('status', listener);
   }
 
   /**
@@ -108,18 +108,11 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   ): Subscription<TopicData<C, N>> {
     if (typeof handler !== 'function')
       throw new HoldfastError('invalid-option', 'subscribe: the handler must be a function.');
-    const start = wireStart(options.from ?? (topic.startsWith('$') ? 'start' : 'now'));
-    const id = ++this.subscriptionCount;
     const key = options.name ?? topic;
-    const subscription = new Subscription<TopicData<C, N>>(this, id, topic, key, handler);
-    this.subscriptions.set(id, subscription as Subscription);
-    const stored = this.store?.positions[key];
-    this.handle({
-      type: 'subscribe',
-      subscription: id,
-      topic,
-      start: stored ? { from: 'position', ...stored } : start,
-    });
+    const stored = this.#store?.positions[key];
+    const start = wireStart(stored ?? options.from ?? (topic.startsWith('$') ? 'start' : 'now'));
+    const subscription = new Subscription<TopicData<C, N>>(this, topic, start, key, handler);
+    this.#handle({ type: 'subscribe', cursor: subscription.cursor });
     return subscription;
   }
 
@@ -129,7 +122,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
    * was lost with the publish under way.
    */
   publish<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): Promise<Position> {
-    return this.ask('publish', topic, data);
+    return this.#ask('publish', topic, data);
   }
 
   /**
@@ -139,136 +132,117 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   request<N extends MethodName<C>>(
     method: N,
     data: MethodArguments<C, N>,
-    { timeoutMs = this.options.requestTimeoutMs }: { timeoutMs?: number } = {},
+    { timeoutMs = this.#options.requestTimeoutMs }: { timeoutMs?: number } = {},
   ): Promise<MethodResult<C, N>> {
-    return this.ask('request', method, data, timeoutMs);
+    return this.#ask('request', method, data, timeoutMs);
   }
 
   /** Sends to whoever is live on the topic now. At most once: not stored, and dropped while not connected. */
   signal<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): void {
-    this.handle({ type: 'signal', topic, payload: this.codec.encode(data) });
+    this.#handle({ type: 'signal', topic, payload: this.codec.encode(data) });
   }
 
   /** Measures a round trip now. Rejects with `timed-out` when the connection is not live or does not answer. */
   probe(): Promise<{ rttMs: number }> {
     return new Promise((resolve, reject) => {
-      const cancelTimeout = this.platform.clock.setTimer(() => {
-        this.probes.splice(this.probes.indexOf(caller), 1);
-        reject(new HoldfastError('timed-out', 'The probe was not answered within 5 s.'));
-      }, 5_000);
-      const caller: Caller = { resolve, reject, cancelTimeout };
-      this.probes.push(caller);
-      this.handle({ type: 'probe' });
+      const caller: Caller = { resolve, reject };
+      this.#giveTime(
+        caller,
+        PROBE_TIMEOUT_MS,
+        () => void this.#probes.splice(this.#probes.indexOf(caller), 1),
+      );
+      this.#probes.push(caller);
+      this.#handle({ type: 'probe' });
     });
   }
 
   /** Tries now: what "Try now" buttons call. A connection that is live is replaced without a break. */
   reconnect(): void {
-    this.handle({ type: 'connect' });
+    this.#handle({ type: 'connect' });
   }
 
   /** Ends the session. Waits a moment for answers that are on their way; what is left rejects with `closed`. */
   close(): Promise<void> {
-    this.closing ??= this.finishAndClose();
-    return this.closing;
+    this.#closing ??= this.#finishAndClose();
+    return this.#closing;
   }
 
   // ── What its subscriptions call ──────────────────────────────────────────────────────────────────────────
 
-  hold(subscription: number): void {
-    this.handle({ type: 'hold', subscription });
+  /** @internal */
+  change(type: 'unsubscribe' | 'hold' | 'release', cursor: ClientCursor): void {
+    this.#handle({ type, cursor });
   }
 
-  release(subscription: number): void {
-    this.handle({ type: 'release', subscription });
-  }
-
-  unsubscribe(subscription: number): void {
-    this.subscriptions.delete(subscription);
-    this.handle({ type: 'unsubscribe', subscription });
-  }
-
+  /** @internal */
   processed(key: string, position: Position): void {
-    if (!this.store) return;
-    this.store.positions[key] = position;
-    this.store.touch('session');
-    this.flushLater();
+    if (!this.#store) return;
+    this.#store.positions[key] = position;
+    this.#store.touch('session');
+    this.#flushLater();
   }
 
   // ── The machine ──────────────────────────────────────────────────────────────────────────────────────────
 
-  private handle(input: ClientInput<Caller>): void {
-    this.machine.handle(input, this.platform.clock.nowMs());
-    for (const effect of this.machine.takeEffects()) this.apply(effect);
-    this.flushLater();
-    this.arm();
+  #handle(input: ClientInput<Caller>): void {
+    this.#machine.handle(input, this.#platform.clock.nowMs());
+    for (const effect of this.#machine.takeEffects()) this.#apply(effect);
+    this.#flushLater();
+    this.#arm();
   }
 
-  private apply(effect: ClientEffect<Caller>): void {
+  #apply(effect: ClientEffect<Caller>): void {
     switch (effect.type) {
-      case 'messages':
-        return this.subscriptions.get(effect.subscription)?.take(effect.epoch, effect.entries);
+      case 'read':
+        return effect.cursor.reader.take(effect.event);
       case 'send': {
-        const link = this.links.get(effect.link);
+        const link = this.#links.get(effect.link);
         return link instanceof LinkSocket ? link.add(effect.record) : undefined;
       }
       case 'answered':
-        return this.settle(effect.item, ({ resolve }) => {
-          const { answer } = effect;
-          resolve((answer instanceof Uint8Array ? this.codec.decode(answer) : answer) as never);
-        });
+        return this.#answer(effect);
       case 'failed':
-        return this.settle(effect.item, ({ reject }) => reject(failure(effect)));
-      case 'gap':
-        return this.subscriptions.get(effect.subscription)?.takeGap(effect);
-      case 'signaled':
-        return this.subscriptions.get(effect.subscription)?.takeSignal(effect.payload);
-      case 'subscribed':
-        return this.subscriptions.get(effect.subscription)?.begin(effect.position);
-      case 'refused':
-        this.subscriptions.get(effect.subscription)?.refuse(failure(effect));
-        this.subscriptions.delete(effect.subscription);
-        return;
+        return this.#settle(effect.item)?.reject(failure(effect));
       case 'probed':
-        for (const { cancelTimeout, resolve } of this.probes.splice(0)) {
+        for (const { cancelTimeout, resolve } of this.#probes.splice(0)) {
           cancelTimeout?.();
           resolve({ rttMs: effect.rttMs } as never);
         }
         return;
       case 'dial':
-        return void this.dial(effect.link, effect.tokenRejected);
+        return void this.#dial(effect.link, effect.tokenRejected);
       case 'drop':
-        return this.drop(effect.link, effect.code);
+        return this.#drop(effect.link, effect.code);
       case 'token-wanted':
-        return void this.renewToken();
+        return void this.#renewToken();
       case 'session':
-        return this.store?.touch('session');
+        return this.#store?.touch('session');
       case 'status':
-        return this.changed();
+        return this.#changed();
     }
   }
 
-  private async dial(link: number, rejected: boolean): Promise<void> {
-    this.links.set(link, 'dialing');
+  async #dial(link: number, rejected: boolean): Promise<void> {
+    this.#links.set(link, 'dialing');
     try {
-      const [url, token] = await Promise.all([this.nextEndpoint(), this.fetchToken(rejected)]);
+      const [url, token] = await Promise.all([this.#nextEndpoint(), this.#fetchToken(rejected)]);
       // Closed, or overtaken, while the providers took their time.
-      if (this.links.get(link) !== 'dialing') return;
-      this.endpoint = url;
-      const socket = new LinkSocket(this.platform.openSocket, url, {
-        opened: () => this.handle({ type: 'opened', link, token }),
-        bytes: (bytes) => this.handle({ type: 'bytes', link, bytes }),
+      if (this.#links.get(link) !== 'dialing') return;
+      this.#endpoint = url;
+      const socket = new LinkSocket(this.#platform.openSocket, url, {
+        opened: () => this.#handle({ type: 'opened', link, token }),
+        bytes: (bytes) => this.#handle({ type: 'bytes', link, bytes }),
         lost: (code, reason) => {
-          this.links.delete(link);
-          this.handle({ type: 'lost', link, code, reason });
+          this.#links.delete(link);
+          this.#handle({ type: 'lost', link, code, reason });
         },
       });
-      this.links.set(link, socket);
+      this.#links.set(link, socket);
     } catch (error) {
-      if (!this.links.delete(link)) return;
+      if (!this.#links.delete(link)) return;
       const final = error instanceof HoldfastError;
       const text = error instanceof Error ? error.message : String(error);
-      this.handle({
+      this.#handle({
         type: 'dial-failed',
         link,
         cause: { code: final ? error.code : 'unreachable', text },
@@ -277,15 +251,15 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     }
   }
 
-  private async nextEndpoint(): Promise<string> {
-    const { endpoints } = this;
+  async #nextEndpoint(): Promise<string> {
+    const endpoints = this.#endpoints;
     const given = typeof endpoints === 'function' ? await endpoints() : endpoints;
     const addresses = [given].flat();
-    return checkEndpoint(addresses[this.dials++ % addresses.length] ?? '');
+    return checkEndpoint(addresses[this.#dials++ % addresses.length] ?? '');
   }
 
-  private async fetchToken(rejected: boolean): Promise<string> {
-    const { token = '' } = this.options;
+  async #fetchToken(rejected: boolean): Promise<string> {
+    const { token = '' } = this.#options;
     if (typeof token === 'function') return token({ rejected });
     if (rejected) {
       throw new HoldfastError(
@@ -296,76 +270,84 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     return token;
   }
 
-  private async renewToken(): Promise<void> {
-    if (typeof this.options.token !== 'function') return;
+  async #renewToken(): Promise<void> {
+    if (typeof this.#options.token !== 'function') return;
     try {
-      this.handle({ type: 'token', token: await this.options.token({ rejected: false }) });
+      this.#handle({ type: 'token', token: await this.#options.token({ rejected: false }) });
     } catch (error) {
       // The server says when time is up; until then the next reconnect may do better.
       console.warn('Holdfast: the token could not be refreshed:', error);
     }
   }
 
-  private drop(link: number, code: number): void {
-    const socket = this.links.get(link);
-    this.links.delete(link);
+  #drop(link: number, code: number): void {
+    const socket = this.#links.get(link);
+    this.#links.delete(link);
     if (!(socket instanceof LinkSocket)) return;
     // What was said last, such as a publish just before `close()`, still goes out.
-    if (code === 1000) socket.flush(this.machine.messageBytesMax);
+    if (code === 1000) socket.flush(this.#machine.messageBytesMax);
     socket.drop(code);
   }
 
-  private handleHint(hint: 'probe' | 'online' | 'offline'): void {
-    if (hint === 'online' && this.machine.links.phase === 'waiting') this.handle({ type: 'connect' });
-    else this.handle({ type: 'probe' });
-    this.changed();
+  #handleHint(back: boolean): void {
+    this.#handle({ type: back && this.#machine.links.phase === 'waiting' ? 'connect' : 'probe' });
+    this.#changed();
   }
 
-  private arm(): void {
-    const atMs = this.machine.nextDeadlineMs();
+  #arm(): void {
+    const atMs = this.#machine.nextDeadlineMs();
     // A timer that rings too early only looks at the clock; so deadlines may move later without a new timer.
-    if (atMs === undefined || (this.timer && this.timer.atMs <= atMs)) return;
-    this.timer?.cancel();
+    if (atMs === undefined || (this.#timer && this.#timer.atMs <= atMs)) return;
+    this.#timer?.cancel();
     const ring = (): void => {
-      this.timer = undefined;
+      this.#timer = undefined;
       let bufferedBytes = 0;
-      for (const link of this.links.values())
+      for (const link of this.#links.values())
         if (link instanceof LinkSocket) bufferedBytes += link.bufferedBytes;
-      this.handle({ type: 'time', bufferedBytes });
+      this.#handle({ type: 'time', bufferedBytes });
     };
-    this.timer = {
+    this.#timer = {
       atMs,
-      cancel: this.platform.clock.setTimer(ring, Math.max(0, atMs - this.platform.clock.nowMs())),
+      cancel: this.#platform.clock.setTimer(ring, Math.max(0, atMs - this.#platform.clock.nowMs())),
     };
   }
 
   // ── Waiting callers ──────────────────────────────────────────────────────────────────────────────────────
 
-  private ask<T>(type: 'publish' | 'request', name: string, data: unknown, timeoutMs?: number): Promise<T> {
+  #ask<T>(type: 'publish' | 'request', name: string, data: unknown, timeoutMs?: number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const payload = this.codec.encode(data);
-      this.checkRoom(payload);
+      this.#checkRoom(payload);
       const caller: Caller = { resolve, reject };
       const item = { id: 0, name, payload, caller };
-      this.handle({ type, item });
-      this.store?.touch('outbox');
-      this.changed();
-      if (timeoutMs !== undefined) {
-        caller.cancelTimeout = this.platform.clock.setTimer(() => {
-          this.handle({ type: 'abandon', request: item.id });
-          const text = `No reply within ${timeoutMs} ms. The method may have run.`;
-          this.settle(item, () => reject(new HoldfastError('timed-out', text)));
-        }, timeoutMs);
-      }
+      this.#handle({ type, item });
+      this.#store?.touch('outbox');
+      this.#changed();
+      if (timeoutMs === undefined) return;
+      this.#giveTime(caller, timeoutMs, () => {
+        this.#handle({ type: 'abandon', request: item.id });
+        this.#settle(item);
+      });
     });
   }
 
-  private checkRoom(payload: Uint8Array): void {
-    const { publish, request, links } = this.machine;
-    if (this.closing) throw new HoldfastError('closed', 'The client was closed.');
+  /** Rejects unless somebody cancels it first. */
+  #giveTime(caller: Caller, timeoutMs: number, giveUp: () => void): void {
+    caller.cancelTimeout = this.#platform.clock.setTimer(() => {
+      giveUp();
+      caller.reject(
+        new HoldfastError('timed-out', `No answer within ${timeoutMs} ms. A method may have run.`),
+      );
+    }, timeoutMs);
+  }
+
+  #checkRoom(payload: Uint8Array): void {
+    const { publish, request, links } = this.#machine;
+    if (this.#closing) throw new HoldfastError('closed', 'The client was closed.');
     if (links.phase === 'failed') throw failure(links.cause!);
-    if (this.machine.isTooBig(payload)) throw new HoldfastError('too-big', this.machine.tooBigText(payload));
-    const { countMax, bytesMax } = this.options.outbox;
+    if (this.#machine.isTooBig(payload))
+      throw new HoldfastError('too-big', this.#machine.tooBigText(payload));
+    const { countMax, bytesMax } = this.#options.outbox;
     const count = publish.size + request.size;
     const bytes = publish.bytes + request.bytes;
     if (count < countMax && bytes + payload.length <= bytesMax) return;
@@ -373,41 +355,49 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     throw new HoldfastError('outbox-full', text);
   }
 
-  private settle({ caller }: OutboxItem<Caller>, how: (caller: Caller) => void): void {
-    this.store?.touch('outbox');
-    this.changed();
-    if (this.machine.publish.size + this.machine.request.size === 0) this.emitter.emit('idle', undefined);
-    if (!caller) return;
-    caller.cancelTimeout?.();
+  #answer({ item, answer }: ClientEffect<Caller> & { type: 'answered' }): void {
+    const caller = this.#settle(item);
     try {
-      how(caller);
+      caller?.resolve((answer instanceof Uint8Array ? this.codec.decode(answer) : answer) as never);
     } catch (error) {
-      caller.reject(error);
+      caller?.reject(error);
     }
   }
 
-  private async finishAndClose(): Promise<void> {
-    const { publish, request, links } = this.machine;
-    if (links.phase === 'live' && publish.size + request.size > 0) {
+  /** Whoever waited for the item, which does not wait any more. */
+  #settle({ caller }: OutboxItem<Caller>): Caller | undefined {
+    this.#store?.touch('outbox');
+    this.#changed();
+    if (this.#waiting === 0) this.#emitter.emit('idle', undefined);
+    caller?.cancelTimeout?.();
+    return caller;
+  }
+
+  get #waiting(): number {
+    return this.#machine.publish.size + this.#machine.request.size;
+  }
+
+  async #finishAndClose(): Promise<void> {
+    if (this.#machine.links.phase === 'live' && this.#waiting > 0) {
       await new Promise<void>((resolve) => {
-        const cancel = this.platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
-        this.emitter.on('idle', () => {
+        const cancel = this.#platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
+        this.#emitter.on('idle', () => {
           cancel();
           resolve();
         });
       });
     }
-    this.handle({ type: 'close' });
+    this.#handle({ type: 'close' });
   }
 
   /** Nothing more will come: everybody who waits is told. */
-  private end(cause: Cause): void {
-    this.stopHints();
-    this.timer?.cancel();
-    this.timer = undefined;
-    const { publish, request } = this.machine;
+  #end(cause: Cause): void {
+    this.#stopHints();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const { publish, request } = this.#machine;
     const waiting = [...publish.values(), ...request.values()].map(({ caller }) => caller);
-    for (const caller of [...waiting, ...this.probes.splice(0)]) {
+    for (const caller of [...waiting, ...this.#probes.splice(0)]) {
       caller?.cancelTimeout?.();
       caller?.reject(failure(cause));
     }
@@ -415,33 +405,33 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
 
   // ── Once a turn ──────────────────────────────────────────────────────────────────────────────────────────
 
-  private changed(): void {
-    this.snapshot = undefined;
-    this.flushLater();
+  #changed(): void {
+    this.#snapshot = undefined;
+    this.#flushLater();
   }
 
-  private flushLater(): void {
-    if (this.flushAsked) return;
-    this.flushAsked = true;
-    this.platform.clock.defer(() => this.flush());
+  #flushLater(): void {
+    if (this.#flushAsked) return;
+    this.#flushAsked = true;
+    this.#platform.clock.defer(() => this.#flush());
   }
 
-  private flush(): void {
-    this.flushAsked = false;
+  #flush(): void {
+    this.#flushAsked = false;
     // Stored before it is sent: a page that dies in between must not take a sent publish for an unsent one.
-    this.save();
-    for (const link of this.links.values())
-      if (link instanceof LinkSocket) link.flush(this.machine.messageBytesMax);
-    if (this.snapshot) return;
+    this.#save();
+    for (const link of this.#links.values())
+      if (link instanceof LinkSocket) link.flush(this.#machine.messageBytesMax);
+    if (this.#snapshot) return;
     const { phase, cause } = this.status;
-    this.emitter.emit('status', this.status);
-    if (phase === 'closed' || phase === 'failed') this.end(cause!);
+    this.#emitter.emit('status', this.status);
+    if (phase === 'closed' || phase === 'failed') this.#end(cause!);
   }
 
-  private save(): void {
-    const { resumeToken, node, publish } = this.machine;
+  #save(): void {
+    const { resumeToken, node, publish } = this.#machine;
     try {
-      this.store?.flush(
+      this.#store?.flush(
         { token: resumeToken, node, sequence: publish.lastId, sent: publish.sentThrough },
         publish.values(),
       );
@@ -453,26 +443,26 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     }
   }
 
-  private takeSnapshot(): Status {
-    const { links, publish, request } = this.machine;
+  #takeSnapshot(): Status {
+    const { links, publish, request } = this.#machine;
     const unacknowledged = publish.unanswered + request.unanswered;
     return Object.freeze({
-      phase: this.phase(),
+      phase: this.#phase(),
       since: links.sinceMs,
       attempt: links.attempt,
       retryAt: links.retryAtMs,
       rttMs: links.roundTrip.smoothedMs,
-      endpoint: this.endpoint,
+      endpoint: this.#endpoint,
       queued: publish.size + request.size - unacknowledged,
       unacknowledged,
       cause: links.cause,
     });
   }
 
-  private phase(): Phase {
-    const { phase } = this.machine.links;
+  #phase(): Phase {
+    const { phase } = this.#machine.links;
     if (phase === 'idle') return 'connecting';
-    return phase === 'waiting' && !this.platform.isOnline() ? 'offline' : phase;
+    return phase === 'waiting' && !this.#platform.isOnline() ? 'offline' : phase;
   }
 }
 

@@ -26,12 +26,12 @@ export interface LinkEvents {
 
 /** One WebSocket. Once dropped it says nothing any more, however late its own events come (SPEC LIVE-5). */
 export class LinkSocket {
-  private readonly socket: WebSocketLike;
-  private pending: WireRecord[] = [];
+  readonly #socket: WebSocketLike;
+  #pending: WireRecord[] = [];
 
   constructor(open: OpenSocket, url: string, events: LinkEvents) {
     const socket = open(url, [PROTOCOL_VERSION]);
-    this.socket = socket;
+    this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => events.opened();
     socket.onmessage = ({ data }: { data: ArrayBuffer | Uint8Array | string }) => {
@@ -44,22 +44,22 @@ export class LinkSocket {
   }
 
   get bufferedBytes(): number {
-    return this.socket.bufferedAmount;
+    return this.#socket.bufferedAmount;
   }
 
   add(record: WireRecord): void {
-    this.pending.push(record);
+    this.#pending.push(record);
   }
 
   /** Sends what has collected, in as few messages as the server's limit allows. */
   flush(bytesMax: number): void {
-    if (this.pending.length === 0) return;
-    for (const bytes of encodeBatches(this.pending, bytesMax)) this.socket.send(bytes);
-    this.pending = [];
+    if (this.#pending.length === 0) return;
+    for (const bytes of encodeBatches(this.#pending, bytesMax)) this.#socket.send(bytes);
+    this.#pending = [];
   }
 
   drop(code: number): void {
-    const { socket } = this;
+    const socket = this.#socket;
     socket.onopen = socket.onmessage = socket.onclose = null;
     // A page may close with 1000 and 3000–4999 only; without a code the server reads "no reason given".
     if (code === 1000 || code >= 3000) socket.close(code);

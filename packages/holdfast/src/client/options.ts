@@ -50,15 +50,9 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     codec: options.codec ?? jsonCodec,
   };
-  const numbers = {
-    ...resolved.outbox,
-    ...resolved.backoff,
-    connectTimeoutMs: resolved.connectTimeoutMs,
-    requestTimeoutMs: resolved.requestTimeoutMs,
-  };
-  for (const [name, value] of Object.entries(numbers)) {
-    if (!(typeof value === 'number' && value > 0))
-      invalid(`"${name}" is ${String(value)}; it must be a number above 0`);
+  const { outbox, backoff, connectTimeoutMs, requestTimeoutMs } = resolved;
+  for (const [name, value] of Object.entries({ ...outbox, ...backoff, connectTimeoutMs, requestTimeoutMs })) {
+    if (!(value > 0)) invalid(`"${name}" is ${value}; it must be a number above 0`);
   }
   return resolved;
 }

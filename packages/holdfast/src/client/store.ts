@@ -19,57 +19,57 @@ const NUMBERS_PER_LIFE = 2 ** 32;
 export class Store {
   readonly positions: Record<string, Position>;
   readonly restored: RestoredSession | undefined;
-  private readonly life: number;
-  private readonly storage: ClientStorage;
-  private readonly key: string;
-  private sent = 0;
-  private changed = { session: false, outbox: false };
+  readonly #life: number;
+  readonly #storage: ClientStorage;
+  readonly #key: string;
+  #sent = 0;
+  #changed = { session: false, outbox: false };
 
   constructor(storage: ClientStorage, key: string) {
-    this.storage = storage;
-    this.key = key;
-    const stored = this.load<Partial<Stored>>(key, {});
-    this.life = (stored.life ?? 0) + 1;
+    this.#storage = storage;
+    this.#key = key;
+    const stored = this.#load<Partial<Stored>>(key, {});
+    this.#life = (stored.life ?? 0) + 1;
     this.positions = stored.positions ?? {};
     if (stored.token === undefined) return;
-    const outbox = this.load<[number, string, string][]>(`${key}:outbox`, []);
+    const outbox = this.#load<[number, string, string][]>(`${key}:outbox`, []);
     this.restored = {
       resumeToken: stored.token,
       node: stored.node ?? '',
       sequence: stored.sequence ?? 0,
       sequenceSent: stored.sent ?? 0,
-      firstNumber: this.life * NUMBERS_PER_LIFE,
+      firstNumber: this.#life * NUMBERS_PER_LIFE,
       publishes: outbox.map(([id, name, payload]) => ({ id, name, payload: fromBase64(payload) })),
     };
   }
 
   touch(part: 'session' | 'outbox'): void {
-    this.changed[part] = true;
+    this.#changed[part] = true;
   }
 
   /** Writes what has changed; throws what the storage throws, such as a quota. */
   flush(session: Omit<Stored, 'life' | 'positions'>, outbox: Iterable<OutboxItem>): void {
-    const { changed } = this;
+    const changed = this.#changed;
     // That a publish was sent is as good as that it was made: the next life must know before the server does.
-    if (session.sent !== this.sent) changed.session = true;
-    this.sent = session.sent;
-    this.changed = { session: false, outbox: false };
+    if (session.sent !== this.#sent) changed.session = true;
+    this.#sent = session.sent;
+    this.#changed = { session: false, outbox: false };
     if (changed.outbox) {
       const items = Array.from(outbox, ({ id, name, payload }) => [id, name, toBase64(payload)]);
-      this.storage.setItem(`${this.key}:outbox`, JSON.stringify(items));
+      this.#storage.setItem(`${this.#key}:outbox`, JSON.stringify(items));
     }
     if (changed.outbox || changed.session) {
-      this.storage.setItem(
-        this.key,
-        JSON.stringify({ ...session, life: this.life, positions: this.positions }),
+      this.#storage.setItem(
+        this.#key,
+        JSON.stringify({ ...session, life: this.#life, positions: this.positions }),
       );
     }
   }
 
   /** What can't be read is as good as not there: the client begins anew. */
-  private load<T>(key: string, fallback: T): T {
+  #load<T>(key: string, fallback: T): T {
     try {
-      return (JSON.parse(this.storage.getItem(key) ?? 'null') as T | null) ?? fallback;
+      return (JSON.parse(this.#storage.getItem(key) ?? 'null') as T | null) ?? fallback;
     } catch {
       return fallback;
     }

@@ -1,7 +1,9 @@
-import { HoldfastError } from '../protocol/error-codes.ts';
+import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Entry } from '../protocol/schema.ts';
+import type { ClientCursor, Reader, ReaderEvent } from '../session/subscriptions.ts';
+import type { WireStart } from '../session/server-session.ts';
 import { Emitter } from './emitter.ts';
 import type { Gap, Handler } from './types.ts';
 
@@ -16,11 +18,9 @@ export interface SubscriptionEvents {
 
 /** What the subscription asks of its client. */
 export interface SubscriptionHost {
-  codec: PayloadCodec;
-  hold(subscription: number): void;
-  release(subscription: number): void;
+  readonly codec: PayloadCodec;
+  change(type: 'unsubscribe' | 'hold' | 'release', cursor: ClientCursor): void;
   processed(key: string, position: Position): void;
-  unsubscribe(subscription: number): void;
 }
 
 /** A subscriber this far behind its topic is taken off the wire until it has caught up (SPEC FLOW-5). */
@@ -28,31 +28,31 @@ const BACKLOG_MAX = 1_000;
 const BACKLOG_BYTES_MAX = 4_194_304;
 
 /** A cursor in a topic and the handler that it feeds, one message at a time. `client.subscribe` makes one. */
-export class Subscription<T = unknown> {
+export class Subscription<T = unknown> implements Reader {
   readonly topic: string;
   /** Resolves with the position at which the subscription begins; rejects when the server refuses it. */
   readonly ready: Promise<Position>;
   /** Everything up to here was processed: its handlers have succeeded. */
   position: Position | undefined;
-  private readonly id: number;
-  private readonly key: string;
-  private readonly host: SubscriptionHost;
-  private readonly handler: Handler<T>;
-  private readonly emitter = new Emitter<SubscriptionEvents>();
-  private backlog: ((Entry & { epoch: number }) | Gap)[] = [];
-  private backlogBytes = 0;
-  private state: 'idle' | 'delivering' | 'ended' = 'idle';
-  private held = false;
-  private failed = false;
-  private settle!: { resolve(position: Position): void; reject(error: unknown): void };
+  /** @internal */
+  readonly cursor: ClientCursor;
+  readonly #key: string;
+  readonly #host: SubscriptionHost;
+  readonly #handler: Handler<T>;
+  readonly #emitter = new Emitter<SubscriptionEvents>();
+  #backlog: ((Entry & { epoch: number }) | Gap)[] = [];
+  #backlogBytes = 0;
+  #state: 'idle' | 'delivering' | 'ended' = 'idle';
+  #failed = false;
+  #settle!: { resolve(position: Position): void; reject(error: unknown): void };
 
-  constructor(host: SubscriptionHost, id: number, topic: string, key: string, handler: Handler<T>) {
-    this.host = host;
-    this.id = id;
+  constructor(host: SubscriptionHost, topic: string, start: WireStart, key: string, handler: Handler<T>) {
+    this.#host = host;
+    this.cursor = { id: 0, topic, start, reader: this as Reader };
     this.topic = topic;
-    this.key = key;
-    this.handler = handler;
-    this.ready = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
+    this.#key = key;
+    this.#handler = handler;
+    this.ready = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     // Whoever does not wait for `ready` hears of a refusal by the event.
     this.ready.catch(() => {});
   }
@@ -62,127 +62,125 @@ export class Subscription<T = unknown> {
     event: E,
     listener: (event: SubscriptionEvents[E]) => void,
   ): () => void {
-    return this.emitter.on(event, listener);
+    return this.#emitter.on(event, listener);
   }
 
   unsubscribe(): void {
-    if (this.state === 'ended') return;
-    this.host.unsubscribe(this.id);
-    this.settle.reject(
-      new HoldfastError('unsubscribed', 'unsubscribe() was called before the server had answered.'),
-    );
-    this.end();
+    if (this.#state === 'ended') return;
+    this.#host.change('unsubscribe', this.cursor);
+    this.#end(new HoldfastError('unsubscribed', 'unsubscribe() was called before the server had answered.'));
   }
 
-  // ── For the client ───────────────────────────────────────────────────────────────────────────────────────
-
-  begin(position: Position): void {
-    this.position ??= position;
-    this.settle.resolve(position);
-  }
-
-  refuse(error: HoldfastError): void {
-    this.end();
-    this.settle.reject(error);
-    this.report(error);
-  }
-
-  end(): void {
-    this.state = 'ended';
-    this.backlog = [];
-  }
-
-  take(epoch: number, entries: readonly Entry[]): void {
-    for (const { offset, payload } of entries) {
-      this.backlog.push({ epoch, offset, payload });
-      this.backlogBytes += payload.length;
+  /** @internal What the session tells. */
+  take(event: ReaderEvent): void {
+    if (this.#state === 'ended') return;
+    switch (event.type) {
+      case 'messages':
+        return this.#takeMessages(event);
+      case 'gap':
+        this.#backlog.push(event);
+        return this.#deliver();
+      case 'signaled':
+        return this.#attempt(() => this.#emitter.emit('signal', this.#host.codec.decode(event.payload)));
+      case 'subscribed':
+        this.position ??= event.position;
+        return this.#settle.resolve(event.position);
+      case 'refused': {
+        const error = new HoldfastError(event.code as ErrorCode, event.text);
+        this.#end(error);
+        return this.#report(error);
+      }
     }
-    this.deliver();
-    if (this.held || (this.backlog.length <= BACKLOG_MAX && this.backlogBytes <= BACKLOG_BYTES_MAX)) return;
-    this.held = true;
-    this.host.hold(this.id);
   }
 
-  takeGap(gap: Gap): void {
-    this.backlog.push(gap);
-    this.deliver();
+  #end(reason: HoldfastError): void {
+    this.#state = 'ended';
+    this.#backlog = [];
+    this.#settle.reject(reason);
   }
 
-  takeSignal(payload: Uint8Array): void {
-    this.attempt(() => this.emitter.emit('signal', this.host.codec.decode(payload)));
+  #takeMessages({ epoch, entries }: ReaderEvent & { type: 'messages' }): void {
+    for (const { offset, payload } of entries) {
+      this.#backlog.push({ epoch, offset, payload });
+      this.#backlogBytes += payload.length;
+    }
+    this.#deliver();
+    if (this.#backlog.length <= BACKLOG_MAX && this.#backlogBytes <= BACKLOG_BYTES_MAX) return;
+    if (!this.cursor.held) this.#host.change('hold', this.cursor);
   }
 
   /** Runs through the backlog until it is empty or a handler takes its time. */
-  private deliver(): void {
-    if (this.state !== 'idle') return;
-    this.state = 'delivering';
+  #deliver(): void {
+    if (this.#state !== 'idle') return;
+    this.#state = 'delivering';
     // By index, because shifting a long array costs its length each time.
     let index = 0;
-    for (; index < this.backlog.length; index++) {
-      const done = this.deliverOne(this.backlog[index]!);
+    for (; index < this.#backlog.length; index++) {
+      const done = this.#deliverOne(this.#backlog[index]!);
       if (!(done instanceof Promise)) continue;
-      this.backlog.splice(0, index + 1);
+      this.#backlog.splice(0, index + 1);
       void done.then(() => {
-        if (this.state === 'ended') return;
-        this.state = 'idle';
-        this.deliver();
+        if (this.#state === 'ended') return;
+        this.#state = 'idle';
+        this.#deliver();
       });
       return;
     }
-    if (this.isEnded()) return;
-    this.backlog = [];
-    this.state = 'idle';
-    if (!this.held) return;
-    this.held = false;
-    this.host.release(this.id);
+    if (this.#isEnded()) return;
+    this.#backlog = [];
+    this.#state = 'idle';
+    if (this.cursor.held) this.#host.change('release', this.cursor);
   }
 
   /** A handler may have called `unsubscribe`. */
-  private isEnded(): boolean {
-    return this.state === 'ended';
+  #isEnded(): boolean {
+    return this.#state === 'ended';
   }
 
-  private deliverOne(item: (Entry & { epoch: number }) | Gap): void | Promise<void> {
+  #deliverOne(item: (Entry & { epoch: number }) | Gap): void | Promise<void> {
     if ('reason' in item) {
-      this.attempt(() => this.emitter.emit('gap', item));
-      return this.succeed(item.to);
+      this.#attempt(() => this.#emitter.emit('gap', item));
+      return this.#succeed(item.to);
     }
-    this.backlogBytes -= item.payload.length;
+    this.#backlogBytes -= item.payload.length;
     const position = { epoch: item.epoch, offset: item.offset };
     try {
-      const result = this.handler(this.host.codec.decode(item.payload) as T, { topic: this.topic, position });
-      if (!isThenable(result)) return this.succeed(position);
+      const result = this.#handler(this.#host.codec.decode(item.payload) as T, {
+        topic: this.topic,
+        position,
+      });
+      if (!isThenable(result)) return this.#succeed(position);
       return Promise.resolve(result).then(
-        () => this.succeed(position),
-        (error: unknown) => this.fail(error),
+        () => this.#succeed(position),
+        (error: unknown) => this.#fail(error),
       );
     } catch (error) {
-      this.fail(error);
+      this.#fail(error);
     }
   }
 
-  private succeed(position: Position): void {
+  #succeed(position: Position): void {
     // After a failure the position stays before it, so that the next life begins with what failed (SPEC SUB-6).
-    if (this.failed || this.state === 'ended') return;
+    if (this.#failed || this.#state === 'ended') return;
     this.position = position;
-    this.host.processed(this.key, position);
+    this.#host.processed(this.#key, position);
   }
 
-  private fail(error: unknown): void {
-    this.failed = true;
-    this.report(error);
+  #fail(error: unknown): void {
+    this.#failed = true;
+    this.#report(error);
   }
 
-  private attempt(action: () => void): void {
+  #attempt(action: () => void): void {
     try {
       action();
     } catch (error) {
-      this.report(error);
+      this.#report(error);
     }
   }
 
-  private report(error: unknown): void {
-    if (!this.emitter.emit('error', error))
+  #report(error: unknown): void {
+    if (!this.#emitter.emit('error', error))
       console.error(`Holdfast: subscription to "${this.topic}":`, error);
   }
 }

@@ -14,96 +14,78 @@ declare class TextDecoder {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** Below this, a loop over ASCII beats the call into the host's decoder. */
-const SHORT_TEXT_BYTES = 32;
 
 export class ByteWriter {
-  private bytes = new Uint8Array(4_096);
-  private length = 0;
+  #bytes = new Uint8Array(4_096);
+  #length = 0;
 
   uint(value: number): void {
-    this.reserve(8);
+    this.#reserve(8);
     while (value > 127) {
-      this.bytes[this.length++] = (value % 128) | 128;
+      this.#bytes[this.#length++] = (value % 128) | 128;
       value = Math.floor(value / 128);
     }
-    this.bytes[this.length++] = value;
+    this.#bytes[this.#length++] = value;
   }
 
   text(value: string): void {
     // A UTF-16 unit becomes at most three bytes; the length in front is written once it is known.
-    this.reserve(value.length * 3 + 8);
-    const start = this.length;
-    if (value.length < SHORT_TEXT_BYTES && this.ascii(value)) return;
-    const { written } = encoder.encodeInto(value, this.bytes.subarray(start + 5));
-    this.length = start;
+    this.#reserve(value.length * 3 + 8);
+    const start = this.#length + 5;
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(start));
     this.uint(written);
-    this.bytes.copyWithin(this.length, start + 5, start + 5 + written);
-    this.length += written;
+    this.#bytes.copyWithin(this.#length, start, start + written);
+    this.#length += written;
   }
 
   raw(value: Uint8Array): void {
     this.uint(value.length);
-    this.reserve(value.length);
-    this.bytes.set(value, this.length);
-    this.length += value.length;
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
   }
 
   get size(): number {
-    return this.length;
+    return this.#length;
   }
 
   /** A copy of the first `count` bytes written, all by default; the writer goes on with the rest. */
-  take(count = this.length): Uint8Array {
-    const taken = this.bytes.slice(0, count);
-    this.bytes.copyWithin(0, count, this.length);
-    this.length -= count;
+  take(count = this.#length): Uint8Array {
+    const taken = this.#bytes.slice(0, count);
+    this.#bytes.copyWithin(0, count, this.#length);
+    this.#length -= count;
     // One huge message must not pin its memory for ever.
-    if (this.length === 0 && this.bytes.length > 1_048_576) this.bytes = new Uint8Array(4_096);
+    if (this.#length === 0 && this.#bytes.length > 1_048_576) this.#bytes = new Uint8Array(4_096);
     return taken;
   }
 
-  private ascii(value: string): boolean {
-    const start = this.length;
-    this.bytes[this.length++] = value.length;
-    for (let i = 0; i < value.length; i++) {
-      const unit = value.charCodeAt(i);
-      if (unit > 127) {
-        this.length = start;
-        return false;
-      }
-      this.bytes[this.length++] = unit;
-    }
-    return true;
-  }
-
-  private reserve(count: number): void {
-    const needed = this.length + count;
-    if (needed <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
+  #reserve(count: number): void {
+    const needed = this.#length + count;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
   }
 }
 
 export class ByteReader {
   failed = false;
-  private at = 0;
-  private readonly bytes: Uint8Array;
+  #at = 0;
+  readonly #bytes: Uint8Array;
 
   constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+    this.#bytes = bytes;
   }
 
   get remaining(): number {
-    return this.bytes.length - this.at;
+    return this.#bytes.length - this.#at;
   }
 
   uint(): number {
     let value = 0;
     let scale = 1;
     for (let i = 0; i < 8; i++) {
-      const byte = this.bytes[this.at++];
+      const byte = this.#bytes[this.#at++];
       if (byte === undefined) return this.fail(0);
       value += (byte & 127) * scale;
       if (byte < 128) {
@@ -119,37 +101,35 @@ export class ByteReader {
   text(bytesMax: number): string {
     const length = this.uint();
     if (length > bytesMax || length > this.remaining) return this.fail('');
-    const start = this.at;
-    this.at += length;
-    if (length < SHORT_TEXT_BYTES) {
-      let value = '';
-      for (let i = start; i < this.at; i++) {
-        const byte = this.bytes[i]!;
-        if (byte > 127) return this.decode(start);
-        value += String.fromCharCode(byte);
-      }
-      return value;
+    const start = this.#at;
+    this.#at += length;
+    // Names are short ASCII nearly always, and a loop beats the call into the host's decoder.
+    let value = '';
+    for (let i = start; i < this.#at; i++) {
+      const byte = this.#bytes[i]!;
+      if (byte > 127) return this.#decode(start);
+      value += String.fromCharCode(byte);
     }
-    return this.decode(start);
+    return value;
   }
 
   /** A view, not a copy: whoever keeps it longer than the message copies it. */
   raw(): Uint8Array {
     const length = this.uint();
     if (length > this.remaining) return this.fail(new Uint8Array(0));
-    this.at += length;
-    return this.bytes.subarray(this.at - length, this.at);
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
   }
 
   fail<T>(value: T): T {
     this.failed = true;
-    this.at = this.bytes.length;
+    this.#at = this.#bytes.length;
     return value;
   }
 
-  private decode(start: number): string {
+  #decode(start: number): string {
     try {
-      return decoder.decode(this.bytes.subarray(start, this.at));
+      return decoder.decode(this.#bytes.subarray(start, this.#at));
     } catch {
       return this.fail('');
     }

@@ -102,12 +102,12 @@ export const schema = {
   publish: [5, { sequence: uint, topic: name, payload: bytes }],
   /** `finished`: the client has the replies of all requests below this id. */
   request: [6, { request: uint, finished: uint, method: name, payload: bytes }],
-  finished: [7, { finished: uint }],
-  signal: [8, { topic: name, payload: bytes }],
+  signal: [7, { topic: name, payload: bytes }],
 
   // Either way.
-  ping: [9, { id: uint, tops }],
-  pong: [10, { id: uint }],
+  ping: [8, { id: uint, tops }],
+  /** `finished` as in `request`; 0 from a server. */
+  pong: [9, { id: uint, finished: uint }],
 
   // From the server.
   welcome: [

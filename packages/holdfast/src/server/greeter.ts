@@ -111,14 +111,24 @@ export class Greeter {
 
   private async authenticate(connection: Connection, token: string): Promise<Identity | undefined> {
     const handshake = connection.handshake ?? { url: '', headers: {}, address: '' };
+    const { authenticate, logger } = this.node.options;
     try {
-      return (await this.node.options.authenticate!({ ...handshake, token })) ?? undefined;
+      const identity = await authenticate!({ ...handshake, token });
+      if (!identity) return undefined;
+      // Without an id everybody would be the same user, and could take over each other's sessions.
+      if (typeof identity.id === 'string' && identity.id !== '') return identity;
+      logger.warn('Holdfast: authenticate must return { id: string }, or nothing; a connection was refused.');
     } catch (error) {
-      // A verifier rejects by throwing, too. Its reason is for the operator; tokens are never logged.
-      this.node.options.logger.info(`Holdfast: a connection was not authenticated: ${errorText(error)}`);
-      return undefined;
+      // A verifier rejects by throwing, too. Its reason is for the operator; tokens are never logged (SPEC AUTH-6).
+      const text = withoutSecret(errorText(error), token);
+      logger.info(`Holdfast: a connection was not authenticated: ${text}`);
     }
+    return undefined;
   }
+}
+
+function withoutSecret(text: string, secret: string): string {
+  return secret === '' ? text : text.replaceAll(secret, '…');
 }
 
 function errorText(error: unknown): string {

@@ -152,7 +152,8 @@ export class Operations {
 
   /** Asks again about everything that a connection reads, and withdraws what is no longer allowed (SPEC AUTH-4). */
   async reauthorize(connection: Connection): Promise<void> {
-    for (const cursor of connection.cursors()) {
+    // A copy: each page that is read puts its cursor last, so a replay would be asked about again and again.
+    for (const cursor of [...connection.cursors()]) {
       const { topic } = cursor;
       if (!topic || topic.name.startsWith('$')) continue;
       if (await this.isAllowed(connection, 'subscribe', topic.name)) continue;

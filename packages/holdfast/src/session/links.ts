@@ -64,40 +64,40 @@ export class Links {
   cause: Cause | undefined;
   /** The number of the last link; the server tells by it which of two is newer. */
   count = 0;
-  private state: State = { name: 'idle' };
-  private readonly deadlines = new Deadlines<DeadlineName>();
-  private heartbeatMs = 25_000;
-  private graceMs = 20_000;
-  private returnWindowMs = 0;
-  private ping: { id: number; atMs: number } | undefined;
-  private pings = 0;
-  private lastProbeMs = -Infinity;
-  private bufferedBytes = 0;
-  private tokenRejected = false;
-  private readonly config: LinksConfig;
-  private readonly push: (effect: LinkEffect) => void;
+  #state: State = { name: 'idle' };
+  readonly #deadlines = new Deadlines<DeadlineName>();
+  #heartbeatMs = 25_000;
+  #graceMs = 20_000;
+  #returnWindowMs = 0;
+  #ping: { id: number; atMs: number } | undefined;
+  #pings = 0;
+  #lastProbeMs = -Infinity;
+  #bufferedBytes = 0;
+  #tokenRejected = false;
+  readonly #config: LinksConfig;
+  readonly #push: (effect: LinkEffect) => void;
 
   constructor(config: LinksConfig, push: (effect: LinkEffect) => void) {
-    this.config = config;
-    this.push = push;
+    this.#config = config;
+    this.#push = push;
   }
 
   get phase(): State['name'] {
-    return this.state.name;
+    return this.#state.name;
   }
 
   /** The next attempt, while one is scheduled. */
   get retryAtMs(): number | undefined {
-    return this.deadlines.get('retry');
+    return this.#deadlines.get('retry');
   }
 
   nextDeadlineMs(): number | undefined {
-    return this.deadlines.next();
+    return this.#deadlines.next();
   }
 
   /** The link that new records go to: a rival once it has said hello, since the server then turns to it. */
   get out(): Link | undefined {
-    const { state } = this;
+    const state = this.#state;
     if (!('link' in state)) return undefined;
     const link =
       'rival' in state && state.rival && state.rival.stage !== 'dialing' ? state.rival : state.link;
@@ -105,39 +105,39 @@ export class Links {
   }
 
   find(id: number): Link | undefined {
-    const { state } = this;
+    const state = this.#state;
     if (!('link' in state)) return undefined;
-    return state.link.id === id ? state.link : this.rival?.id === id ? this.rival : undefined;
+    return state.link.id === id ? state.link : this.#rival?.id === id ? this.#rival : undefined;
   }
 
-  private get rival(): Link | undefined {
-    return 'rival' in this.state ? this.state.rival : undefined;
+  get #rival(): Link | undefined {
+    return 'rival' in this.#state ? this.#state.rival : undefined;
   }
 
   // ── Dialling ─────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Tries now, whatever the state. A link that is live is replaced without a break. */
   connect(nowMs: number): void {
-    const { state } = this;
-    if (state.name === 'live') this.become({ name: 'draining', link: state.link, rival: undefined }, nowMs);
-    if ('rival' in this.state) return this.dialRival(this.state, nowMs);
+    const state = this.#state;
+    if (state.name === 'live') this.#become({ name: 'draining', link: state.link, rival: undefined }, nowMs);
+    if ('rival' in this.#state) return this.#dialRival(this.#state, nowMs);
     if (state.name === 'connecting') return;
-    this.deadlines.clear('retry');
-    this.become({ name: 'connecting', link: this.dial() }, nowMs);
-    this.deadlines.set('connect', nowMs + this.config.connectTimeoutMs);
+    this.#deadlines.clear('retry');
+    this.#become({ name: 'connecting', link: this.#dial() }, nowMs);
+    this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
   }
 
-  private dialRival(state: State & { rival: Link | undefined }, nowMs: number): void {
+  #dialRival(state: State & { rival: Link | undefined }, nowMs: number): void {
     if (state.rival) return;
-    this.deadlines.clear('retry');
-    state.rival = this.dial();
-    this.deadlines.set('rival', nowMs + this.config.connectTimeoutMs);
-    this.push({ type: 'status' });
+    this.#deadlines.clear('retry');
+    state.rival = this.#dial();
+    this.#deadlines.set('rival', nowMs + this.#config.connectTimeoutMs);
+    this.#push({ type: 'status' });
   }
 
-  private dial(): Link {
+  #dial(): Link {
     const link: Link = { id: ++this.count, stage: 'dialing', greetedAtMs: 0, aliases: new Map() };
-    this.push({ type: 'dial', link: link.id, tokenRejected: this.tokenRejected });
+    this.#push({ type: 'dial', link: link.id, tokenRejected: this.#tokenRejected });
     return link;
   }
 
@@ -152,28 +152,28 @@ export class Links {
 
   /** The server's welcome: this link is the one from now on. False when it was live already. */
   welcomed(link: Link, welcome: WireRecord<'welcome'>, nowMs: number): boolean {
-    const { state } = this;
+    const state = this.#state;
     if (!('link' in state) || link.stage !== 'greeting') return false;
-    if (state.link !== link) this.drop(state.link);
+    if (state.link !== link) this.#drop(state.link);
     link.stage = 'live';
     this.roundTrip.sample(nowMs - link.greetedAtMs);
-    this.heartbeatMs = welcome.heartbeatMs;
-    this.graceMs = welcome.graceMs;
-    this.returnWindowMs = welcome.returnWindowMs;
-    this.tokenRejected = false;
-    this.ping = undefined;
-    this.becomeLive(link, nowMs);
-    this.deadlines.set('stable', nowMs + this.config.backoff.stableMs);
+    this.#heartbeatMs = welcome.heartbeatMs;
+    this.#graceMs = welcome.graceMs;
+    this.#returnWindowMs = welcome.returnWindowMs;
+    this.#tokenRejected = false;
+    this.#ping = undefined;
+    this.#becomeLive(link, nowMs);
+    this.#deadlines.set('stable', nowMs + this.#config.backoff.stableMs);
     return true;
   }
 
   /** The server asks this client to move at its own time (SPEC DRAIN-1). */
   goAway(link: Link, { reconnectInMs, reason }: WireRecord<'go-away'>, nowMs: number): void {
-    const { state } = this;
+    const state = this.#state;
     if (!('link' in state) || state.link !== link) return;
     this.cause = { code: 'going-away', text: reason };
-    if (!('rival' in state)) this.become({ name: 'draining', link, rival: undefined }, nowMs);
-    if (!this.rival) this.deadlines.set('retry', nowMs + reconnectInMs);
+    if (!('rival' in state)) this.#become({ name: 'draining', link, rival: undefined }, nowMs);
+    if (!this.#rival) this.#deadlines.set('retry', nowMs + reconnectInMs);
   }
 
   // ── Losing ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,14 +186,14 @@ export class Links {
       code: name ?? 'lost',
       text: reason || (name ?? `The connection was cut (close code ${code}).`),
     };
-    const retry = this.retryAfter(id, name);
-    if (retry === 'never' || (retry === 'token' && this.tokenRejected))
+    const retry = this.#retryAfter(id, name);
+    if (retry === 'never' || (retry === 'token' && this.#tokenRejected))
       return this.finish('failed', cause, nowMs);
-    if (retry === 'token') this.tokenRejected = true;
+    if (retry === 'token') this.#tokenRejected = true;
     this.lost(id, cause, nowMs);
   }
 
-  private retryAfter(id: number, name: ReturnType<typeof closeNameOf>): 'backoff' | 'token' | 'never' {
+  #retryAfter(id: number, name: ReturnType<typeof closeNameOf>): 'backoff' | 'token' | 'never' {
     // A server has no business with 1000, so there it is some proxy's or shutdown's way of hanging up; and when
     // our own rival has taken the session over, it is no wonder that the old link hears "superseded".
     if (name === undefined || name === 'closed') return 'backoff';
@@ -203,154 +203,157 @@ export class Links {
 
   /** A link is gone, or was given up. */
   lost(id: number, cause: Cause, nowMs: number): void {
-    const { state } = this;
+    const state = this.#state;
     if (!('link' in state) || !this.find(id)) return;
     this.cause = cause;
-    const { rival } = this;
+    const rival = this.#rival;
     if ('rival' in state && rival && rival.id === id && rival.stage === 'dialing') {
       state.rival = undefined;
-      this.deadlines.clear('rival');
-      return this.scheduleRetry(nowMs);
+      this.#deadlines.clear('rival');
+      return this.#scheduleRetry(nowMs);
     }
     if (rival && rival.id !== id) {
-      this.deadlines.clearAll();
-      this.deadlines.set('connect', nowMs + this.config.connectTimeoutMs);
-      return this.become({ name: 'connecting', link: rival }, nowMs);
+      this.#deadlines.clearAll();
+      this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
+      return this.#become({ name: 'connecting', link: rival }, nowMs);
     }
     // A rival that had said hello took the session with it: the old link is of no use any more.
-    if (rival) this.drop(state.link);
-    const slotAtMs = state.name === 'draining' ? this.deadlines.get('retry') : undefined;
-    this.deadlines.clearAll();
-    this.become({ name: 'waiting' }, nowMs);
-    if (slotAtMs === undefined) this.scheduleRetry(nowMs);
-    else this.deadlines.set('retry', slotAtMs);
+    if (rival) this.#drop(state.link);
+    const slotAtMs = state.name === 'draining' ? this.#deadlines.get('retry') : undefined;
+    this.#deadlines.clearAll();
+    this.#become({ name: 'waiting' }, nowMs);
+    if (slotAtMs === undefined) this.#scheduleRetry(nowMs);
+    else this.#deadlines.set('retry', slotAtMs);
   }
 
-  private scheduleRetry(nowMs: number): void {
-    const { backoff, random } = this.config;
-    this.deadlines.set('retry', nowMs + backoffDelayMs(this.attempt++, backoff, this.returnWindowMs, random));
-    this.push({ type: 'status' });
+  #scheduleRetry(nowMs: number): void {
+    const { backoff, random } = this.#config;
+    this.#deadlines.set(
+      'retry',
+      nowMs + backoffDelayMs(this.attempt++, backoff, this.#returnWindowMs, random),
+    );
+    this.#push({ type: 'status' });
   }
 
   /** Ends all attempts. */
   finish(name: 'closed' | 'failed', cause: Cause, nowMs: number): void {
-    const { state } = this;
+    const state = this.#state;
     if (state.name === 'closed' || state.name === 'failed') return;
     this.cause = cause;
-    if (this.rival) this.drop(this.rival);
-    if ('link' in state) this.drop(state.link, name === 'closed' ? closeCodes.closed.code : undefined);
-    this.deadlines.clearAll();
+    if (this.#rival) this.#drop(this.#rival);
+    if ('link' in state) this.#drop(state.link, name === 'closed' ? closeCodes.closed.code : undefined);
+    this.#deadlines.clearAll();
     this.attempt = 0;
-    this.become({ name }, nowMs);
+    this.#become({ name }, nowMs);
   }
 
   // ── Liveness ─────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Bytes came: any of them prove the peer alive (SPEC LIVE-1). */
   heard(link: Link, nowMs: number): void {
-    const { state } = this;
+    const state = this.#state;
     if (!('link' in state) || state.link !== link || link.stage !== 'live') return;
     if (state.name === 'suspect') {
-      if (this.rival && this.rival.stage !== 'dialing') return;
-      if (this.rival) this.drop(this.rival);
-      return this.becomeLive(link, nowMs);
+      if (this.#rival && this.#rival.stage !== 'dialing') return;
+      if (this.#rival) this.#drop(this.#rival);
+      return this.#becomeLive(link, nowMs);
     }
-    this.deadlines.clear('answer');
-    this.deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
+    this.#deadlines.clear('answer');
+    this.#deadlines.set('silence', nowMs + this.#heartbeatMs + this.roundTrip.timeoutMs);
   }
 
   /** Asks for a sign of life. */
   probe(nowMs: number): void {
-    if (this.state.name !== 'live') return;
-    this.lastProbeMs = nowMs;
-    this.ping ??= { id: ++this.pings, atMs: nowMs };
-    this.push({
+    if (this.#state.name !== 'live') return;
+    this.#lastProbeMs = nowMs;
+    this.#ping ??= { id: ++this.#pings, atMs: nowMs };
+    this.#push({
       type: 'send',
-      link: this.state.link.id,
-      record: { type: 'ping', id: this.ping.id, tops: [] },
+      link: this.#state.link.id,
+      record: { type: 'ping', id: this.#ping.id, tops: [] },
     });
-    if (this.deadlines.get('answer') === undefined)
-      this.deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+    if (this.#deadlines.get('answer') === undefined)
+      this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
   }
 
   /** Something was sent that wants an answer: asks for a sign of life with it (SPEC LIVE-3). */
   probeAlong(nowMs: number): void {
-    if (nowMs >= this.lastProbeMs + PROBE_SPACING_MS) this.probe(nowMs);
+    if (nowMs >= this.#lastProbeMs + PROBE_SPACING_MS) this.probe(nowMs);
   }
 
   ponged(id: number, nowMs: number): void {
-    if (this.ping?.id !== id) return;
-    const rttMs = nowMs - this.ping.atMs;
+    if (this.#ping?.id !== id) return;
+    const rttMs = nowMs - this.#ping.atMs;
     this.roundTrip.sample(rttMs);
-    this.ping = undefined;
-    this.push({ type: 'probed', rttMs });
+    this.#ping = undefined;
+    this.#push({ type: 'probed', rttMs });
   }
 
   handleTime(bufferedBytes: number, nowMs: number): void {
-    const progressed = bufferedBytes > 0 && bufferedBytes < this.bufferedBytes;
-    this.bufferedBytes = bufferedBytes;
-    for (let due = this.deadlines.takeDue(nowMs); due; due = this.deadlines.takeDue(nowMs)) {
-      this.handleDue(due, progressed, nowMs);
+    const progressed = bufferedBytes > 0 && bufferedBytes < this.#bufferedBytes;
+    this.#bufferedBytes = bufferedBytes;
+    for (let due = this.#deadlines.takeDue(nowMs); due; due = this.#deadlines.takeDue(nowMs)) {
+      this.#handleDue(due, progressed, nowMs);
     }
   }
 
-  private handleDue(due: DeadlineName, progressed: boolean, nowMs: number): void {
+  #handleDue(due: DeadlineName, progressed: boolean, nowMs: number): void {
     switch (due) {
       case 'retry':
         return this.connect(nowMs);
       case 'connect':
       case 'rival': {
-        const link = due === 'rival' ? this.rival : 'link' in this.state ? this.state.link : undefined;
-        const text = `No welcome within ${this.config.connectTimeoutMs} ms of dialling.`;
-        return link && this.giveUp(link, { code: 'unreachable', text }, nowMs);
+        const link = due === 'rival' ? this.#rival : 'link' in this.#state ? this.#state.link : undefined;
+        const text = `No welcome within ${this.#config.connectTimeoutMs} ms of dialling.`;
+        return link && this.#giveUp(link, { code: 'unreachable', text }, nowMs);
       }
       case 'silence':
         return this.probe(nowMs);
       case 'answer':
         // A slow link that still delivers, here outwards, is not dead (SPEC LIVE-1).
-        if (progressed) this.deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
-        else this.suspect(nowMs);
+        if (progressed) this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+        else this.#suspect(nowMs);
         return;
       case 'death':
-        return 'link' in this.state ? this.giveUp(this.state.link, silent, nowMs) : undefined;
+        return 'link' in this.#state ? this.#giveUp(this.#state.link, silent, nowMs) : undefined;
       case 'stable':
         this.attempt = 0;
         return;
     }
   }
 
-  private suspect(nowMs: number): void {
-    if (this.state.name !== 'live') return;
-    const { link } = this.state;
+  #suspect(nowMs: number): void {
+    if (this.#state.name !== 'live') return;
+    const { link } = this.#state;
     this.cause = silent;
-    this.deadlines.clear('silence');
-    this.deadlines.set('death', nowMs + this.graceMs);
-    this.become({ name: 'suspect', link, rival: undefined }, nowMs);
+    this.#deadlines.clear('silence');
+    this.#deadlines.set('death', nowMs + this.#graceMs);
+    this.#become({ name: 'suspect', link, rival: undefined }, nowMs);
     this.connect(nowMs);
   }
 
-  private becomeLive(link: Link, nowMs: number): void {
-    const stableAtMs = this.deadlines.get('stable');
-    this.deadlines.clearAll();
-    if (stableAtMs !== undefined) this.deadlines.set('stable', stableAtMs);
-    this.deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
+  #becomeLive(link: Link, nowMs: number): void {
+    const stableAtMs = this.#deadlines.get('stable');
+    this.#deadlines.clearAll();
+    if (stableAtMs !== undefined) this.#deadlines.set('stable', stableAtMs);
+    this.#deadlines.set('silence', nowMs + this.#heartbeatMs + this.roundTrip.timeoutMs);
     this.cause = undefined;
-    this.become({ name: 'live', link }, nowMs);
+    this.#become({ name: 'live', link }, nowMs);
   }
 
-  private giveUp(link: Link, cause: Cause, nowMs: number): void {
-    this.drop(link);
+  #giveUp(link: Link, cause: Cause, nowMs: number): void {
+    this.#drop(link);
     this.lost(link.id, cause, nowMs);
   }
 
-  private drop(link: Link, code: number = closeCodes.gone.code): void {
-    this.push({ type: 'drop', link: link.id, code });
+  #drop(link: Link, code: number = closeCodes.gone.code): void {
+    this.#push({ type: 'drop', link: link.id, code });
   }
 
-  private become(state: State, nowMs: number): void {
-    if (state.name !== this.state.name) this.sinceMs = nowMs;
-    this.state = state;
-    this.push({ type: 'status' });
+  #become(state: State, nowMs: number): void {
+    if (state.name !== this.#state.name) this.sinceMs = nowMs;
+    this.#state = state;
+    this.#push({ type: 'status' });
   }
 }
 

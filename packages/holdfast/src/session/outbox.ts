@@ -17,22 +17,22 @@ export class Outbox<Caller = unknown> {
   lastId = 0;
   sentThrough = 0;
   bytes = 0;
-  private readonly items = new Map<number, OutboxItem<Caller>>();
+  readonly #items = new Map<number, OutboxItem<Caller>>();
   /** Those of them that went out on the present connection. */
-  private readonly sent = new Set<number>();
+  readonly #sent = new Set<number>();
 
   add(item: OutboxItem<Caller>): void {
-    this.items.set(item.id, item);
+    this.#items.set(item.id, item);
     this.lastId = Math.max(this.lastId, item.id);
     this.bytes += item.payload.length;
   }
 
   /** Takes out an item because its answer came, or its caller gave up; undefined when it had gone before. */
   remove(id: number): OutboxItem<Caller> | undefined {
-    const item = this.items.get(id);
+    const item = this.#items.get(id);
     if (!item) return undefined;
-    this.items.delete(id);
-    this.sent.delete(id);
+    this.#items.delete(id);
+    this.#sent.delete(id);
     this.bytes -= item.payload.length;
     return item;
   }
@@ -40,11 +40,11 @@ export class Outbox<Caller = unknown> {
   /** The next items to send, up to the id `through`, at most so many that `window` are unanswered on this connection. */
   takeSendable(window: number, through: number): OutboxItem<Caller>[] {
     const sendable: OutboxItem<Caller>[] = [];
-    if (this.sent.size === this.items.size) return sendable;
-    for (const item of this.items.values()) {
-      if (this.sent.size >= window || item.id > through) break;
-      if (this.sent.has(item.id)) continue;
-      this.sent.add(item.id);
+    if (this.#sent.size === this.#items.size) return sendable;
+    for (const item of this.#items.values()) {
+      if (this.#sent.size >= window || item.id > through) break;
+      if (this.#sent.has(item.id)) continue;
+      this.#sent.add(item.id);
       this.sentThrough = Math.max(this.sentThrough, item.id);
       sendable.push(item);
     }
@@ -53,23 +53,23 @@ export class Outbox<Caller = unknown> {
 
   /** A new connection: nothing has been sent on it yet. */
   restart(): void {
-    this.sent.clear();
+    this.#sent.clear();
   }
 
   /** Requests and publishes below this have all been answered. */
   get answeredBelow(): number {
-    return this.items.keys().next().value ?? this.lastId + 1;
+    return this.#items.keys().next().value ?? this.lastId + 1;
   }
 
   get size(): number {
-    return this.items.size;
+    return this.#items.size;
   }
 
   get unanswered(): number {
-    return this.sent.size;
+    return this.#sent.size;
   }
 
   values(): Iterable<OutboxItem<Caller>> {
-    return this.items.values();
+    return this.#items.values();
   }
 }

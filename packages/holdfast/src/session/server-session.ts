@@ -266,17 +266,15 @@ export class ServerSession<Topic = unknown> {
       case 'publish':
         return this.handlePublish(record);
       case 'pong':
-        return;
+        return this.push({ type: 'finished', below: record.finished });
       case 'ping':
-        return this.send({ type: 'pong', id: record.id });
+        return this.send({ type: 'pong', id: record.id, finished: 0 });
       case 'subscribe':
         return this.handleSubscribe(record);
       case 'unsubscribe':
         return this.shut(record.subscription);
       case 'signal':
         return this.push({ type: 'signal', topic: record.topic, payload: record.payload });
-      case 'finished':
-        return this.push({ type: 'finished', below: record.finished });
       case 'token':
         return this.push({ type: 'renew', token: record.token });
       default:

@@ -2,101 +2,143 @@ import type { Position } from '../protocol/position.ts';
 import type { Entry, GapReason, Top, WireRecord } from '../protocol/schema.ts';
 import type { WireStart } from './server-session.ts';
 
+/** What a subscription's reader is told. */
+export type ReaderEvent =
+  | { type: 'subscribed'; position: Position }
+  | { type: 'refused'; code: string; text: string }
+  | { type: 'messages'; epoch: number; entries: readonly Entry[] }
+  | { type: 'gap'; from: Position; to: Position; reason: GapReason }
+  | { type: 'signaled'; payload: Uint8Array };
+
+/** Whoever reads a subscription: the driver's. */
+export interface Reader {
+  take(event: ReaderEvent): void;
+}
+
 /** A subscription as the client sees it: the cursor that every resume continues from. */
 export interface ClientCursor {
-  readonly id: number;
+  /** Given when it is subscribed. */
+  id: number;
   readonly topic: string;
   readonly start: WireStart;
+  readonly reader: Reader;
   /** Everything up to here was received; undefined until the server has said where the subscription begins. */
-  position: Position | undefined;
-  /** Held back because its subscriber is slower than its topic: off the wire until released. */
-  held: boolean;
+  position?: Position;
+  /** Off the wire for now, because its reader is slower than its topic. */
+  held?: boolean;
 }
 
 /** Which cursors a topic's alias feeds; aliases are good for one connection. */
-export type Aliases = Map<number, ClientCursor[]>;
+export type Aliases = Map<number, Set<ClientCursor>>;
+
+type SubscriptionRecord = WireRecord<'subscribed' | 'messages' | 'gap' | 'signaled' | 'failed'>;
 
 /** All cursors of a client, and the one rule by which they move (SPEC SUB-2). */
 export class Subscriptions {
-  private readonly cursors = new Map<number, ClientCursor>();
+  readonly #cursors = new Map<number, ClientCursor>();
+  readonly #tell: (cursor: ClientCursor, event: ReaderEvent) => void;
+  readonly #send: (record: WireRecord) => void;
+  #lastId = 0;
 
-  add(id: number, topic: string, start: WireStart): ClientCursor {
-    const cursor: ClientCursor = { id, topic, start, position: undefined, held: false };
-    this.cursors.set(id, cursor);
-    return cursor;
+  constructor(tell: (cursor: ClientCursor, event: ReaderEvent) => void, send: (record: WireRecord) => void) {
+    this.#tell = tell;
+    this.#send = send;
   }
 
-  get(id: number): ClientCursor | undefined {
-    return this.cursors.get(id);
+  subscribe(cursor: ClientCursor): void {
+    cursor.id = ++this.#lastId;
+    this.#cursors.set(cursor.id, cursor);
+    this.#send(subscribeRecord(cursor));
   }
 
-  remove(id: number): void {
-    this.cursors.delete(id);
+  unsubscribe({ id }: ClientCursor): void {
+    if (this.#cursors.delete(id)) this.#send({ type: 'unsubscribe', subscription: id });
+  }
+
+  /** Takes a cursor off the wire, or puts it back on from where it stands (SPEC FLOW-5). */
+  hold(cursor: ClientCursor, held: boolean): void {
+    if (!this.#cursors.has(cursor.id)) return;
+    cursor.held = held;
+    this.#send(held ? { type: 'unsubscribe', subscription: cursor.id } : subscribeRecord(cursor));
   }
 
   /** What a new connection asks for. */
   requests(): WireRecord<'subscribe'>[] {
-    return [...this.cursors.values()].filter((cursor) => !cursor.held).map(subscribeRecord);
+    return [...this.#cursors.values()].filter(({ held }) => !held).map(subscribeRecord);
   }
 
-  /** Notes a subscription's alias. True when it begins here, false when it goes on where it was. */
-  place(aliases: Aliases, record: WireRecord<'subscribed'>): boolean {
-    const cursor = this.cursors.get(record.subscription);
-    if (!cursor) return false;
-    const fed = aliases.get(record.alias) ?? [];
-    if (!fed.includes(cursor)) aliases.set(record.alias, [...fed, cursor]);
-    if (cursor.position) return false;
-    cursor.position = { epoch: record.epoch, offset: record.offset };
-    return true;
+  handle(aliases: Aliases, record: SubscriptionRecord): void {
+    if (record.type === 'messages') {
+      for (const cursor of aliases.get(record.alias) ?? []) this.#accept(cursor, record);
+      return;
+    }
+    if (record.type === 'signaled') {
+      for (const cursor of aliases.get(record.alias) ?? []) this.#tell(cursor, record);
+      return;
+    }
+    const cursor = this.#cursors.get(record.type === 'failed' ? record.id : record.subscription);
+    if (!cursor || cursor.held) return;
+    if (record.type === 'gap') return this.#acceptGap(cursor, record);
+    if (record.type === 'failed') {
+      this.#cursors.delete(cursor.id);
+      return this.#tell(cursor, { type: 'refused', code: record.code, text: record.text });
+    }
+    const { alias, epoch, offset } = record;
+    aliases.set(alias, (aliases.get(alias) ?? new Set()).add(cursor));
+    if (cursor.position) return;
+    cursor.position = { epoch, offset };
+    this.#tell(cursor, { type: 'subscribed', position: cursor.position });
+  }
+
+  /** Asks again for cursors below a top that the server says they were sent: a message was lost on its way (SPEC HUB-3). */
+  compare(aliases: Aliases, tops: readonly Top[]): void {
+    for (const { alias, offset } of tops) {
+      for (const cursor of aliases.get(alias) ?? []) {
+        if (cursor.position && cursor.position.offset < offset) this.#askAgain(cursor);
+      }
+    }
   }
 
   /**
-   * Moves a cursor over a run and returns what is new to it. A run counts when it begins at or before the
-   * cursor, so that nothing lies between them; what the cursor has already is skipped; a run from further on
-   * is not for this cursor, whose own pages are still to come.
+   * A run counts when it begins at or before the cursor, so that nothing lies between them; what the cursor has
+   * already is skipped; a run from further on is not for this cursor, whose own pages are still to come.
    */
-  accept(cursor: ClientCursor, run: WireRecord<'messages'>): readonly Entry[] {
-    const { position } = cursor;
-    const last = run.entries.at(-1);
-    if (!position || !last || cursor.held) return [];
-    if (run.epoch !== position.epoch || run.previous > position.offset || last.offset <= position.offset)
-      return [];
-    cursor.position = { epoch: run.epoch, offset: last.offset };
-    return run.previous === position.offset
-      ? run.entries
-      : run.entries.filter((entry) => entry.offset > position.offset);
+  #accept(cursor: ClientCursor, { epoch, previous, entries }: WireRecord<'messages'>): void {
+    const { position, id, held } = cursor;
+    const last = entries.at(-1);
+    if (!position || !last || held || !this.#cursors.has(id) || epoch !== position.epoch) return;
+    if (previous > position.offset || last.offset <= position.offset) return;
+    cursor.position = { epoch, offset: last.offset };
+    const fresh =
+      previous === position.offset ? entries : entries.filter(({ offset }) => offset > position.offset);
+    this.#tell(cursor, { type: 'messages', epoch, entries: fresh });
   }
 
-  /**
-   * Moves a cursor over a gap; undefined when it is already past it. `stale` when the server, not knowing what
-   * came over an older link, looked from further back into an epoch that is over: what it would send next may
-   * have been received, so the subscription is to be asked for again, from the cursor (SPEC SUB-7).
-   */
-  acceptGap(
-    record: WireRecord<'gap'>,
-  ): { from: Position; to: Position; reason: GapReason } | 'stale' | undefined {
-    const cursor = this.cursors.get(record.subscription);
-    if (!cursor?.position || cursor.held) return undefined;
+  #acceptGap(cursor: ClientCursor, record: WireRecord<'gap'>): void {
     const from = cursor.position;
     const to = { epoch: record.toEpoch, offset: record.toOffset };
+    const { reason } = record;
+    if (!from) return;
     if (from.epoch === to.epoch) {
-      if (from.offset >= to.offset && record.reason !== 'not-authorized') return undefined;
-    } else if (from.epoch === record.fromEpoch && from.offset > record.fromOffset) return 'stale';
+      // Already past it.
+      if (from.offset >= to.offset && reason !== 'not-authorized') return;
+    } else if (from.epoch === record.fromEpoch && from.offset > record.fromOffset) {
+      // The server, not knowing what came over an older link, looked from further back into an epoch that is
+      // over; what it would send next may have been received (SPEC SUB-7).
+      return this.#askAgain(cursor);
+    }
     cursor.position = to;
-    return { from, to, reason: record.reason };
+    this.#tell(cursor, { type: 'gap', from, to, reason });
   }
 
-  /** Live cursors that stand below a top which the server says they were sent: a message was lost on its way. */
-  behind(aliases: Aliases, tops: readonly Top[]): ClientCursor[] {
-    return tops.flatMap(({ alias, offset }) =>
-      (aliases.get(alias) ?? []).filter(
-        ({ position, held }) => !held && position && position.offset < offset,
-      ),
-    );
+  #askAgain(cursor: ClientCursor): void {
+    if (cursor.held) return;
+    this.hold(cursor, true);
+    this.hold(cursor, false);
   }
 }
 
-export function subscribeRecord({ id, topic, start, position }: ClientCursor): WireRecord<'subscribe'> {
+function subscribeRecord({ id, topic, start, position }: ClientCursor): WireRecord<'subscribe'> {
   const from = position ? { from: 'position' as const, ...position } : start;
   return { type: 'subscribe', subscription: id, topic, ...from };
 }
