@@ -159,7 +159,7 @@ function densest(lengthMax: number): Record<string, Uint8Array> {
     entries: encode([{ type: 'messages', alias: 1, epoch: 1, previous: 0, entries }]),
     tops: encode([{ type: 'ping', id: 1, tops }]),
     signals: encode(entries.map(() => ({ type: 'signal', topic: '', payload }) as const)),
-    pongs: encode(entries.map(() => ({ type: 'pong', id: 1 }) as const)),
+    ends: encode(entries.map(() => ({ type: 'unsubscribe', subscription: 1 }) as const)),
   };
 }
 

@@ -58,9 +58,13 @@ const refused: Vectors['refused'] = [
   { why: 'no record at all', failure: 'empty', bytes: '' },
   { why: 'no record has the number 0', failure: 'unknown-record', bytes: '00' },
   { why: 'no record has the number 127', failure: 'unknown-record', bytes: '7f01' },
-  { why: 'a pong without its id', failure: 'malformed', bytes: numberOf('pong') },
-  { why: 'a uint that is not in its shortest form', failure: 'malformed', bytes: `${numberOf('pong')}8100` },
-  { why: 'a uint of 2^53', failure: 'malformed', bytes: `${numberOf('pong')}8080808080808010` },
+  { why: 'an unsubscribe without its number', failure: 'malformed', bytes: numberOf('unsubscribe') },
+  {
+    why: 'a uint that is not in its shortest form',
+    failure: 'malformed',
+    bytes: `${numberOf('unsubscribe')}8100`,
+  },
+  { why: 'a uint of 2^53', failure: 'malformed', bytes: `${numberOf('unsubscribe')}8080808080808010` },
   { why: 'a text that ends behind the message', failure: 'malformed', bytes: `${numberOf('token')}036162` },
   { why: 'a text that is no UTF-8', failure: 'malformed', bytes: `${numberOf('token')}02c080` },
   {

@@ -7,7 +7,7 @@ const bytes = (...parts: (number | number[])[]): Uint8Array => Uint8Array.from(p
 
 const numberOf = (type: RecordType): number => schema[type][0];
 const TOKEN = numberOf('token');
-const PONG = numberOf('pong');
+const UNSUBSCRIBE = numberOf('unsubscribe');
 const PUBLISH = numberOf('publish');
 const PING = numberOf('ping');
 const MESSAGES = numberOf('messages');
@@ -27,8 +27,8 @@ describe('bytes that are no records', () => {
   });
 
   it('[WIRE-2] a known record after which garbage follows spoils the whole message', () => {
-    expect(decode(bytes(PONG, 1, 99))).toBe('unknown-record');
-    expect(decode(bytes(PONG, 1, PONG))).toBe('malformed');
+    expect(decode(bytes(UNSUBSCRIBE, 1, 99))).toBe('unknown-record');
+    expect(decode(bytes(UNSUBSCRIBE, 1, UNSUBSCRIBE))).toBe('malformed');
   });
 
   it('[WIRE-5] every record is refused when it is cut short anywhere', () => {
@@ -44,23 +44,27 @@ describe('bytes that are no records', () => {
 
 describe('uints', () => {
   it('[WIRE-3] are taken in their shortest form only', () => {
-    expect(decode(bytes(PONG, 0x7f))).toEqual([{ type: 'pong', id: 127 }]);
-    expect(decode(bytes(PONG, 0xff, 0x00))).toBe('malformed');
-    expect(decode(bytes(PONG, 0x80, 0x00))).toBe('malformed');
-    expect(decode(bytes(PONG, 0x80, 0x80, 0x00))).toBe('malformed');
+    expect(decode(bytes(UNSUBSCRIBE, 0x7f))).toEqual([{ type: 'unsubscribe', subscription: 127 }]);
+    expect(decode(bytes(UNSUBSCRIBE, 0xff, 0x00))).toBe('malformed');
+    expect(decode(bytes(UNSUBSCRIBE, 0x80, 0x00))).toBe('malformed');
+    expect(decode(bytes(UNSUBSCRIBE, 0x80, 0x80, 0x00))).toBe('malformed');
   });
 
   it('[WIRE-3] a record’s own number too', () => {
-    expect(decode(bytes(0x80 | PONG, 0x00, 1))).toBe('malformed');
+    expect(decode(bytes(0x80 | UNSUBSCRIBE, 0x00, 1))).toBe('malformed');
   });
 
   it('[WIRE-3] end at 2⁵³ − 1', () => {
     const max = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
-    expect(decode(bytes(PONG, max))).toEqual([{ type: 'pong', id: Number.MAX_SAFE_INTEGER }]);
+    expect(decode(bytes(UNSUBSCRIBE, max))).toEqual([
+      { type: 'unsubscribe', subscription: Number.MAX_SAFE_INTEGER },
+    ]);
     const over = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
-    expect(decode(bytes(PONG, over))).toBe('malformed');
-    expect(decode(bytes(PONG, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]))).toBe('malformed');
-    expect(decode(bytes(PONG, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]))).toBe('malformed');
+    expect(decode(bytes(UNSUBSCRIBE, over))).toBe('malformed');
+    expect(decode(bytes(UNSUBSCRIBE, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]))).toBe('malformed');
+    expect(decode(bytes(UNSUBSCRIBE, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]))).toBe(
+      'malformed',
+    );
   });
 
   it('[WIRE-3] a flag is 0 or 1, a choice one of its list', () => {
