@@ -1,8 +1,6 @@
 import { expect } from 'vitest';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { createAuthority } from './certificates.ts';
-import { freePort, workFolder } from './program.ts';
+import { createCertificate } from './certificates.ts';
+import { freePort } from './program.ts';
 import { haproxy } from './proxies.ts';
 import { echoServer, rawServer, type ZooServer } from './servers.ts';
 import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
@@ -17,14 +15,14 @@ interface Lines {
   readonly serverOptions?: string;
 }
 
-const config = (port: number, backendPort: number, lines: Lines) => `defaults
+const config = (bind: string, backendPort: number, lines: Lines) => `defaults
   mode http
   timeout connect 2s
   timeout client 30s
   timeout server 30s
   ${lines.defaults ?? ''}
 frontend f
-  bind 127.0.0.1:${port}
+  bind ${bind}
   ${lines.frontend ?? ''}
   default_backend b
 backend b
@@ -34,29 +32,16 @@ backend b
 
 async function before(lines: Lines, server?: ZooServer): Promise<Animal> {
   const backend = server ?? (await echoServer());
-  const proxy = await haproxy((port) => config(port, backend.port, lines));
+  const proxy = await haproxy((bind) => config(bind, backend.port, lines));
   return { url: proxy.url, stop: stopping(backend, proxy) };
 }
 
 /** HAProxy on TLS with HTTP/2 offered. */
 async function withHttp2(frontend: string): Promise<Animal> {
-  const authority = createAuthority();
-  const { key, cert } = authority.issue({ names: 'IP:127.0.0.1', days: 10 });
-  const folder = workFolder();
-  const file = join(folder, 'both.pem');
-  writeFileSync(file, cert + key);
+  const tls = createCertificate('IP:127.0.0.1', 10);
   const backend = await echoServer();
-  const proxy = await haproxy((port) =>
-    config(port, backend.port, { frontend }).replace(
-      `bind 127.0.0.1:${port}`,
-      `bind 127.0.0.1:${port} ssl crt ${file} alpn h2,http/1.1`,
-    ),
-  );
-  return {
-    url: proxy.url.replace('ws:', 'wss:'),
-    ca: authority.certificate,
-    stop: stopping(backend, proxy),
-  };
+  const proxy = await haproxy((bind) => config(bind, backend.port, { frontend }), tls);
+  return { url: proxy.url.replace('ws:', 'wss:'), ca: tls.authority, stop: stopping(backend, proxy) };
 }
 
 const cases: readonly ZooCase[] = [
@@ -103,7 +88,7 @@ const cases: readonly ZooCase[] = [
     title: 'server down',
     start: async () => {
       const port = await freePort();
-      const proxy = await haproxy((own) => config(own, port, {}));
+      const proxy = await haproxy((bind) => config(bind, port, {}));
       return { url: proxy.url, stop: () => proxy.stop() };
     },
     id: 'backend-unavailable',

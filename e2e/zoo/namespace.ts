@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { must } from './program.ts';
 
@@ -35,7 +35,11 @@ export async function serverInNetwork(rules: string, forgetsAfterS?: number): Pr
   const inside = (command: string, ...args: string[]) =>
     must('ip', ['netns', 'exec', name, command, ...args]);
   must('ip', ['netns', 'add', name]);
-  const remove = () => must('ip', ['netns', 'delete', name]);
+  const remove = () => {
+    // Sockets that nobody answers would keep the namespace, and with it the card, for minutes.
+    spawnSync('ip', ['link', 'delete', card]);
+    must('ip', ['netns', 'delete', name]);
+  };
   try {
     must('ip', ['link', 'add', card, 'type', 'veth', 'peer', 'name', 'inner', 'netns', name]);
     must('ip', ['address', 'add', `${subnet}.1/30`, 'dev', card]);

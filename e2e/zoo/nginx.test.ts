@@ -6,13 +6,11 @@ import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
 
 const needs = ['nginx'];
 
-/** nginx before an echo server; `$port` in the parts is where that listens. */
+/** nginx before an echo server; `$port` in the location is where that listens. */
 async function before(parts: NginxParts, options: EchoOptions = {}): Promise<Animal> {
   const server = await echoServer(options);
-  const filled = Object.fromEntries(
-    Object.entries(parts).map(([name, text]) => [name, text.replaceAll('$port', String(server.port))]),
-  ) as unknown as NginxParts;
-  const proxy = await nginx(filled);
+  const location = parts.location.replaceAll('$port', String(server.port));
+  const proxy = await nginx({ ...parts, location });
   return { url: proxy.url, stop: stopping(server, proxy) };
 }
 

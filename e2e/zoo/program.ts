@@ -38,16 +38,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-const folders = new Set<string>();
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-/** A folder that the program's own user may enter; gone when this process ends. */
+/** A folder that the program's own user may enter; who stops the program removes it. */
 export function workFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-zoo-'));
   chmodSync(folder, 0o777);
-  folders.add(folder);
   return folder;
 }
 

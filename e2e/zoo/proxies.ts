@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KeyPair } from './certificates.ts';
 import { freePort, type Program, startProgram, workFolder } from './program.ts';
 
 export interface Proxy<Config = string> extends Program {
@@ -19,7 +20,7 @@ export interface NginxParts {
   readonly events?: string;
   readonly http?: string;
   readonly server?: string;
-  readonly listen?: string;
+  readonly tls?: KeyPair;
   readonly location: string;
 }
 
@@ -33,6 +34,7 @@ export async function nginx(parts: NginxParts): Promise<Proxy<NginxParts>> {
   const port = await freePort();
   const file = join(folder, 'nginx.conf');
   writeFileSync(file, nginxConfig(folder, port, parts));
+  for (const [name, text] of Object.entries(parts.tls ?? {})) writeFileSync(join(folder, name), text);
   const args = ['-c', file, '-p', folder, '-e', join(folder, 'error.log')];
   const program = await startProgram({ command: 'nginx', args, port, folder });
   return proxy(program, async (changed: NginxParts = parts) => {
@@ -56,7 +58,8 @@ access_log off;
 ${temp}
 ${parts.http ?? ''}
 server {
-listen 127.0.0.1:${port} ${parts.listen ?? ''};
+listen 127.0.0.1:${port} ${parts.tls ? 'ssl' : ''};
+${parts.tls ? `ssl_certificate ${folder}/cert;\nssl_certificate_key ${folder}/key;` : ''}
 ${parts.server ?? ''}
 location / {
 ${parts.location}
@@ -66,12 +69,14 @@ ${parts.location}
 `;
 }
 
-/** HAProxy; the configuration is made for the port that it is to bind. */
-export async function haproxy(config: (port: number) => string): Promise<Proxy> {
+/** HAProxy; the configuration is made for what its bind line is to hold. */
+export async function haproxy(config: (bind: string) => string, tls?: KeyPair): Promise<Proxy> {
   const folder = workFolder();
   const port = await freePort();
   const file = join(folder, 'haproxy.cfg');
-  writeFileSync(file, config(port));
+  const pem = join(folder, 'both.pem');
+  if (tls) writeFileSync(pem, tls.cert + tls.key);
+  writeFileSync(file, config(`127.0.0.1:${port}${tls ? ` ssl crt ${pem} alpn h2,http/1.1` : ''}`));
   const program = await startProgram({ command: 'haproxy', args: ['-db', '-f', file], port, folder });
   return proxy(program, () => Promise.reject(new Error('HAProxy is restarted instead of reloaded')));
 }

@@ -67,18 +67,18 @@ const repairs: readonly Repair[] = [
     title: 'HAProxy with short timeouts, restarted',
     program: 'haproxy',
     start: async (port) => {
-      const config = (own: number, more: string) => `defaults
+      const config = (bind: string, more: string) => `defaults
   mode http
   timeout connect 2s
   timeout client 2s
   timeout server 2s
   ${more.replaceAll('\n', '\n  ')}
 listen l
-  bind 127.0.0.1:${own}
+  bind ${bind}
   server s 127.0.0.1:${port}
 `;
-      const proxy = await haproxy((own) => config(own, ''));
-      return { proxy, mend: (snippet) => restart(proxy, () => haproxy((own) => config(own, snippet))) };
+      const proxy = await haproxy((bind) => config(bind, ''));
+      return { proxy, mend: (snippet) => restart(proxy, () => haproxy((bind) => config(bind, snippet))) };
     },
     id: 'idle-limit',
   },

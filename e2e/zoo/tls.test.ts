@@ -1,20 +1,14 @@
-import { writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { createAuthority } from './certificates.ts';
-import { workFolder } from './program.ts';
+import { createCertificate } from './certificates.ts';
 import { nginx, NGINX_UPGRADE } from './proxies.ts';
 import { echoServer } from './servers.ts';
 import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
 
 /** A TLS server whose certificate has these names and ends in so many days. */
 async function withCertificate(names: string, days: number, trust = true): Promise<Animal> {
-  const authority = createAuthority();
-  const server = await echoServer({ tls: authority.issue({ names, days }) });
-  return {
-    url: server.url,
-    ...(trust ? { ca: authority.certificate } : {}),
-    stop: () => server.stop(),
-  };
+  const tls = createCertificate(names, days);
+  const server = await echoServer({ tls });
+  return { url: server.url, ...(trust ? { ca: tls.authority } : {}), stop: () => server.stop() };
 }
 
 const cases: readonly ZooCase[] = [
@@ -51,8 +45,7 @@ const cases: readonly ZooCase[] = [
   {
     title: 'ws:// to a Node server with TLS',
     start: async () => {
-      const authority = createAuthority();
-      const server = await echoServer({ tls: authority.issue({ names: 'IP:127.0.0.1', days: 10 }) });
+      const server = await echoServer({ tls: createCertificate('IP:127.0.0.1', 10) });
       return { url: server.url.replace('wss:', 'ws:'), stop: () => server.stop() };
     },
     id: 'upgrade-cut',
@@ -62,14 +55,9 @@ const cases: readonly ZooCase[] = [
     title: 'ws:// to the TLS port of nginx',
     needs: ['nginx'],
     start: async () => {
-      const folder = workFolder();
-      const { key, cert } = createAuthority().issue({ names: 'IP:127.0.0.1', days: 10 });
-      writeFileSync(`${folder}/key`, key);
-      writeFileSync(`${folder}/cert`, cert);
       const server = await echoServer();
       const proxy = await nginx({
-        listen: 'ssl',
-        server: `ssl_certificate ${folder}/cert;\nssl_certificate_key ${folder}/key;`,
+        tls: createCertificate('IP:127.0.0.1', 10),
         location: `proxy_pass http://127.0.0.1:${server.port};\n${NGINX_UPGRADE}`,
       });
       return { url: proxy.url, stop: stopping(server, proxy) };
