@@ -1,4 +1,3 @@
-import type { Position } from 'holdfast/client';
 import { expect, it } from 'vitest';
 import type { ServerCalls } from './programs/server.ts';
 import { type Child, startChild } from './support/child.ts';

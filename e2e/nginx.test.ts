@@ -5,7 +5,9 @@ import { openNginx } from './support/nginx.ts';
 import { openServer, type RunningServer } from './support/servers.ts';
 
 /** A server that shows itself at this interval, behind an nginx that cuts what was silent for 3 s. */
-async function openBehindNginx(intervalMs: number): Promise<RunningServer & { url: string; ended: unknown[] }> {
+async function openBehindNginx(
+  intervalMs: number,
+): Promise<RunningServer & { url: string; ended: unknown[] }> {
   const running = await openServer({ heartbeat: { intervalMs } });
   const ended: unknown[] = [];
   running.server.on('disconnect', ({ reason }) => ended.push(reason));

@@ -28,7 +28,10 @@ const calls = {
     );
   },
   received: () => received,
-  receivedCount: () => received.length,
+  lastN(): number {
+    const last = received.at(-1);
+    return last && 'n' in last ? last.n : 0;
+  },
   phases: () => phases,
   status: () => client.status,
 };

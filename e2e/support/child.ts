@@ -25,7 +25,8 @@ export class Child<C extends Calls> {
     }
     this.exited = new Promise((resolve) => {
       const end = (): void => {
-        for (const [id, settle] of this.waiting) settle({ id, error: `The process ended. It said: ${this.said}` });
+        for (const [id, settle] of this.waiting)
+          settle({ id, error: `The process ended. It said: ${this.said}` });
         this.waiting.clear();
         resolve();
       };

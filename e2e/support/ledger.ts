@@ -60,7 +60,10 @@ export async function becomes(client: Client, phase: Phase): Promise<void> {
 }
 
 /** Each publisher's messages 1 to `count`, once each and in order; nobody else's. */
-export function expectEachOnce(messages: readonly Numbered[], counts: Readonly<Record<string, number>>): void {
+export function expectEachOnce(
+  messages: readonly Numbered[],
+  counts: Readonly<Record<string, number>>,
+): void {
   const numbers: Record<string, number[]> = Object.fromEntries(Object.keys(counts).map((name) => [name, []]));
   for (const { publisher, n } of messages) (numbers[publisher] ??= []).push(n);
   const wanted = Object.entries(counts).map(([name, count]) => [name, oneTo(count)]);

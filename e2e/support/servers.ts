@@ -8,10 +8,10 @@ export interface RunningServer {
 }
 
 /** A server in this process, closed when the test is over. */
-export async function openServer(options: ServerOptions = {}): Promise<RunningServer> {
+export async function openServer(options: ServerOptions = {}, host = '127.0.0.1'): Promise<RunningServer> {
   const server = createServer({ logger: false, ...options }) as HoldfastServer;
   onTestFinished(() => server.close());
-  const { port } = await server.listen(0, '127.0.0.1');
+  const { port } = await server.listen(0, host);
   return { server, port };
 }
 
