@@ -21,6 +21,14 @@ export function fail(text) {
   process.exit(1);
 }
 
+/** Says what is being done, and how long it took. */
+export function runStep(name, step) {
+  const startedMs = performance.now();
+  console.log(`\n── ${name}`);
+  step();
+  console.log(`── ${name}: ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
+}
+
 /** A program of node_modules/.bin, started with this very Node. */
 export function runBin(name, args, options = {}) {
   run(join(root, 'node_modules', '.bin', name), args, options);
