@@ -65,7 +65,7 @@ export class Node {
   private readonly dirty = new Set<Connection>();
   private readonly wake: () => void;
   private cancelUpkeep = (): void => {};
-  private whenEmpty: (() => void) | undefined;
+  private readonly whenEmpty = new Set<() => void>();
 
   constructor({ options, log, clock, random, listener }: NodeParts) {
     this.options = options;
@@ -123,7 +123,7 @@ export class Node {
       this.sessions.leave(session, connection, ended, this.clock.nowMs());
       this.listener.disconnected(session, { reason, text });
     }
-    if (this.connections.size === 0) this.whenEmpty?.();
+    if (this.connections.size === 0) for (const done of this.whenEmpty) done();
   }
 
   /** The connection has something to send at the end of the turn. */
@@ -193,6 +193,7 @@ export class Node {
     }
     await this.emptied(2_000);
     for (const connection of this.connections) connection.terminate();
+    await this.emptied(2_000);
     this.cancelUpkeep();
     this.wheel.stop();
     await this.log.close();
@@ -202,13 +203,14 @@ export class Node {
   private async emptied(timeoutMs: number): Promise<void> {
     if (this.connections.size === 0) return;
     await new Promise<void>((resolve) => {
-      const cancel = this.clock.setTimer(resolve, timeoutMs);
-      this.whenEmpty = () => {
+      const done = (): void => {
         cancel();
+        this.whenEmpty.delete(done);
         resolve();
       };
+      const cancel = this.clock.setTimer(done, timeoutMs);
+      this.whenEmpty.add(done);
     });
-    this.whenEmpty = undefined;
   }
 
   private scheduleUpkeep(): void {
