@@ -44,6 +44,8 @@ class NodeWsEngine implements Engine<HttpServer> {
   async listen(port: number, hostName: string | undefined): Promise<{ port: number }> {
     const server = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
       const { status, text } = this.host.answer(request.url ?? '/');
+      // RFC 9110 §15.5.22: a 426 says what to upgrade to.
+      if (status === 426) response.setHeader('upgrade', 'websocket');
       response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(text);
     });
     this.own = server;
