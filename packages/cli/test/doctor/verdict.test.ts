@@ -1,102 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type {
-  Activity,
-  IdleMeasured,
-  Measurements,
-  Trial,
-  WayMeasurements,
-} from '../../src/doctor/measurements.ts';
-import type { Ending } from '../../src/doctor/probe/connection.ts';
+import type { WayMeasurements } from '../../src/doctor/measurements.ts';
 import type { Refusal } from '../../src/doctor/probe/handshake.ts';
 import { adviceFor } from '../../src/doctor/verdict/advice.ts';
-import { verdict } from '../../src/doctor/verdict/verdict.ts';
 import { standingOf, type VerdictId, verdictTitles } from '../../src/doctor/verdict/verdict-id.ts';
-
-const FIN: Ending = { how: 'fin' };
-const open = { kind: 'open', headers: {}, subprotocol: null, extensions: null } as const;
-
-/** A way on which everything works. */
-function healthy(change: Partial<WayMeasurements> = {}): WayMeasurements {
-  return {
-    url: 'ws://example.test/',
-    secure: false,
-    names: { addresses: [{ address: '192.0.2.1', family: 4 }], error: null, ms: 3 },
-    tcp: { attempts: [{ address: '192.0.2.1', outcome: 'connected', ms: 9 }] },
-    answerer: { products: [], bareNode: false, statuses: [400, 400] },
-    upgrade: {
-      attempts: [{ origin: 'http://example.test', outcome: open, ms: 12 }],
-      ownPageOf: [],
-      plainStatus: null,
-    },
-    subprotocol: { requested: [], selected: null },
-    origin: { foreignOrigin: 'refused' },
-    ping: { pongMs: 9, ending: null, endedAfterMs: null, alive: true },
-    compression: { negotiated: false, extensions: null, pongMs: 9, ending: null },
-    connections: {
-      wanted: 20,
-      opened: 20,
-      refusal: null,
-      openedSlowly: null,
-      openedAfterRelease: null,
-      endedWhileHeld: 0,
-    },
-    idle: silence(),
-    refusals: [],
-    ...change,
-  };
-}
-
-const busy = { intervalMs: 1_000, openedAtMs: 0, endedAtMs: null, ending: null };
-
-function silence(change: Partial<IdleMeasured> = {}): IdleMeasured {
-  return {
-    idleMaxMs: 75_000,
-    result: { kind: 'none', longestLivedMs: 75_000 },
-    trials: [],
-    busy,
-    activities: [],
-    serverSpeaksEveryMs: null,
-    ...change,
-  };
-}
-
-const died = (
-  silentMs: number,
-  ending: Ending | null = FIN,
-  noticed: Trial['noticed'] = 'during',
-): Trial => ({
-  gapMs: silentMs + 1_000,
-  outcome: 'died',
-  openedAtMs: 0,
-  endedAtMs: silentMs,
-  silentMs,
-  noticed,
-  ending,
-});
-
-const tried = (kind: Activity['kind'], outcome: Activity['outcome'], livedMs = 80_000): Activity => ({
-  kind,
-  intervalMs: 20_000,
-  wantedMs: 80_000,
-  livedMs,
-  outcome,
-  ending: outcome === 'died' ? FIN : null,
-});
-
-/** Silent connections were closed after `limitMs`; pings and messages held that back. */
-function idleLimit(limitMs: number, change: Partial<IdleMeasured> = {}): IdleMeasured {
-  return silence({
-    result: { kind: 'limit', limitMs, longestLivedMs: limitMs * 0.7, shortestDeadMs: limitMs },
-    trials: [died(limitMs), died(limitMs)],
-    activities: [tried('silent', 'died', limitMs), tried('ping', 'lived'), tried('data', 'lived')],
-    ...change,
-  });
-}
-
-function judge(way: WayMeasurements, rest: Partial<Omit<Measurements, 'public'>> = {}, via?: string) {
-  const asked = { subprotocols: [], expect: null, heartbeatMs: null };
-  return verdict({ public: way, direct: null, asked, ...rest }, via);
-}
+import { FIN, healthy, idleLimit, judge, nginx, open, silence } from './ways.ts';
 
 const answered = (status: number, bodyStart = ''): Refusal => ({
   kind: 'answered',
@@ -111,11 +18,6 @@ const refusedWith = (outcome: Refusal, plainStatus: number | null = null): Parti
   idle: undefined as never,
 });
 
-const nginx = {
-  products: [{ id: 'nginx', strength: 'strong' as const }],
-  bareNode: false,
-  statuses: [400, 400],
-};
 const NGINX_PAGE = '<hr><center>nginx/1.22.1</center>';
 
 describe('the verdict on a way that works', () => {
@@ -347,82 +249,6 @@ function roundTrips(change: Partial<NonNullable<WayMeasurements['roundTrips']>>)
   const figures = { answered: 90, medianMs: 9, p95Ms: 230, maxMs: 250, jitterMs: 20, stalls: 0 };
   return { windowMs: 2_000, sent: 90, stallMs: 150, ownLagMs: 12, ending: null, ...figures, ...change };
 }
-
-describe('the verdict on silence', () => {
-  it('is sure of the proxy whose default it is', () => {
-    const found = judge(healthy({ idle: idleLimit(60_000), answerer: nginx }));
-    expect(found).toMatchObject({ id: 'idle-limit', hop: 'proxy', confidence: 'high', limitMs: 60_000 });
-    expect(found.heartbeatMs).toBe(25_000);
-    expect(found.fix?.snippet).toContain('proxy_read_timeout 75s;');
-  });
-
-  it('never advises to lower a limit', () => {
-    const found = judge(healthy({ idle: idleLimit(100_000), answerer: nginx }));
-    expect(found.fix?.snippet).toContain('proxy_read_timeout 3600s;');
-  });
-
-  it('is not sure of a proxy with another limit: the server behind it may do it', () => {
-    expect(judge(healthy({ idle: idleLimit(7_000), answerer: nginx }))).toMatchObject({
-      hop: 'proxy',
-      confidence: 'medium',
-    });
-  });
-
-  it('compares both ways', () => {
-    const way = healthy({ idle: idleLimit(7_000), answerer: nginx });
-    const asServer = judge(way, { direct: healthy({ idle: idleLimit(7_000) }) });
-    expect(asServer).toMatchObject({ hop: 'server', confidence: 'high' });
-    expect(asServer.fix?.product).toBeNull();
-    expect(judge(way, { direct: healthy() })).toMatchObject({ hop: 'proxy', confidence: 'high' });
-  });
-
-  it('knows the server by its Close frame', () => {
-    const idle = idleLimit(9_000, {
-      trials: [died(9_000, { how: 'close-frame', code: 4000, reason: 'idle' })],
-    });
-    expect(judge(healthy({ idle, answerer: nginx }))).toMatchObject({ hop: 'server', confidence: 'high' });
-  });
-
-  it('knows the server by counting messages only', () => {
-    const activities = [tried('silent', 'died'), tried('ping', 'died'), tried('data', 'lived')];
-    const ended = { ...busy, endedAtMs: 9_000, ending: FIN };
-    const idle = idleLimit(9_000, { activities, busy: ended });
-    expect(judge(healthy({ idle, answerer: nginx }))).toMatchObject({ id: 'idle-limit', hop: 'server' });
-  });
-
-  it('knows a firewall by what only fails when it is used', () => {
-    const idle = idleLimit(300_000, {
-      trials: [died(300_000, null, 'probe')],
-      activities: [tried('silent', 'died'), tried('ping', 'lived'), tried('tcp-keepalive', 'lived')],
-    });
-    const found = judge(healthy({ idle, answerer: nginx }));
-    expect(found).toMatchObject({ id: 'idle-forgotten', hop: 'client-network', confidence: 'high' });
-  });
-
-  it('tells an age from silence: a busy connection ends too, and again', () => {
-    const activities = [
-      tried('silent', 'died', 30_000),
-      tried('ping', 'died', 30_100),
-      tried('data', 'died', 29_900),
-    ];
-    const ended = { ...busy, endedAtMs: 30_000, ending: FIN };
-    const found = judge(healthy({ idle: idleLimit(30_000, { activities, busy: ended }) }));
-    expect(found).toMatchObject({ id: 'lifetime-limit', limitMs: 29_900, heartbeatMs: null });
-  });
-
-  it('tells one event from an age: it does not come again', () => {
-    const activities = [tried('silent', 'lived'), tried('ping', 'lived'), tried('data', 'lived')];
-    const ended = { ...busy, endedAtMs: 30_200, ending: FIN };
-    const idle = idleLimit(30_000, { activities, busy: ended, trials: [died(30_000)] });
-    expect(judge(healthy({ idle, answerer: nginx }))).toMatchObject({ id: 'closed-together', hop: 'proxy' });
-  });
-
-  it('admits that it found no pattern', () => {
-    const result = { kind: 'inconsistent', longestLivedMs: 9_000, shortestDeadMs: 2_000 } as const;
-    const idle = silence({ result, trials: [died(2_000)] });
-    expect(judge(healthy({ idle }))).toMatchObject({ id: 'drops-at-random', confidence: 'low' });
-  });
-});
 
 describe('the list of verdicts', () => {
   it('has advice exactly for what can be changed', () => {
