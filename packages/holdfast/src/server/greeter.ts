@@ -55,6 +55,8 @@ export class Greeter {
       returnWindowMs: node.returnWindowMs,
     });
     this.watchExpiry(connection, identity);
+    // A heartbeat may be due long before the hello was.
+    node.wheel.schedule(connection);
     node.listener.connected(session, Boolean(known));
   }
 
