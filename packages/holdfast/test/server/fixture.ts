@@ -1,6 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
 import { createServer, type ServerOptions } from '../../src/server/create-server.ts';
-import type { Position } from '../../src/protocol/position.ts';
 import { within } from '../../src/testing/runner.ts';
 import { RawClient, type Hello } from './raw-client.ts';
 
@@ -27,8 +26,8 @@ export class Honest {
     this.client = client;
   }
 
-  static async join(port: number, hello: Hello = {}): Promise<Honest> {
-    const honest = new Honest(await RawClient.connect(port, hello));
+  static async join(port: number, hello: Hello = {}, path = '/'): Promise<Honest> {
+    const honest = new Honest(await RawClient.connect(port, hello, { path }));
     await honest.client.subscribed(1, 'honest');
     return honest;
   }
@@ -68,7 +67,3 @@ export function eventOf<E extends 'connect' | 'disconnect'>(
 
 /** A failure must say what went wrong in a sentence, not only by a code. */
 export const aSentence: unknown = expect.stringMatching(/^\S.{15,}[.!?]$/s);
-
-export function after({ epoch, offset }: Position, count: number): Position {
-  return { epoch, offset: offset + count };
-}
