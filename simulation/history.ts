@@ -26,8 +26,12 @@ export class ReaderHistory {
     this.conflates = conflates;
   }
 
-  begin(position: Position): void {
-    this.position ??= position;
+  /** `processed`: where the handlers of the life before had got to, when that was stored. */
+  begin(position: Position, processed: Position | undefined): void {
+    if (this.position) return;
+    this.position = position;
+    if (!processed || (position.epoch === processed.epoch && position.offset <= processed.offset)) return;
+    this.fail(`began at ${show(position)}, and its last life had got to ${show(processed)} only`);
   }
 
   message(text: string, position: Position): void {

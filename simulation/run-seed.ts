@@ -30,6 +30,7 @@ export async function runSeed(seed: number): Promise<Outcome> {
     }
     if (world.chance(faultShare)) faults.push(`${clock.nowMs() % 1e9} ${strike(world)}`);
     await clock.advance(world.random() * 500);
+    world.checkFences();
   }
   // Calm: faults that mend themselves have done so within half a minute.
   await clock.advance(30_000);

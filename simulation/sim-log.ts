@@ -51,6 +51,8 @@ export class SimLog {
   private offset = 0;
   /** Counts the times that all was gone. */
   life = 1;
+  /** Counts the appends that failed, applied or not. */
+  failures = 0;
   /** Where each epoch but the first began: up to here, the epoch before it is the same. */
   private readonly keptThrough = new Map<number, number>();
   private readonly trimmedThrough = new Map<string, number>();
@@ -196,9 +198,9 @@ export class SimLogView implements MessageLog {
   ): Promise<Appended> {
     return this.later(() => {
       const { failureShare } = this.log.faults;
-      if (this.log.random() < failureShare) throw new Error('simulated: the append was not applied');
+      if (this.log.random() < failureShare) this.fail('the append was not applied');
       const appended = this.log.append(topic, session, sequence, payload);
-      if (this.log.random() < failureShare) throw new Error('simulated: the answer was lost');
+      if (this.log.random() < failureShare) this.fail('the answer was lost');
       return appended;
     });
   }
@@ -240,6 +242,11 @@ export class SimLogView implements MessageLog {
 
   async close(): Promise<void> {
     this.log.detach(this);
+  }
+
+  private fail(text: string): never {
+    this.log.failures++;
+    throw new Error(`simulated: ${text}`);
   }
 
   private later<T>(answer: () => T): Promise<T> {

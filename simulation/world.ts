@@ -1,4 +1,5 @@
 import { HoldfastError } from '../packages/holdfast/src/protocol/error-codes.ts';
+import type { Position } from '../packages/holdfast/src/protocol/position.ts';
 import type { Client } from '../packages/holdfast/src/client/client.ts';
 import type { ClientStorage } from '../packages/holdfast/src/client/options.ts';
 import type { Subscription } from '../packages/holdfast/src/client/subscription.ts';
@@ -8,8 +9,9 @@ import { createTestbed, type Process, type Testbed } from '../packages/holdfast/
 import { ReaderHistory, Violation } from './history.ts';
 import { SimLog, type SimLogView } from './sim-log.ts';
 
-/** Who publishes as a test, and how it ended. */
+/** What was published, by whom, and how it ended. */
 interface Publish {
+  session: string;
   topic: string;
   state: 'pending' | 'acknowledged' | 'refused' | 'unknown';
   code?: string;
@@ -24,6 +26,8 @@ interface SimServer {
 
 interface SimClient {
   name: string;
+  /** Which session it goes on with: lives without storage have one each. */
+  session: string;
   client: Client;
   process: Process;
   storage: Map<string, string> | undefined;
@@ -31,6 +35,8 @@ interface SimClient {
 }
 
 const topics = ['news', 'chat', 'latest/ticks'] as const;
+/** A request that waits this long for its answer while its client is live has been forgotten by somebody. */
+const ANSWER_MAX_MS = 20_000;
 
 /** One whole system in virtual time: its servers, its clients, what they do, and what must hold of it. */
 export class World {
@@ -42,10 +48,13 @@ export class World {
   readonly clients: SimClient[] = [];
   readonly publishes = new Map<string, Publish>();
   readonly executions = new Map<string, number>();
+  /** How far the handlers of a client that has storage got, by client and subscription. */
+  readonly processed = new Map<string, Position>();
   violation: Violation | undefined;
   stats = { delivered: 0, gaps: 0, acknowledged: 0, replies: 0, failures: 0 };
   private readonly nodes: number;
   private numbers = 0;
+  private lives = 0;
 
   constructor(seed: number) {
     this.testbed = createTestbed({ seed });
@@ -98,50 +107,61 @@ export class World {
         ...(storage ? { storage: storageOf(storage), storageKey: name } : {}),
       },
     );
-    const simClient: SimClient = { name, client, process, storage, readers: [] };
+    const session = storage ? name : `${name}, life ${++this.lives}`;
+    const simClient: SimClient = { name, session, client, process, storage, readers: [] };
     this.clients.push(simClient);
     for (const topic of topics) if (this.chance(0.7)) this.subscribe(simClient, topic);
   }
 
-  subscribe({ client, name, readers, process }: SimClient, topic: string): void {
+  subscribe({ client, name, readers, process, storage }: SimClient, topic: string): void {
     const starts: Start[] = ['now', 'start', { last: 5 }];
     const from = starts[Math.floor(this.random() * starts.length)]!;
     const reader = new ReaderHistory(this.log, name, topic, {
       conflates: topic.startsWith('latest/'),
       volatile: this.volatile,
     });
+    const subscriptionName = `${topic} ${readers.filter((other) => other.topic === topic).length}`;
+    const key = `${name}: ${subscriptionName}`;
+    const resumesAfter = this.processed.get(key);
+    const begin = (position: Position): void => {
+      this.check(() => reader.begin(position, resumesAfter));
+    };
+    const done = (position: Position): void => {
+      if (storage) this.processed.set(key, position);
+    };
     const slow = this.chance(0.15);
     const subscription: Subscription = client.subscribe(
       topic,
       (text: string, { position }) => {
         this.stats.delivered++;
         // Messages that came along with the answer are here before `ready` has been heard.
-        if (subscription.position) reader.begin(subscription.position);
+        if (subscription.position) begin(subscription.position);
         this.check(() => reader.message(text, position));
-        return slow
-          ? new Promise<void>((resolve) => process.clock.setTimer(resolve, this.random() * 300))
-          : undefined;
+        if (!slow) return done(position);
+        return new Promise<void>((resolve) => process.clock.setTimer(resolve, this.random() * 300)).then(() =>
+          done(position),
+        );
       },
-      { from, name: `${topic} ${readers.length}` },
+      { from, name: subscriptionName },
     );
     subscription.on('gap', (gap) => {
       this.stats.gaps++;
-      if (subscription.position) reader.begin(subscription.position);
+      if (subscription.position) begin(subscription.position);
       this.check(() => reader.gap(gap));
+      done(gap.to);
     });
     subscription.on('error', (error) => {
       if (!(error instanceof HoldfastError))
         this.check(() => fail(`${name}: a handler failed: ${String(error)}`));
     });
-    // What the next life of a stored subscription begins with is where this one had got to.
-    subscription.ready.then((position) => reader.begin(position)).catch(() => {});
+    subscription.ready.then(begin).catch(() => {});
     readers.push(reader);
   }
 
-  publish({ client }: SimClient): void {
+  publish({ client, session }: SimClient): void {
     const topic = topics[Math.floor(this.random() * topics.length)]!;
     const text = `m${++this.numbers}${this.chance(0.05) ? ' '.repeat(1_500) : ''}`;
-    const publish: Publish = { topic, state: 'pending' };
+    const publish: Publish = { session, topic, state: 'pending' };
     this.publishes.set(text, publish);
     client.publish(topic, text).then(
       (position) => {
@@ -159,6 +179,7 @@ export class World {
         this.stats.failures++;
         publish.state = error.code === 'outcome-unknown' || error.code === 'closed' ? 'unknown' : 'refused';
         publish.code = error.code;
+        this.check(() => this.checkRefusal(text, error.code));
       },
     );
   }
@@ -175,7 +196,18 @@ export class World {
             fail(`request ${id} was answered, and ran ${this.executions.get(id) ?? 0} times`),
         );
       },
-      () => this.stats.failures++,
+      (error: HoldfastError) => {
+        this.stats.failures++;
+        const { phase, since } = client.status;
+        const liveMs = phase === 'live' ? this.testbed.clock.nowMs() - since : 0;
+        this.check(
+          () =>
+            error.code !== 'timed-out' ||
+            liveMs < ANSWER_MAX_MS ||
+            fail(`request ${id} was not answered, though its client was live for ${liveMs} ms`),
+        );
+        this.check(() => this.checkRefusal(id, error.code));
+      },
     );
   }
 
@@ -196,8 +228,21 @@ export class World {
     }
   }
 
+  /** What must hold at any time: a session has one connection on a node, whatever the network does. */
+  checkFences(): void {
+    for (const { server } of this.servers) {
+      const owners = new Set<string>();
+      for (const { session, isClosed } of server['node'].connections) {
+        if (!session || isClosed) continue;
+        this.check(() => !owners.has(session.id) || fail(`session ${session.id} has two open connections`));
+        owners.add(session.id);
+      }
+    }
+  }
+
   /** What must hold once the faults are over and everybody had time. */
   checkEnd(): void {
+    this.checkOrder();
     for (const { client, name, readers } of this.clients) {
       this.check(() => {
         const { phase, queued, unacknowledged } = client.status;
@@ -208,6 +253,31 @@ export class World {
     }
     for (const [text, publish] of this.publishes) this.check(() => this.checkPublish(text, publish));
     for (const { server } of this.servers) this.check(() => this.checkBounds(server));
+  }
+
+  /** Errors that an application never sees of a client that keeps the protocol. */
+  private checkRefusal(what: string, code: string): void {
+    if (code === 'window-exceeded') fail(`${what.trim()} was sent beyond the window`);
+    // A log that fails in the middle passes over a publish whose successors it took; nothing else may.
+    if (code === 'sequence-stale' && this.log.failures === 0) fail(`${what.trim()} was passed over`);
+  }
+
+  /**
+   * What one session published stands in the log in the order in which it did so. A publish that was told to be
+   * of unknown outcome may come later: it travels with a session that its client was never welcomed to.
+   */
+  private checkOrder(): void {
+    const newest = new Map<string, number>();
+    for (const { text, lostIn } of this.log.truth) {
+      const { session, state } = this.publishes.get(text) ?? {};
+      if (session === undefined || state === 'unknown' || lostIn < Infinity) continue;
+      const number = Number(text.trim().slice(1));
+      const before = newest.get(session) ?? 0;
+      this.check(
+        () => number > before || fail(`"m${number}" of ${session} is in the log behind "m${before}"`),
+      );
+      newest.set(session, number);
+    }
   }
 
   private checkPublish(text: string, { state, code }: Publish): void {

@@ -205,11 +205,10 @@ export class ClientSession<Caller = unknown> {
       case 'gap':
         return this.#subscriptions.handle(link.aliases, record);
       case 'reply':
-        this.#answer(this.request.remove(record.request), record.payload, nowMs);
-        return;
+        return this.#answer(link, 'request', record.request, record.payload, nowMs);
       case 'published': {
         const { sequence, epoch, offset } = record;
-        return this.#answer(this.publish.remove(sequence), { epoch, offset }, nowMs);
+        return this.#answer(link, 'publish', sequence, { epoch, offset }, nowMs);
       }
       case 'failed':
         return this.#handleFailed(link, record, nowMs);
@@ -245,7 +244,7 @@ export class ClientSession<Caller = unknown> {
       for (const item of this[type].takeSendable(this.#window, this.#sendableThrough(type, link))) {
         sent = true;
         const { id, name, payload } = item;
-        if (this.isTooBig(payload)) this.#refuseTooBig(this[type].remove(id)!);
+        if (this.isTooBig(payload)) this.#refuseTooBig(this.#takeAnswered(link, type, id)!);
         else if (type === 'publish') this.#sendOn(link, { type, sequence: id, topic: name, payload });
         else
           this.#sendOn(link, {
@@ -274,18 +273,29 @@ export class ClientSession<Caller = unknown> {
     this.#push({ type: 'failed', item, code: 'too-big', text: this.tooBigText(item.payload) });
   }
 
-  /** An answer came, which makes room in the window. Nothing happens when nobody waits for it any more. */
-  #answer(item: OutboxItem<Caller> | undefined, answer: Position | Uint8Array, nowMs: number): void {
+  #answer(
+    link: Link,
+    type: 'publish' | 'request',
+    id: number,
+    answer: Position | Uint8Array,
+    nowMs: number,
+  ): void {
+    const item = this.#takeAnswered(link, type, id);
     if (item) this.#push({ type: 'answered', item, answer });
     this.#flush(nowMs);
   }
 
-  #handleFailed({ aliases }: Link, record: WireRecord<'failed'>, nowMs: number): void {
+  #handleFailed(link: Link, record: WireRecord<'failed'>, nowMs: number): void {
     const { operation, id, code, text } = record;
-    if (operation === 'subscribe') return this.#subscriptions.handle(aliases, record);
-    const item = this[operation].remove(id);
+    if (operation === 'subscribe') return this.#subscriptions.handle(link.aliases, record);
+    const item = this.#takeAnswered(link, operation, id);
     if (item) this.#push({ type: 'failed', item, code, text });
     this.#flush(nowMs);
+  }
+
+  /** What an answer is for; undefined when nobody waits for it any more. It makes room in its own link's window. */
+  #takeAnswered(link: Link, type: 'publish' | 'request', id: number): OutboxItem<Caller> | undefined {
+    return this[type].remove(id, link === this.links.out);
   }
 
   isTooBig(payload: Uint8Array): boolean {

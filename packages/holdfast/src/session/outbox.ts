@@ -18,21 +18,31 @@ export class Outbox<Caller = unknown> {
   sentThrough = 0;
   bytes = 0;
   readonly #items = new Map<number, OutboxItem<Caller>>();
-  /** Those of them that went out on the present connection. */
+  /**
+   * What went out on the present connection and was not answered there: it fills the server's window, also when
+   * its answer came over an older connection, or nobody waits for it any more (SPEC FLOW-4).
+   */
   readonly #sent = new Set<number>();
+  /** How many items are not among them. */
+  #unsent = 0;
 
   add(item: OutboxItem<Caller>): void {
     this.#items.set(item.id, item);
     this.lastId = Math.max(this.lastId, item.id);
     this.bytes += item.payload.length;
+    this.#unsent++;
   }
 
-  /** Takes out an item because its answer came, or its caller gave up; undefined when it had gone before. */
-  remove(id: number): OutboxItem<Caller> | undefined {
+  /**
+   * Takes out an item because its answer came, or its caller gave up; undefined when it had gone before.
+   * `answeredHere`: the present connection has answered, which makes room in its window.
+   */
+  remove(id: number, answeredHere = false): OutboxItem<Caller> | undefined {
     const item = this.#items.get(id);
+    const wasSent = answeredHere ? this.#sent.delete(id) : this.#sent.has(id);
     if (!item) return undefined;
     this.#items.delete(id);
-    this.#sent.delete(id);
+    if (!wasSent) this.#unsent--;
     this.bytes -= item.payload.length;
     return item;
   }
@@ -40,11 +50,12 @@ export class Outbox<Caller = unknown> {
   /** The next items to send, up to the id `through`, at most so many that `window` are unanswered on this connection. */
   takeSendable(window: number, through: number): OutboxItem<Caller>[] {
     const sendable: OutboxItem<Caller>[] = [];
-    if (this.#sent.size === this.#items.size) return sendable;
+    if (this.#unsent === 0) return sendable;
     for (const item of this.#items.values()) {
       if (this.#sent.size >= window || item.id > through) break;
       if (this.#sent.has(item.id)) continue;
       this.#sent.add(item.id);
+      this.#unsent--;
       this.sentThrough = Math.max(this.sentThrough, item.id);
       sendable.push(item);
     }
@@ -54,6 +65,7 @@ export class Outbox<Caller = unknown> {
   /** A new connection: nothing has been sent on it yet. */
   restart(): void {
     this.#sent.clear();
+    this.#unsent = this.#items.size;
   }
 
   /** Requests and publishes below this have all been answered. */
@@ -66,7 +78,7 @@ export class Outbox<Caller = unknown> {
   }
 
   get unanswered(): number {
-    return this.#sent.size;
+    return this.#items.size - this.#unsent;
   }
 
   values(): Iterable<OutboxItem<Caller>> {
