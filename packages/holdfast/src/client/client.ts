@@ -6,10 +6,9 @@ import type { ClientCursor } from '../session/subscriptions.ts';
 import type { OutboxItem } from '../session/outbox.ts';
 import type { Clock } from '../session/clock.ts';
 import type { WireStart } from '../session/server-session.ts';
-import { LinkSocket, type OpenSocket } from './dialer.ts';
+import { Dialer, type OpenSocket } from './dialer.ts';
 import { Emitter } from './emitter.ts';
 import {
-  checkEndpoint,
   resolveClientOptions,
   type ClientOptions,
   type Endpoints,
@@ -57,15 +56,12 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   readonly codec: ResolvedClientOptions['codec'];
   readonly #options: ResolvedClientOptions;
   readonly #platform: Platform;
-  readonly #endpoints: Endpoints;
   readonly #machine: ClientSession<Caller>;
   readonly #store: Store | undefined;
-  readonly #links = new Map<number, LinkSocket | 'dialing'>();
+  readonly #dialer: Dialer;
   readonly #probes: Caller[] = [];
   readonly #emitter = new Emitter<{ status: Status; idle: void }>();
   readonly #stopHints: () => void;
-  #dials = 0;
-  #endpoint: string | undefined;
   #snapshot: Status | undefined;
   #flushAsked = false;
   #timer: { atMs: number; cancel(): void } | undefined;
@@ -75,10 +71,10 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     this.#options = resolveClientOptions(options);
     this.codec = this.#options.codec;
     this.#platform = platform;
-    this.#endpoints = typeof endpoints === 'function' ? endpoints : [endpoints].flat().map(checkEndpoint);
-    const { storage, storageKey, backoff, connectTimeoutMs } = this.#options;
-    if (storage) this.#store = new Store(storage, storageKey ?? `holdfast:${String(this.#endpoints)}`);
-    const { random } = platform;
+    const { storage, storageKey, backoff, connectTimeoutMs, token } = this.#options;
+    const { random, openSocket } = platform;
+    this.#dialer = new Dialer(endpoints, token, openSocket, (input) => this.#handle(input));
+    if (storage) this.#store = new Store(storage, storageKey ?? `holdfast:${String(endpoints)}`);
     this.#machine = new ClientSession({ backoff, connectTimeoutMs, random, restored: this.#store?.restored });
     this.#stopHints = platform.watchHints((back) => this.#handleHint(back));
     this.#handle({ type: 'connect' });
@@ -195,10 +191,8 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     switch (effect.type) {
       case 'read':
         return effect.cursor.reader.take(effect.event);
-      case 'send': {
-        const link = this.#links.get(effect.link);
-        return link instanceof LinkSocket ? link.add(effect.record) : undefined;
-      }
+      case 'send':
+        return this.#dialer.send(effect.link, effect.record);
       case 'answered':
         return this.#answer(effect);
       case 'failed':
@@ -210,9 +204,11 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
         }
         return;
       case 'dial':
-        return void this.#dial(effect.link, effect.tokenRejected);
+        return void this.#dialer.dial(effect.link, effect.tokenRejected);
       case 'drop':
-        return this.#drop(effect.link, effect.code);
+        // What was said last, such as a publish just before `close()`, still goes out.
+        this.#flushLines();
+        return this.#dialer.drop(effect.link, effect.code);
       case 'token-wanted':
         return void this.#renewToken();
       case 'session':
@@ -222,71 +218,13 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     }
   }
 
-  async #dial(link: number, rejected: boolean): Promise<void> {
-    this.#links.set(link, 'dialing');
-    try {
-      const [url, token] = await Promise.all([this.#nextEndpoint(), this.#fetchToken(rejected)]);
-      // Closed, or overtaken, while the providers took their time.
-      if (this.#links.get(link) !== 'dialing') return;
-      this.#endpoint = url;
-      const socket = new LinkSocket(this.#platform.openSocket, url, {
-        opened: () => this.#handle({ type: 'opened', link, token }),
-        bytes: (bytes) => this.#handle({ type: 'bytes', link, bytes }),
-        lost: (code, reason) => {
-          this.#links.delete(link);
-          this.#handle({ type: 'lost', link, code, reason });
-        },
-      });
-      this.#links.set(link, socket);
-    } catch (error) {
-      if (!this.#links.delete(link)) return;
-      const final = error instanceof HoldfastError;
-      const text = error instanceof Error ? error.message : String(error);
-      this.#handle({
-        type: 'dial-failed',
-        link,
-        cause: { code: final ? error.code : 'unreachable', text },
-        final,
-      });
-    }
-  }
-
-  async #nextEndpoint(): Promise<string> {
-    const endpoints = this.#endpoints;
-    const given = typeof endpoints === 'function' ? await endpoints() : endpoints;
-    const addresses = [given].flat();
-    return checkEndpoint(addresses[this.#dials++ % addresses.length] ?? '');
-  }
-
-  async #fetchToken(rejected: boolean): Promise<string> {
-    const { token = '' } = this.#options;
-    if (typeof token === 'function') return token({ rejected });
-    if (rejected) {
-      throw new HoldfastError(
-        'unauthorized',
-        'The server refused the token. Give connect() a function as `token`, so that a new one can be fetched.',
-      );
-    }
-    return token;
-  }
-
   async #renewToken(): Promise<void> {
-    if (typeof this.#options.token !== 'function') return;
     try {
-      this.#handle({ type: 'token', token: await this.#options.token({ rejected: false }) });
+      this.#handle({ type: 'token', token: await this.#dialer.fetchToken(false) });
     } catch (error) {
       // The server says when time is up; until then the next reconnect may do better.
       console.warn('Holdfast: the token could not be refreshed:', error);
     }
-  }
-
-  #drop(link: number, code: number): void {
-    const socket = this.#links.get(link);
-    this.#links.delete(link);
-    if (!(socket instanceof LinkSocket)) return;
-    // What was said last, such as a publish just before `close()`, still goes out.
-    if (code === 1000) socket.flush(this.#machine.messageBytesMax);
-    socket.drop(code);
   }
 
   #handleHint(back: boolean): void {
@@ -301,10 +239,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     this.#timer?.cancel();
     const ring = (): void => {
       this.#timer = undefined;
-      let bufferedBytes = 0;
-      for (const link of this.#links.values())
-        if (link instanceof LinkSocket) bufferedBytes += link.bufferedBytes;
-      this.#handle({ type: 'time', bufferedBytes });
+      this.#handle({ type: 'time', bufferedBytes: this.#dialer.bufferedBytes });
     };
     this.#timer = {
       atMs,
@@ -418,14 +353,17 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
 
   #flush(): void {
     this.#flushAsked = false;
-    // Stored before it is sent: a page that dies in between must not take a sent publish for an unsent one.
-    this.#save();
-    for (const link of this.#links.values())
-      if (link instanceof LinkSocket) link.flush(this.#machine.messageBytesMax);
+    this.#flushLines();
     if (this.#snapshot) return;
     const { phase, cause } = this.status;
     this.#emitter.emit('status', this.status);
     if (phase === 'closed' || phase === 'failed') this.#end(cause!);
+  }
+
+  #flushLines(): void {
+    // Stored before it is sent: a page that dies in between must not take a sent publish for an unsent one.
+    this.#save();
+    this.#dialer.flush(this.#machine.messageBytesMax);
   }
 
   #save(): void {
@@ -452,7 +390,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
       attempt: links.attempt,
       retryAt: links.retryAtMs,
       rttMs: links.roundTrip.smoothedMs,
-      endpoint: this.#endpoint,
+      endpoint: this.#dialer.endpoint,
       queued: publish.size + request.size - unacknowledged,
       unacknowledged,
       cause: links.cause,

@@ -1,6 +1,9 @@
+import { encodeBatches } from '../protocol/codec.ts';
+import { HoldfastError } from '../protocol/error-codes.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
-import { encodeBatches } from '../protocol/codec.ts';
+import type { ClientInput } from '../session/client-session.ts';
+import { checkEndpoint, type ClientOptions, type Endpoints } from './options.ts';
 
 /** What the client needs of a WebSocket (WHATWG WebSockets §3); browsers', Node's and `ws`'s all have it. */
 export interface WebSocketLike {
@@ -18,52 +21,108 @@ export interface WebSocketLike {
 
 export type OpenSocket = (url: string, protocols: string[]) => WebSocketLike;
 
-export interface LinkEvents {
-  opened(): void;
-  bytes(bytes: Uint8Array): void;
-  lost(code: number, reason: string): void;
+interface Line {
+  /** Undefined while an address or a token is awaited. */
+  socket?: WebSocketLike;
+  /** What leaves at the end of the turn. */
+  pending: WireRecord[];
 }
 
-/** One WebSocket. Once dropped it says nothing any more, however late its own events come (SPEC LIVE-5). */
-export class LinkSocket {
-  readonly #socket: WebSocketLike;
-  #pending: WireRecord[] = [];
+/** The sockets behind a session's links: finds out where to dial and with which token, and passes bytes on. */
+export class Dialer {
+  /** The address that was dialled last. */
+  endpoint: string | undefined;
+  readonly #lines = new Map<number, Line>();
+  readonly #endpoints: Endpoints;
+  readonly #token: ClientOptions['token'];
+  readonly #open: OpenSocket;
+  readonly #handle: (input: ClientInput<never>) => void;
+  #dials = 0;
 
-  constructor(open: OpenSocket, url: string, events: LinkEvents) {
-    const socket = open(url, [PROTOCOL_VERSION]);
-    this.#socket = socket;
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = () => events.opened();
-    socket.onmessage = ({ data }: { data: ArrayBuffer | Uint8Array | string }) => {
-      // Text is not of this protocol; as no bytes at all it is malformed.
-      if (typeof data === 'string') data = new Uint8Array(0);
-      events.bytes(data instanceof Uint8Array ? data : new Uint8Array(data));
+  constructor(
+    endpoints: Endpoints,
+    token: ClientOptions['token'],
+    open: OpenSocket,
+    handle: (input: ClientInput<never>) => void,
+  ) {
+    this.#endpoints = typeof endpoints === 'function' ? endpoints : [endpoints].flat().map(checkEndpoint);
+    this.#token = token;
+    this.#open = open;
+    this.#handle = handle;
+  }
+
+  async dial(link: number, tokenRejected: boolean): Promise<void> {
+    const line: Line = { pending: [] };
+    this.#lines.set(link, line);
+    // Whatever a line says after it was dropped, however late, goes unheard (SPEC LIVE-5).
+    const ifKept = (input: ClientInput<never>): void => {
+      if (this.#lines.get(link) === line) this.#handle(input);
     };
-    socket.onerror = () => {};
-    socket.onclose = ({ code, reason }: { code: number; reason: string }) => events.lost(code, reason);
+    try {
+      const [url, token] = await Promise.all([this.#nextEndpoint(), this.fetchToken(tokenRejected)]);
+      if (this.#lines.get(link) !== line) return;
+      this.endpoint = url;
+      const socket = this.#open(url, [PROTOCOL_VERSION]);
+      line.socket = socket;
+      socket.binaryType = 'arraybuffer';
+      socket.onopen = () => ifKept({ type: 'opened', link, token });
+      socket.onmessage = ({ data }: { data: ArrayBuffer | Uint8Array | string }) => {
+        // Text is not of this protocol; as no bytes at all it is malformed.
+        if (typeof data === 'string') data = new Uint8Array(0);
+        ifKept({ type: 'bytes', link, bytes: data instanceof Uint8Array ? data : new Uint8Array(data) });
+      };
+      socket.onerror = () => {};
+      socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+        ifKept({ type: 'lost', link, code, reason });
+        this.#lines.delete(link);
+      };
+    } catch (error) {
+      const final = error instanceof HoldfastError;
+      const text = error instanceof Error ? error.message : String(error);
+      ifKept({ type: 'dial-failed', link, cause: { code: final ? error.code : 'unreachable', text }, final });
+    }
   }
 
-  get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+  /** The application's credential; `rejected` when the server refused the last one. */
+  async fetchToken(rejected: boolean): Promise<string> {
+    const token = this.#token ?? '';
+    if (typeof token === 'function') return token({ rejected });
+    if (!rejected) return token;
+    throw new HoldfastError(
+      'unauthorized',
+      'The server refused the token; make `token` a function that fetches a new one.',
+    );
   }
 
-  add(record: WireRecord): void {
-    this.#pending.push(record);
+  send(link: number, record: WireRecord): void {
+    this.#lines.get(link)?.pending.push(record);
   }
 
   /** Sends what has collected, in as few messages as the server's limit allows. */
   flush(bytesMax: number): void {
-    if (this.#pending.length === 0) return;
-    for (const bytes of encodeBatches(this.#pending, bytesMax)) this.#socket.send(bytes);
-    this.#pending = [];
+    for (const line of this.#lines.values()) {
+      for (const bytes of encodeBatches(line.pending.splice(0), bytesMax)) line.socket?.send(bytes);
+    }
   }
 
-  drop(code: number): void {
-    const socket = this.#socket;
-    socket.onopen = socket.onmessage = socket.onclose = null;
+  get bufferedBytes(): number {
+    let bytes = 0;
+    for (const { socket } of this.#lines.values()) bytes += socket?.bufferedAmount ?? 0;
+    return bytes;
+  }
+
+  drop(link: number, code: number): void {
+    const socket = this.#lines.get(link)?.socket;
+    this.#lines.delete(link);
     // A page may close with 1000 and 3000–4999 only; without a code the server reads "no reason given".
-    if (code === 1000 || code >= 3000) socket.close(code);
-    else if (socket.terminate) socket.terminate();
-    else socket.close();
+    if (code === 1000 || code >= 3000) socket?.close(code);
+    else if (socket?.terminate) socket.terminate();
+    else socket?.close();
+  }
+
+  async #nextEndpoint(): Promise<string> {
+    const endpoints = this.#endpoints;
+    const addresses = [typeof endpoints === 'function' ? await endpoints() : endpoints].flat();
+    return checkEndpoint(addresses[this.#dials++ % addresses.length] ?? '');
   }
 }
