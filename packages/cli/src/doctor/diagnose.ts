@@ -63,13 +63,18 @@ export async function diagnose(options: DiagnoseOptions): Promise<Report> {
   const settings = settle(options);
   const plan = planOf(settings);
   const tell = options.onProgress ?? (() => {});
-  // One of its own, so that what listens during a run is gone with it.
-  const signal = options.signal ? AbortSignal.any([options.signal]) : new AbortController().signal;
+  // One of its own, so that nothing of a run outlives it, however it ends.
+  const over = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal;
   setMaxListeners(0, signal);
   const run = new Run(settings, plan, tell, signal);
   tell({ kind: 'plan', plan, sentence: planSentence(plan, settings) });
-  await run.perform();
-  return run.report();
+  try {
+    await run.perform();
+    return run.report();
+  } finally {
+    over.abort();
+  }
 }
 
 class Run {

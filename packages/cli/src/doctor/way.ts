@@ -26,7 +26,7 @@ export class Way {
   address: string | undefined;
   /** The Origin that the server let in. */
   origin: string | null;
-  #held = 0;
+  readonly #open = new Set<ProbeConnection>();
 
   constructor(name: WayName, target: Target, settings: Settings, budget: Budget, signal: AbortSignal) {
     this.name = name;
@@ -36,11 +36,13 @@ export class Way {
     this.signal = signal;
     this.measured = { url: target.url, secure: target.secure, refusals: [] };
     this.origin = target.origin;
+    // Whoever waits for a connection is woken by its end, so a run stops at once.
+    signal.addEventListener('abort', () => this.#open.forEach((connection) => connection.drop()));
   }
 
   /** WebSocket connections that are open on this way now. */
   get held(): number {
-    return this.#held;
+    return this.#open.size;
   }
 
   get lineOptions(): LineOptions & { readonly budget: Budget; readonly answerTimeoutMs: number } {
@@ -64,9 +66,11 @@ export class Way {
       subprotocols,
       ...change,
     });
-    if (dialled.connection) {
-      this.#held += 1;
-      void dialled.connection.ended.then(() => (this.#held -= 1));
+    const { connection } = dialled;
+    if (connection) {
+      this.#open.add(connection);
+      void connection.ended.then(() => this.#open.delete(connection));
+      if (this.signal.aborted) connection.drop();
     }
     return dialled;
   }
@@ -75,7 +79,7 @@ export class Way {
   async open(step: string, change: Partial<DialOptions> = {}): Promise<ProbeConnection | null> {
     const first = await this.dial(change);
     if (first.connection) return first.connection;
-    const held = this.#held;
+    const { held } = this;
     this.signal.throwIfAborted();
     await pause(RETRY_PAUSE_MS, undefined, { signal: this.signal });
     const second = await this.dial(change);

@@ -1,14 +1,18 @@
 import { createServer, type Socket } from 'node:net';
-import { type ServerOptions, WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 
 export interface LocalServer {
   readonly url: string;
   stop(): Promise<void>;
 }
 
+export interface LocalEcho extends LocalServer {
+  onConnection(listener: (socket: WebSocket) => void): void;
+}
+
 /** An echo server on ws. */
-export async function localEcho(options: Partial<ServerOptions> = {}): Promise<LocalServer> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, ...options });
+export async function localEcho(): Promise<LocalEcho> {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   server.on('connection', (socket) => {
     socket.on('error', () => {});
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
@@ -18,6 +22,7 @@ export async function localEcho(options: Partial<ServerOptions> = {}): Promise<L
   if (address === null || typeof address === 'string') throw new Error('no port was given');
   return {
     url: `ws://127.0.0.1:${address.port}/`,
+    onConnection: (listener) => void server.on('connection', listener),
     stop: async () => {
       for (const socket of server.clients) socket.terminate();
       await new Promise((resolve) => server.close(resolve));

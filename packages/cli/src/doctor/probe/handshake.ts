@@ -59,15 +59,15 @@ export interface DialOptions extends LineOptions {
 export async function dial(target: Target, options: DialOptions): Promise<Dialled> {
   const startedAtMs = performance.now();
   const took = () => performance.now() - startedAtMs;
-  options.budget.openConnection();
+  const key = randomBytes(16).toString('base64');
+  const request = requestHead(target, key, options);
+  reserve(request, options.budget);
   const line = await openLine(target, options);
   if (line.kind === 'no-line') {
     options.budget.closeConnection();
     return { ms: took(), outcome: line, connection: null };
   }
-  const key = randomBytes(16).toString('base64');
-  const request = requestHead(target, key, options);
-  const answer = await ask(line.socket, request, options.answerTimeoutMs, options);
+  const answer = await ask(line.socket, request, options.answerTimeoutMs, options.signal);
   if (answer.kind !== 'head') {
     options.budget.closeConnection();
     return { ms: took(), outcome: answer, connection: null };
@@ -88,16 +88,22 @@ export async function askHttp(
   request: string,
   options: LineOptions & { readonly budget: Budget; readonly answerTimeoutMs: number },
 ): Promise<Refusal> {
-  options.budget.openConnection();
+  reserve(request, options.budget);
   const line = await openLine(target, options);
   try {
     if (line.kind === 'no-line') return line;
-    const answer = await ask(line.socket, request, options.answerTimeoutMs, options);
+    const answer = await ask(line.socket, request, options.answerTimeoutMs, options.signal);
     line.socket.destroy();
     return answer.kind === 'head' ? answered(answer.head, answer.rest) : answer;
   } finally {
     options.budget.closeConnection();
   }
+}
+
+/** Throws before anything is opened when it would be more than announced. */
+function reserve(request: string, budget: Budget): void {
+  budget.sendBytes(Buffer.byteLength(request, 'latin1'));
+  budget.openConnection();
 }
 
 function requestHead(target: Target, key: string, options: DialOptions): string {
@@ -133,14 +139,7 @@ type Answer =
   | Exclude<Refusal, LineFailure>;
 
 /** Collects a response head and the start of its body, within bounds of size and time. */
-function ask(
-  socket: Socket,
-  request: string,
-  timeoutMs: number,
-  { budget, signal }: { readonly budget: Budget; readonly signal: AbortSignal },
-): Promise<Answer> {
-  const bytesToSend = Buffer.from(request, 'latin1');
-  budget.sendBytes(bytesToSend.length);
+function ask(socket: Socket, request: string, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve) => {
     let bytes: Buffer = Buffer.alloc(0);
     let head: Extract<Answer, { kind: 'head' }> | null = null;
@@ -174,7 +173,7 @@ function ask(
     let timer = setTimeout(() => finish({ kind: 'silent' }), timeoutMs);
     signal.addEventListener('abort', abort, { once: true });
     socket.on('data', read).on('end', closed).on('close', closed).on('error', broken);
-    socket.write(bytesToSend);
+    socket.write(request, 'latin1');
     socket.resume();
   });
 }

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { diagnose } from '../../src/doctor/diagnose.ts';
+import { Budget, BudgetExceeded } from '../../src/doctor/probe/budget.ts';
+import { dial } from '../../src/doctor/probe/handshake.ts';
+import { parseTarget } from '../../src/doctor/probe/target.ts';
+import type { Progress } from '../../src/doctor/report/report.ts';
+import { localEcho, localRaw } from './local-server.ts';
+
+describe('diagnose', () => {
+  it('announces its plan before the first connection, and tells of each step', async () => {
+    let announced = false;
+    const server = await localRaw((socket) => {
+      expect(announced).toBe(true);
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
+    });
+    const told: Progress[] = [];
+    const report = await diagnose({
+      url: server.url,
+      onProgress: (progress) => {
+        announced ||= progress.kind === 'plan';
+        told.push(progress);
+      },
+    });
+    await server.stop();
+    const done = told.flatMap((progress) => (progress.kind === 'step-done' ? [progress.step] : []));
+    expect(done).toEqual(report.steps);
+  });
+
+  it('ends early: the first step that shows a problem is the last', async () => {
+    const server = await localRaw((socket) =>
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'),
+    );
+    const { steps, verdict } = await diagnose({ url: server.url });
+    await server.stop();
+    expect(verdict.id).toBe('not-found');
+    expect(steps.at(-1)?.name).toBe('upgrade');
+  });
+
+  it('stops at once when it is aborted, and closes what it had opened', { timeout: 30_000 }, async () => {
+    let left = 0;
+    const server = await localEcho();
+    server.onConnection((socket) => {
+      left += 1;
+      socket.on('close', () => (left -= 1));
+    });
+    const stop = new AbortController();
+    const running = diagnose({
+      url: server.url,
+      depth: 'quick',
+      // Longer than this test may take: only the abort can end it.
+      idleMaxMs: 3_600_000,
+      signal: stop.signal,
+      onProgress: (progress) => {
+        if (progress.kind === 'step-started' && progress.name === 'idle') stop.abort(new Error('enough'));
+      },
+    });
+    await expect(running).rejects.toThrow('enough');
+    await expect.poll(() => left).toBe(0);
+    await server.stop();
+  });
+
+  it('rejects options that make no sense before it does anything', async () => {
+    await expect(diagnose({ url: 'https://example.com/' })).rejects.toThrow(/HTTP address/);
+    await expect(diagnose({ url: 'ws://a/', idleMaxMs: Number.NaN })).rejects.toThrow(/--idle-max/);
+    await expect(diagnose({ url: 'ws://a/', send: 'x'.repeat(5_000) })).rejects.toThrow(/4096 bytes/);
+  });
+});
+
+describe('a handshake that would send more than announced', () => {
+  it('is not made at all', async () => {
+    let connections = 0;
+    const server = await localRaw(() => (connections += 1));
+    const budget = new Budget({ connections: 10, concurrentConnections: 10, bytes: 20 });
+    const handshake = dial(parseTarget(server.url), {
+      budget,
+      origin: null,
+      headers: [],
+      subprotocols: [],
+      timeoutMs: 1_000,
+      answerTimeoutMs: 1_000,
+      signal: new AbortController().signal,
+    });
+    await expect(handshake).rejects.toThrow(BudgetExceeded);
+    await server.stop();
+    expect(connections).toBe(0);
+    expect(budget.spent).toEqual({ connections: 0, concurrentConnections: 0, bytes: 0 });
+  });
+});
