@@ -107,20 +107,20 @@ class Run {
       this.#signal.throwIfAborted();
       this.#tell({ kind: 'step-started', name: step.name, title: step.title });
       const ways = this.#directGoesOn && this.#direct ? [this.#public, this.#direct] : [this.#public];
-      await Promise.all(ways.map((way) => this.#take(step, way)));
+      this.#steps.push(...(await Promise.all(ways.map((way) => this.#take(step, way)))));
       if (problemIn(this.#measurements())) return;
       if (this.#directGoesOn) this.#directGoesOn = problemIn(this.#measurementsOfDirect()) === null;
       await pause(BETWEEN_STEPS_MS, undefined, { signal: this.#signal });
     }
   }
 
-  async #take(step: Step, way: Way): Promise<void> {
+  async #take(step: Step, way: Way): Promise<StepReport> {
     const startedAtMs = performance.now();
     const note = await this.#noteOf(step, way);
     const durationMs = Math.round(performance.now() - startedAtMs);
     const done: StepReport = { way: way.name, name: step.name, title: step.title, durationMs, ...note };
-    this.#steps.push(done);
     this.#tell({ kind: 'step-done', step: done });
+    return done;
   }
 
   async #noteOf(step: Step, way: Way): Promise<StepNote> {
