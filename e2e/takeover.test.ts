@@ -55,7 +55,11 @@ describe.each(waysToGiveEndpoints)('a path that swallows everything, endpoints f
 });
 
 it('LIVE-2 a path that swallows only what the client says is noticed by the server, though it is busy downwards', async () => {
-  const { server, port } = await openServer({ heartbeat: { intervalMs: 1_000, graceMs: 1_000 } });
+  const { server, port } = await openServer({
+    heartbeat: { intervalMs: 1_000, graceMs: 1_000 },
+    // Deadlines of the hello must not delay those of the heartbeat.
+    limits: { helloTimeoutMs: 300_000 },
+  });
   const first = await openChaos(port);
   const second = await openChaos(port);
   let asked = 0;
