@@ -52,7 +52,7 @@ export class ByteWriter {
   /** A copy of the first `count` bytes written, all by default; the writer goes on with the rest. */
   take(count = this.#length): Uint8Array {
     const taken = this.#bytes.slice(0, count);
-    this.#bytes.copyWithin(0, count, this.#length);
+    if (count < this.#length) this.#bytes.copyWithin(0, count, this.#length);
     this.#length -= count;
     // One huge message must not pin its memory for ever.
     if (this.#length === 0 && this.#bytes.length > 1_048_576) this.#bytes = new Uint8Array(4_096);

@@ -57,9 +57,11 @@ export class Operations {
   }
 
   /** Runs a request, unless it ran before (SPEC REQ-1). */
-  call(connection: Connection, { request, method, payload }: Effect<'call'>): void {
+  call(connection: Connection, { request, finished, method, payload }: Effect<'call'>): void {
     const session = connection.session!;
-    const entry = this.node.sessions.repliesOf(session).begin(request);
+    const replies = this.node.sessions.repliesOf(session);
+    replies.finish(finished);
+    const entry = replies.begin(request);
     if (entry.state === 'done')
       return connection.handle({ type: 'replied', request, outcome: entry.outcome });
     if (entry.state === 'forgotten') {

@@ -1,7 +1,8 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
 import { defaultLimits, FIRST_WINDOW, type Limits } from '../protocol/limits.ts';
-import { jsonCodec, type PayloadCodec } from '../protocol/payload.ts';
+import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Handshake } from './engine.ts';
+import { nodeJsonCodec } from './json-codec.ts';
 import type { MessageLog } from './message-log.ts';
 import type { TopicOptions } from './topic-options.ts';
 
@@ -119,7 +120,7 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     heartbeatMs,
     graceMs,
     handshakesPerSecond,
-    codec: options.codec ?? jsonCodec,
+    codec: options.codec ?? nodeJsonCodec,
     logger,
   };
 }

@@ -10,35 +10,33 @@ export interface Waiting {
 }
 
 const TICK_MS = 1_000;
-/** A tick this late means that the process was stopped or starved, not that its peers were silent. */
-const STALL_MS = 2_000;
+/** However late a tick comes, connections age by no more: the process was stopped, its peers were not silent. */
+const TICK_MS_MAX = 2_000;
 
 /**
  * All deadlines of a node in buckets of a second, under one timer (after Varghese and Lauck, "Hashed and
  * Hierarchical Timing Wheels"). A deadline that moved later is found out when its old bucket comes up, so moving
- * it costs nothing. Its clock leaves out time in which the process did not run: a server that was stopped for
- * a minute does not take its clients for dead (SPEC LIVE-6).
+ * it costs nothing. Its time moves with its ticks alone: reading it is free, and a server that was stopped for a
+ * minute does not take its clients for dead (SPEC LIVE-6).
  */
 export class Wheel {
   private readonly buckets = new Map<number, Set<Waiting>>();
-  private lastTickMs: number;
-  private lostMs = 0;
+  private now: number;
+  private tickedAtMs: number;
   private reached: number;
   private cancel = (): void => {};
   private readonly clock: Clock;
 
   constructor(clock: Clock) {
     this.clock = clock;
-    this.lastTickMs = clock.nowMs();
-    this.reached = Math.floor(this.lastTickMs / TICK_MS);
+    this.now = this.tickedAtMs = clock.nowMs();
+    this.reached = Math.floor(this.now / TICK_MS);
     this.arm();
   }
 
-  /** Time as connections experience it. */
+  /** Time as connections experience it, to a second. */
   nowMs(): number {
-    const now = this.clock.nowMs();
-    const lateMs = now - this.lastTickMs - TICK_MS;
-    return now - this.lostMs - (lateMs > STALL_MS ? lateMs : 0);
+    return this.now;
   }
 
   /** Puts it where its next deadline says; needed at first, and when that has come nearer. */
@@ -63,20 +61,19 @@ export class Wheel {
   }
 
   private arm(): void {
-    this.cancel = this.clock.setTimer(() => this.turn(), TICK_MS);
+    this.cancel = this.clock.setTimer(() => this.tick(), TICK_MS);
   }
 
-  private turn(): void {
-    const lateMs = this.clock.nowMs() - this.lastTickMs - TICK_MS;
-    if (lateMs > STALL_MS) this.lostMs += lateMs;
-    this.lastTickMs = this.clock.nowMs();
+  private tick(): void {
+    const clockMs = this.clock.nowMs();
+    this.now += Math.min(clockMs - this.tickedAtMs, TICK_MS_MAX);
+    this.tickedAtMs = clockMs;
     this.arm();
-    const nowMs = this.nowMs();
-    while (this.reached < Math.floor(nowMs / TICK_MS)) {
+    while (this.reached < Math.floor(this.now / TICK_MS)) {
       const due = this.buckets.get(++this.reached);
       this.buckets.delete(this.reached);
       for (const waiting of due ?? []) {
-        if (waiting.nextDeadlineMs() <= nowMs) waiting.handleTime(nowMs);
+        if (waiting.nextDeadlineMs() <= this.now) waiting.handleTime(this.now);
         // Its handling may have ended it.
         if (waiting.bucket !== 0) this.schedule(waiting);
       }

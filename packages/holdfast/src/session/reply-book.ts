@@ -57,18 +57,24 @@ export class ReplyBook {
   finish(request: number): void {
     if (request <= this.finishedBelow) return;
     this.finishedBelow = request;
-    for (const [id, outcome] of this.outcomes) {
+    for (const id of this.outcomes.keys()) {
+      const outcome = this.outcomes.get(id)!;
       if (id < request && outcome !== 'running') this.remove(id, outcome);
     }
   }
 
   private evict(): void {
+    if (this.isWithinLimits()) return;
     for (const [id, outcome] of this.outcomes) {
-      if (this.outcomes.size <= this.limits.repliesMax && this.bytes <= this.limits.replyBytesMax) return;
+      if (this.isWithinLimits()) return;
       if (outcome === 'running') continue;
       this.evictedThrough = Math.max(this.evictedThrough, id);
       this.remove(id, outcome);
     }
+  }
+
+  private isWithinLimits(): boolean {
+    return this.outcomes.size <= this.limits.repliesMax && this.bytes <= this.limits.replyBytesMax;
   }
 
   private remove(id: number, outcome: Outcome): void {

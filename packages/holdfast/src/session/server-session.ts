@@ -78,7 +78,7 @@ export type ServerEffect<Topic> =
   | { type: 'leave'; cursor: Cursor<Topic> }
   | { type: 'shut'; cursor: Cursor<Topic> }
   | { type: 'append'; sequence: number; topic: string; payload: Uint8Array }
-  | { type: 'call'; request: number; method: string; payload: Uint8Array }
+  | { type: 'call'; request: number; finished: number; method: string; payload: Uint8Array }
   | { type: 'finished'; below: number }
   | { type: 'signal'; topic: string; payload: Uint8Array }
   | { type: 'beat' }
@@ -295,8 +295,7 @@ export class ServerSession<Topic = unknown> {
     if (request <= this.unknownRequestsThrough) return fail('outcome-unknown', unknownText);
     if (this.calling >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
     this.calling++;
-    if (finished > 0) this.push({ type: 'finished', below: finished });
-    this.push({ type: 'call', request, method, payload });
+    this.push({ type: 'call', request, finished, method, payload });
   }
 
   private handleReplied(request: number, outcome: Outcome): void {
