@@ -4,7 +4,7 @@ import type { Builtin, CommandReply, Commands, Usage } from './serve.ts';
 type Input<F> = F extends (input: infer I) => unknown ? I : never;
 type Answer<F> = F extends (input: never) => infer A ? Awaited<A> : never;
 
-const commandTimeoutMs = 120_000;
+const commandTimeoutMs = 90_000;
 /** For the writing of a profile. */
 const graceMs = 3000;
 
