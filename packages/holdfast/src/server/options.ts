@@ -1,10 +1,20 @@
-import { HoldfastError } from '../protocol/error-codes.ts';
 import { defaultLimits, FIRST_WINDOW, type Limits } from '../protocol/limits.ts';
 import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Handshake } from './engine.ts';
 import { nodeJsonCodec } from './json-codec.ts';
 import type { MessageLog } from './message-log.ts';
-import type { TopicOptions } from './topic-options.ts';
+import {
+  checkBound,
+  checkEntries,
+  checkFunction,
+  checkKeys,
+  checkMethods,
+  checkPositive,
+  checkWhole,
+  invalid,
+  shown,
+} from './option-checks.ts';
+import { topicPolicyNames, type TopicOptions } from './topic-options.ts';
 
 /** Who a session belongs to. Sessions are resumed by the same identity only. */
 export interface Identity {
@@ -68,7 +78,7 @@ export interface ResolvedOptions extends Omit<ServerOptions, 'limits' | 'logger'
   logger: Logger;
 }
 
-const known = new Set<string>([
+const names = [
   'authenticate',
   'authorize',
   'origins',
@@ -80,59 +90,78 @@ const known = new Set<string>([
   'path',
   'codec',
   'logger',
-]);
+] as const satisfies (keyof ServerOptions)[];
+
+const logMethods = ['open', 'append', 'read', 'top', 'before', 'follow', 'trim', 'key', 'close'];
 
 /** Fills in defaults. Throws `invalid-option` with what was wrong and what was expected. */
-export function resolveOptions(options: ServerOptions): ResolvedOptions {
-  for (const name of Object.keys(options)) {
-    if (!known.has(name)) invalid(name, `is not an option; there are: ${[...known].join(', ')}`);
+export function resolveOptions(given: ServerOptions): ResolvedOptions {
+  const options = definedOf(given);
+  const { authenticate, authorize, log, path, codec = nodeJsonCodec, logger = console } = options;
+  if (authenticate !== undefined) checkFunction('authenticate', authenticate);
+  if (authorize !== undefined) checkFunction('authorize', authorize);
+  if (log !== undefined) checkMethods('log', log, logMethods);
+  checkMethods('codec', codec, ['encode', 'decode']);
+  if (logger !== false) checkMethods('logger', logger, ['info', 'warn']);
+  if (path !== undefined && !(typeof path === 'string' && path.startsWith('/'))) {
+    invalid('path', `is ${shown(path)}; it must begin with /`);
   }
-  for (const name of Object.keys(options.limits ?? {})) {
-    if (!(name in defaultLimits))
-      invalid(`limits.${name}`, `is not a limit; there are: ${Object.keys(defaultLimits).join(', ')}`);
-  }
-  const limits: Limits = { ...defaultLimits, ...options.limits };
-  for (const [name, value] of Object.entries(limits)) positive(`limits.${name}`, value);
-  if (limits.windowMax < FIRST_WINDOW)
-    invalid(
-      'limits.windowMax',
-      `must be ${FIRST_WINDOW} at least: clients begin with that before they are told`,
-    );
-  const heartbeatMs = positive('heartbeat.intervalMs', options.heartbeat?.intervalMs ?? 25_000);
-  const graceMs = positive('heartbeat.graceMs', options.heartbeat?.graceMs ?? 20_000);
-  const handshakesPerSecond = positive('handshakesPerSecond', options.handshakesPerSecond ?? 1_000);
-  if (limits.pageBytesMax > limits.messageBytesMax) {
-    invalid('limits.pageBytesMax', `must not exceed limits.messageBytesMax (${limits.messageBytesMax})`);
-  }
-  for (const origin of options.origins ?? []) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      invalid(
-        'origins',
-        `holds "${origin}", which is no origin; write scheme, host and port only, such as https://app.example`,
-      );
-    }
-  }
-  if (options.path !== undefined && !options.path.startsWith('/')) invalid('path', 'must begin with /');
-  const logger = options.logger === false ? silent : (options.logger ?? console);
+  checkOrigins(options.origins ?? []);
+  checkTopics(options.topics ?? {});
+  const heartbeat = checkKeys('heartbeat', options.heartbeat ?? {}, ['intervalMs', 'graceMs']);
   return {
     ...options,
-    limits,
-    heartbeatMs,
-    graceMs,
-    handshakesPerSecond,
-    codec: options.codec ?? nodeJsonCodec,
-    logger,
+    limits: resolveLimits(options.limits ?? {}),
+    heartbeatMs: checkWhole('heartbeat.intervalMs', heartbeat.intervalMs ?? 25_000),
+    graceMs: checkWhole('heartbeat.graceMs', heartbeat.graceMs ?? 20_000),
+    handshakesPerSecond: checkPositive('handshakesPerSecond', options.handshakesPerSecond ?? 1_000),
+    codec,
+    logger: logger === false ? silent : logger,
   };
 }
 
 const silent: Logger = { info() {}, warn() {} };
 
-function positive(name: string, value: number): number {
-  if (!(typeof value === 'number' && value > 0))
-    invalid(name, `is ${String(value)}; it must be a number above 0`);
-  return value;
+function definedOf(options: ServerOptions): ServerOptions {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name] of entries) {
+    if (!(names as readonly string[]).includes(name)) {
+      invalid(name, `is not an option; there are: ${names.join(', ')}`);
+    }
+  }
+  return Object.fromEntries(entries);
 }
 
-function invalid(name: string, text: string): never {
-  throw new HoldfastError('invalid-option', `createServer: "${name}" ${text}.`);
+function resolveLimits(given: Partial<Limits>): Limits {
+  const limits: Limits = { ...defaultLimits, ...checkKeys('limits', given, Object.keys(defaultLimits)) };
+  for (const [name, value] of Object.entries(limits)) checkWhole(`limits.${name}`, value);
+  if (limits.windowMax < FIRST_WINDOW) {
+    const text = `must be ${FIRST_WINDOW} at least: clients begin with that before they are told`;
+    invalid('limits.windowMax', text);
+  }
+  if (limits.pageBytesMax > limits.messageBytesMax) {
+    invalid('limits.pageBytesMax', `must not exceed limits.messageBytesMax (${limits.messageBytesMax})`);
+  }
+  return limits;
+}
+
+function checkOrigins(origins: readonly string[]): void {
+  if (!Array.isArray(origins)) invalid('origins', `is ${shown(origins)}; it must be a list of origins`);
+  for (const origin of origins) {
+    if (typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin) continue;
+    const text = `holds ${shown(origin)}, which is no origin; write scheme, host and port only, such as https://app.example`;
+    invalid('origins', text);
+  }
+}
+
+function checkTopics(topics: NonNullable<ServerOptions['topics']>): void {
+  for (const [topic, options] of checkEntries('topics', topics)) {
+    const name = `topics.${topic}`;
+    const { policy, retention } = checkKeys(name, options as TopicOptions, ['policy', 'retention']);
+    if (policy !== undefined && !topicPolicyNames.includes(policy)) {
+      invalid(`${name}.policy`, `is ${shown(policy)}; it must be one of ${topicPolicyNames.join(', ')}`);
+    }
+    const bounds = checkKeys(`${name}.retention`, retention ?? {}, ['countMax', 'bytesMax', 'ageMaxMs']);
+    for (const [bound, value] of Object.entries(bounds)) checkBound(`${name}.retention.${bound}`, value);
+  }
 }

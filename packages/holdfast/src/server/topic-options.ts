@@ -7,12 +7,14 @@ import type { Retention } from './message-log.ts';
  * - `drop`: it goes on with what comes next, with a gap `conflated`.
  */
 export interface TopicOptions {
-  policy?: 'replay' | 'latest' | 'drop';
+  policy?: TopicPolicy['policy'];
   retention?: Partial<Retention>;
 }
 
+export const topicPolicyNames = ['replay', 'latest', 'drop'] as const;
+
 export interface TopicPolicy {
-  policy: 'replay' | 'latest' | 'drop';
+  policy: (typeof topicPolicyNames)[number];
   retention: Retention;
 }
 

@@ -1,0 +1,60 @@
+import { HoldfastError } from '../protocol/error-codes.ts';
+
+/** What values of options may be. Each check throws `invalid-option` with the option's name and what was expected. */
+
+export function invalid(name: string, text: string): never {
+  throw new HoldfastError('invalid-option', `createServer: "${name}" ${text}.`);
+}
+
+/** A number above 0 that ends somewhere: what is waited for, sent or divided by can't be endless. */
+export function checkPositive(name: string, value: unknown): number {
+  if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
+  return invalid(name, `is ${shown(value)}; it must be a finite number above 0`);
+}
+
+/** The same, without fractions: it goes over the wire. */
+export function checkWhole(name: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  return invalid(name, `is ${shown(value)}; it must be a whole number above 0`);
+}
+
+/** A bound that may be Infinity. */
+export function checkBound(name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0) return;
+  invalid(name, `is ${shown(value)}; it must be a number from 0, or Infinity for no bound`);
+}
+
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') invalid(name, `is ${shown(value)}; it must be a function`);
+}
+
+/** An object with these methods. */
+export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
+  const has = (method: string): boolean => typeof (value as Record<string, unknown>)[method] === 'function';
+  if (typeof value === 'object' && value !== null && methods.every(has)) return;
+  invalid(name, `must be an object with the methods ${methods.join(', ')}`);
+}
+
+/** A plain object that holds nothing but these keys; gives those that are not undefined. */
+export function checkKeys<T extends object>(name: string, value: T, keys: readonly string[]): T {
+  const entries = checkEntries(name, value);
+  for (const [key] of entries) {
+    if (!keys.includes(key)) invalid(`${name}.${key}`, `does not exist; there are: ${keys.join(', ')}`);
+  }
+  return Object.fromEntries(entries) as T;
+}
+
+/** The entries of a plain object, without those that are undefined. */
+export function checkEntries(name: string, value: object): [key: string, value: unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return invalid(name, `is ${shown(value)}; it must be an object`);
+  }
+  return Object.entries(value).filter(([, entry]) => entry !== undefined);
+}
+
+/** A value as an error may show it: what it is, not all that it holds. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
+}
