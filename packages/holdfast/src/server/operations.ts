@@ -1,13 +1,18 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+import { schema } from '../protocol/schema.ts';
 import type { Outcome } from '../session/reply-book.ts';
 import type { ServerEffect } from '../session/server-session.ts';
 import type { Connection } from './connection.ts';
+import { cutText } from './cut-text.ts';
 import type { HubTopic } from './hub.ts';
 import type { Node } from './node.ts';
 import type { Action } from './options.ts';
 import type { Session } from './sessions.ts';
 
 type Effect<T extends ServerEffect<HubTopic>['type']> = ServerEffect<HubTopic> & { type: T };
+
+/** What the field `text` of a failure holds (`protocol/schema.ts`). */
+const EXPLANATION_BYTES_MAX = schema.failed[1].text.bytesMax;
 
 export type Method = (payload: Uint8Array, session: Session) => Uint8Array | Promise<Uint8Array>;
 
@@ -117,7 +122,8 @@ export class Operations {
 
   /** What a method throws on purpose, as a HoldfastError, reaches the caller; anything else is the operator's. */
   private failed(name: string, error: unknown): Outcome {
-    if (error instanceof HoldfastError) return failure(error.code, error.message);
+    if (error instanceof HoldfastError)
+      return failure(error.code, cutText(error.message, EXPLANATION_BYTES_MAX));
     this.node.options.logger.warn(`Holdfast: the method "${name}" threw: ${String(error)}`);
     return failure('method-failed', `The method "${name}" failed on the server; its log says why.`);
   }
@@ -155,7 +161,7 @@ export class Operations {
   /** Asks again about everything that a connection reads, and withdraws what is no longer allowed (SPEC AUTH-4). */
   async reauthorize(connection: Connection): Promise<void> {
     // A copy: each page that is read puts its cursor last, so a replay would be asked about again and again.
-    for (const cursor of [...connection.cursors()]) {
+    for (const cursor of Array.from(connection.cursors())) {
       const { topic } = cursor;
       if (!topic || topic.name.startsWith('$')) continue;
       if (await this.isAllowed(connection, 'subscribe', topic.name)) continue;

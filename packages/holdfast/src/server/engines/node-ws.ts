@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import { PROTOCOL_VERSION } from '../../protocol/version.ts';
+import { cutText } from '../cut-text.ts';
 import type { Engine, EngineHost, EngineSocket, Handshake } from '../engine.ts';
 
 /** Sockets of Node's HTTP server, upgraded by `ws`. */
@@ -12,6 +13,9 @@ export function nodeWsEngine(host: EngineHost, path: string | undefined): Engine
 
 /** From our Close frame to the end of the socket, for what is still queued and for the peer's own. */
 const CLOSE_TIMEOUT_MS = 5_000;
+
+/** RFC 6455 §5.5: a control frame has 125 bytes, of which the code takes two. */
+const REASON_BYTES_MAX = 123;
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -176,7 +180,7 @@ class NodeWsSocket implements EngineSocket {
   }
 
   close(code: number, reason: string): void {
-    this.webSocket.close(code, cutReason(reason));
+    this.webSocket.close(code, cutText(reason, REASON_BYTES_MAX));
   }
 
   terminate(): void {
@@ -190,17 +194,6 @@ class NodeWsSocket implements EngineSocket {
   resume(): void {
     this.webSocket.resume();
   }
-}
-
-/** At most 123 bytes of UTF-8 (RFC 6455 §5.5), without cutting a character in two. */
-function cutReason(reason: string): string {
-  if (Buffer.byteLength(reason) <= 123) return reason;
-  return (
-    Buffer.from(reason)
-      .subarray(0, 120)
-      .toString()
-      .replace(/\uFFFD$/, '') + '…'
-  );
 }
 
 const statusNames: Record<number, string> = {
