@@ -1,3 +1,5 @@
+import { HoldfastError } from '../protocol/error-codes.ts';
+import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import { Admission } from './admission.ts';
@@ -140,7 +142,7 @@ export class HoldfastServer<H = unknown> {
   method<A, R>(name: string, handler: (data: A, context: MethodContext) => R | Promise<R>): this {
     const { codec } = this.options;
     this.node.operations.methods.set(name, (payload, session) => {
-      const result = handler(codec.decode(payload) as A, { session: this.handleOf(session) });
+      const result = handler(decodeArguments(codec, name, payload) as A, { session: this.handleOf(session) });
       return result instanceof Promise ? result.then((value) => codec.encode(value)) : codec.encode(result);
     });
     return this;
@@ -199,15 +201,46 @@ export class HoldfastServer<H = unknown> {
   }
 
   private handleOf(session: Session): SessionHandle {
-    const { node, options } = this;
-    return {
-      id: session.id,
-      identity: session.identity,
-      send: (data) => node.append(`$inbox:${session.id}`, options.codec.encode(data)),
-      close: (text) => session.connection?.handle({ type: 'close', name: 'ended-by-server', text }),
-      reauthorize: async () => {
-        if (session.connection) await node.operations.reauthorize(session.connection);
-      },
-    };
+    return new BoundSession(this.node, session);
+  }
+}
+
+class BoundSession implements SessionHandle {
+  private readonly node: Node;
+  private readonly session: Session;
+
+  constructor(node: Node, session: Session) {
+    this.node = node;
+    this.session = session;
+  }
+
+  get id(): string {
+    return this.session.id;
+  }
+
+  get identity(): Identity {
+    return this.session.identity;
+  }
+
+  send(data: unknown): Promise<Position> {
+    return this.node.append(`$inbox:${this.id}`, this.node.options.codec.encode(data));
+  }
+
+  close(text: string): void {
+    this.session.connection?.handle({ type: 'close', name: 'ended-by-server', text });
+  }
+
+  async reauthorize(): Promise<void> {
+    const { connection } = this.session;
+    if (connection) await this.node.operations.reauthorize(connection);
+  }
+}
+
+function decodeArguments(codec: PayloadCodec, method: string, payload: Uint8Array): unknown {
+  try {
+    return codec.decode(payload);
+  } catch {
+    const text = `What was sent to "${method}" can’t be decoded. Use the same codec at both ends.`;
+    throw new HoldfastError('invalid-payload', text);
   }
 }
