@@ -328,7 +328,8 @@ export class ServerSession<Topic = unknown> {
     cursor.position = start;
     cursor.state = 'behind';
     this.send({ type: 'subscribed', subscription: cursor.subscription, alias, ...start });
-    this.advance(cursor, start, liveFrom);
+    // Whether a position beyond what was sent is one that the log has lost, the log alone can tell (SPEC SUB-5).
+    if (start.offset <= liveFrom.offset) this.advance(cursor, start, liveFrom);
     this.pump();
   }
 
