@@ -101,8 +101,15 @@ async function compile(file: string, moduleResolution: 'nodenext' | 'bundler'): 
   const module = moduleResolution === 'nodenext' ? 'nodenext' : 'esnext';
   const config = {
     compilerOptions: {
-      ...{ strict: true, target: 'es2023', module, moduleResolution, types: ['node'], outDir: 'out' },
-      ...{ exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
+      module,
+      moduleResolution,
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      target: 'es2023',
+      types: ['node'],
+      outDir: 'out',
     },
     files: [file],
   };
