@@ -129,11 +129,11 @@ interface RoundTripsMeasured {
   readonly p95Ms: number;
   readonly maxMs: number;
   readonly jitterMs: number;
-  /** Answers that came more than `stallMs` later than the median. */
+  /** Answers that came more than `stallMs` later than the fastest tenth. */
   readonly stalls: number;
   readonly stallMs: number;
-  /** The longest that this process itself was busy: stalls shorter than that prove nothing. */
-  readonly ownLagMs: number;
+  /** Answers that were left out because this process was busy itself. */
+  readonly discarded: number;
   readonly ending: Ending | null;
 }
 

@@ -139,6 +139,10 @@ describe('the figures of round trips', () => {
     });
   });
 
+  it('counts them on a line where most answers are late', () => {
+    expect(summarise([210, 10, 230, 11, 250, 12, 240, 220, 210])).toMatchObject({ medianMs: 210, stalls: 6 });
+  });
+
   it('bears none at all', () => {
     expect(summarise([])).toMatchObject({ answered: 0, medianMs: 0, jitterMs: 0, stalls: 0 });
   });

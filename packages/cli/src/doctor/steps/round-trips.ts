@@ -6,6 +6,8 @@ import { ms, ok, problem, REFUSED_AGAIN, type Step } from './step.ts';
 const PAUSE_MS = 20;
 /** A lone packet that was lost is sent again after 200 ms at the earliest (Linux, TCP_RTO_MIN). */
 const STALL_MS = 150;
+/** An answer that came while this process was that busy itself says nothing about the line. */
+const OWN_LAG_MS_MAX = 50;
 
 export const roundTrips: Step = {
   name: 'round-trips',
@@ -19,11 +21,14 @@ export const roundTrips: Step = {
     const startedAtMs = performance.now();
     const rttsMs: number[] = [];
     let sent = 0;
+    let discarded = 0;
     const pingUntil = async (endMs: number) => {
       while (!connection.ending && performance.now() < endMs) {
         sent += 1;
+        lag.reset();
         const rttMs = await connection.ping(timeoutMs);
-        if (rttMs !== null) rttsMs.push(rttMs);
+        if (lag.max / 1e6 > OWN_LAG_MS_MAX) discarded += 1;
+        else if (rttMs !== null) rttsMs.push(rttMs);
         await pause(PAUSE_MS, undefined, { signal: way.signal });
       }
     };
@@ -37,7 +42,7 @@ export const roundTrips: Step = {
       windowMs: Math.round(performance.now() - startedAtMs),
       sent,
       stallMs: STALL_MS,
-      ownLagMs: lag.max / 1e6,
+      discarded,
       ending,
       ...summarise(rttsMs),
     };
@@ -51,9 +56,10 @@ export const roundTrips: Step = {
 export function summarise(rttsMs: readonly number[]) {
   const sorted = rttsMs.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-  const medianMs = at(0.5);
   const steps = rttsMs.slice(1).map((rttMs, i) => Math.abs(rttMs - (rttsMs[i] ?? rttMs)));
   const jitterMs = steps.length === 0 ? 0 : steps.reduce((sum, step) => sum + step, 0) / steps.length;
-  const stalls = rttsMs.filter((rttMs) => rttMs > medianMs + STALL_MS).length;
-  return { answered: rttsMs.length, medianMs, p95Ms: at(0.95), maxMs: at(1), jitterMs, stalls };
+  // On a bad line most answers are late, so the median is no measure of what the way can do.
+  const stalls = rttsMs.filter((rttMs) => rttMs > at(0.1) + STALL_MS).length;
+  const figures = { medianMs: at(0.5), p95Ms: at(0.95), maxMs: at(1), jitterMs };
+  return { answered: rttsMs.length, ...figures, stalls };
 }

@@ -4,8 +4,9 @@ import { describeEnding, describeOutcome } from '../steps/describe.ts';
 import { authorOf, type Finding, productOf, type Rule } from './finding.ts';
 import type { Confidence, Hop } from './verdict-id.ts';
 
-/** One lost packet proves nothing; three separate stalls within seconds do. */
+/** One lost packet proves nothing; a few among some hundred may be a server that was busy for a moment. */
 const STALLS_MIN = 3;
+const STALLS_SHARE_MIN = 0.03;
 
 /** Rules about connections that opened. */
 export const connectionRules: readonly Rule[] = [
@@ -83,12 +84,11 @@ export const connectionRules: readonly Rule[] = [
     hop: 'fixed',
     find({ roundTrips }) {
       if (!roundTrips) return null;
-      const { stalls, stallMs, windowMs, medianMs, maxMs, ownLagMs, sent, answered } = roundTrips;
-      // While this process was busy itself, a late answer says nothing about the line.
-      if (stalls < STALLS_MIN || ownLagMs > stallMs) return null;
+      const { stalls, stallMs, windowMs, medianMs, maxMs, sent, answered } = roundTrips;
+      if (stalls < Math.max(STALLS_MIN, answered * STALLS_SHARE_MIN)) return null;
       const evidence = [
         `${stalls} stalls in ${windowMs} ms: the median round trip took ${medianMs.toFixed(1)} ms, the longest ${maxMs.toFixed(0)} ms.`,
-        `${answered} of ${sent} pings were answered.`,
+        `A stall is an answer ${stallMs} ms later than the fastest tenth; ${answered} of ${sent} pings were counted.`,
       ];
       return { id: 'line-unstable', hop: 'client-network', confidence: 'medium', evidence };
     },
