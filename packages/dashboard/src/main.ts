@@ -6,12 +6,22 @@ const DEFAULT_PORT = 8_080;
 const port = parsePort(process.env['PORT']);
 try {
   const supervisor = await startSupervisor(port);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void supervisor.stop().then(() => process.exit()));
-  }
+  const end = (): void => void supervisor.stop().then(() => process.exit());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  if (process.env['npm_lifecycle_event'] === 'start') watchParent(end);
   console.log(`\nOpen ${supervisor.url} and break the connection. Ctrl-C ends it.`);
 } catch (error) {
   fail(explain(error as NodeJS.ErrnoException, port));
+}
+
+/** npm starts commands through a shell that passes no signal on, so that `kill` of npm would leave this behind. */
+function watchParent(onGone: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onGone();
+  }, 500);
 }
 
 function parsePort(text: string | undefined): number {
