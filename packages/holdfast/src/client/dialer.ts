@@ -101,7 +101,7 @@ export class Dialer {
   /** Sends what has collected, in as few messages as the server's limit allows. */
   flush(bytesMax: number): void {
     for (const line of this.#lines.values()) {
-      for (const bytes of encodeBatches(line.pending.splice(0), bytesMax)) line.socket?.send(bytes);
+      encodeBatches(line.pending.splice(0), bytesMax, (bytes) => line.socket?.send(bytes));
     }
   }
 

@@ -49,14 +49,24 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** A copy of the first `count` bytes written, all by default; the writer goes on with the rest. */
-  take(count = this.#length): Uint8Array {
-    const taken = this.#bytes.slice(0, count);
+  /** A copy of what was written; the writer is empty afterwards. */
+  take(): Uint8Array {
+    const taken = this.#bytes.slice(0, this.#length);
+    this.#drop(this.#length);
+    return taken;
+  }
+
+  /** Lends the first `count` bytes written, all by default, for the time of the call, and drops them. */
+  lend(borrower: (bytes: Uint8Array) => void, count = this.#length): void {
+    borrower(this.#bytes.subarray(0, count));
+    this.#drop(count);
+  }
+
+  #drop(count: number): void {
     if (count < this.#length) this.#bytes.copyWithin(0, count, this.#length);
     this.#length -= count;
     // One huge message must not pin its memory for ever.
     if (this.#length === 0 && this.#bytes.length > 1_048_576) this.#bytes = new Uint8Array(4_096);
-    return taken;
   }
 
   #reserve(count: number): void {

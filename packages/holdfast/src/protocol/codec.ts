@@ -28,18 +28,21 @@ export function encode(records: readonly WireRecord[]): Uint8Array {
 }
 
 /**
- * Encodes records into as few WebSocket messages of at most `bytesMax` as their order allows. A record that
- * alone exceeds `bytesMax` makes a message of its own: refusing it is the caller's business.
+ * Encodes records into as few WebSocket messages of at most `bytesMax` as their order allows, and hands each to
+ * `send`, which must have taken its copy when it returns. A record that alone exceeds `bytesMax` makes a message
+ * of its own: refusing it is the caller's business.
  */
-export function encodeBatches(records: readonly WireRecord[], bytesMax: number): Uint8Array[] {
-  const batches: Uint8Array[] = [];
+export function encodeBatches(
+  records: readonly WireRecord[],
+  bytesMax: number,
+  send: (message: Uint8Array) => void,
+): void {
   for (const record of records) {
     const before = writer.size;
     writeRecord(record);
-    if (before > 0 && writer.size > bytesMax) batches.push(writer.take(before));
+    if (before > 0 && writer.size > bytesMax) writer.lend(send, before);
   }
-  if (writer.size > 0) batches.push(writer.take());
-  return batches;
+  if (writer.size > 0) writer.lend(send);
 }
 
 function writeRecord(record: WireRecord): void {

@@ -117,7 +117,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting {
     const { pending } = this;
     if (!pending) return;
     this.pending = undefined;
-    for (const bytes of encodeBatches(pending, this.node.limits.messageBytesMax)) this.socket.send(bytes);
+    encodeBatches(pending, this.node.limits.messageBytesMax, (bytes) => this.socket.send(bytes));
     this.node.counters.messagesOut += pending.length;
     this.checkRoom();
   }

@@ -3,7 +3,7 @@
  * it knows nothing of sessions. `testing/engine-contract.ts` is the suite that each engine passes.
  */
 export interface EngineSocket {
-  /** Sends one binary message. Never throws; after the close it does nothing. */
+  /** Sends one binary message, of which it has its own copy when it returns. Never throws; after the close it does nothing. */
   send(bytes: Uint8Array): void;
   /** Bytes accepted by `send` that the operating system has not yet taken. */
   readonly bufferedBytes: number;

@@ -14,6 +14,10 @@ export type Entry =
   /** Its reply is no longer kept. */
   | { state: 'forgotten' };
 
+const NEW: Entry = { state: 'new' };
+const RUNNING: Entry = { state: 'running' };
+const FORGOTTEN: Entry = { state: 'forgotten' };
+
 export class ReplyBook {
   private readonly outcomes = new Map<number, Outcome | 'running'>();
   private bytes = 0;
@@ -34,11 +38,11 @@ export class ReplyBook {
   /** Registers a request that arrived, for the first time or again. */
   begin(request: number): Entry {
     const known = this.outcomes.get(request);
-    if (known === 'running') return { state: 'running' };
+    if (known === 'running') return RUNNING;
     if (known !== undefined) return { state: 'done', outcome: known };
-    if (request < this.finishedBelow || request <= this.evictedThrough) return { state: 'forgotten' };
+    if (request < this.finishedBelow || request <= this.evictedThrough) return FORGOTTEN;
     this.outcomes.set(request, 'running');
-    return { state: 'new' };
+    return NEW;
   }
 
   /** Keeps the outcome of a request until the client has it. */

@@ -245,7 +245,7 @@ export class VirtualConnection {
     const { down } = this;
     return {
       send: (bytes) => {
-        if (!this.serverClosed) down.send(bytes);
+        if (!this.serverClosed) down.send(bytes.slice());
       },
       get bufferedBytes() {
         return down.bufferedBytes;
