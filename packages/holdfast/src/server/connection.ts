@@ -119,6 +119,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting {
     this.pending = undefined;
     encodeBatches(pending, this.node.limits.messageBytesMax, (bytes) => this.socket.send(bytes));
     this.node.counters.messagesOut += pending.length;
+    this.machine.handleFlushed();
     this.checkRoom();
   }
 

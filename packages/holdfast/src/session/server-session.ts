@@ -96,6 +96,8 @@ export class ServerSession<Topic = unknown> {
   private reading = 0;
   private appending = 0;
   private calling = 0;
+  /** Of those, the ones whose answers have not left yet. */
+  private answered = 0;
   /** Up to these, what an earlier connection may have sent has an outcome that nobody here knows. */
   private unknownPublishesThrough = 0;
   private unknownRequestsThrough = 0;
@@ -168,6 +170,15 @@ export class ServerSession<Topic = unknown> {
     const taken = this.effects;
     this.effects = noEffects;
     return taken;
+  }
+
+  /**
+   * What was sent has left. Until then an answered request keeps its place in the window: else requests that come
+   * in one turn could make answers without end (SPEC FLOW-4).
+   */
+  handleFlushed(): void {
+    this.calling = Math.max(0, this.calling - this.answered);
+    this.answered = 0;
   }
 
   /** When `handle({ type: 'time' })` wants to be called, at the latest. */
@@ -299,7 +310,7 @@ export class ServerSession<Topic = unknown> {
   }
 
   private handleReplied(request: number, outcome: Outcome): void {
-    this.calling--;
+    this.answered++;
     if (outcome.ok) this.send({ type: 'reply', request, payload: outcome.payload });
     else this.fail('request', request, outcome.code, outcome.text);
   }
