@@ -22,6 +22,38 @@ export function describePressure(test: EngineTest): void {
     await speaker.drained.next();
   });
 
+  test('[FLOW-1] what was sent is copied: its memory is the caller’s again, even while it waits', async (subject) => {
+    const { peer, speaker } = await subject.pair();
+    peer.socket.pause();
+    const sent = await fill(speaker, 1_048_576);
+    const memory = Buffer.alloc(1_000);
+    for (let i = 0; i < 20; i++) {
+      memory.fill(i);
+      speaker.socket.send(memory.subarray(0, 100 + i));
+    }
+    memory.fill(0xff);
+    peer.socket.resume();
+    await peer.frames.take(sent);
+    for (let i = 0; i < 20; i++) {
+      const { payload } = await peer.frames.next();
+      assert.equal(Buffer.compare(payload, Buffer.alloc(100 + i, i)), 0, `message ${i}`);
+    }
+  });
+
+  test('[HUB-1] the same bytes can be sent on many connections', async (subject) => {
+    const pairs = [await subject.pair(), await subject.pair(), await subject.pair()];
+    for (const size of [10, 70_000]) {
+      const shared = Buffer.alloc(size, size);
+      for (const { speaker } of pairs) speaker.socket.send(shared);
+      pairs[0]!.speaker.socket.send(Buffer.from('between'));
+      for (const { speaker } of pairs) speaker.socket.send(shared);
+      for (const [index, { peer }] of pairs.entries()) {
+        const sizes = (await peer.frames.take(index === 0 ? 3 : 2)).map(({ payload }) => payload.length);
+        assert.deepEqual(sizes, index === 0 ? [size, 7, size] : [size, size]);
+      }
+    }
+  });
+
   test('[FLOW-1] one that does not read holds up nobody else', async (subject) => {
     const [slow, other] = [await subject.pair(), await subject.pair()];
     slow.peer.socket.pause();

@@ -66,6 +66,10 @@ function describeMessages(test: EngineTest): void {
       assert.deepEqual({ opcode, fin }, { opcode: opcodes.binary, fin: true });
       assert.equal(Buffer.compare(payload, patterned(size, size)), 0, `${size} bytes`);
     }
+    // What the server sends is bounded by others, not by what it takes.
+    const large = Buffer.alloc(1_048_576, 'large');
+    speaker.socket.send(large);
+    assert.equal(Buffer.compare((await peer.frames.next()).payload, large), 0);
   });
 
   test('[WIRE-2] a message in fragments is handed over whole, and a ping between them is answered', async (subject) => {

@@ -41,12 +41,9 @@ describe('decoding what a hostile peer sends', () => {
   it('[WIRE-5] the densest messages cost a bounded multiple of their length', () => {
     const collect = garbageCollector();
     for (const [name, message] of Object.entries(densest(262_144))) {
-      collect();
-      const before = process.memoryUsage().heapUsed;
-      const records = decode(message);
-      const grown = process.memoryUsage().heapUsed - before;
-      expect(Array.isArray(records), name).toBe(true);
-      expect(grown / message.length, name).toBeLessThan(128);
+      const { count, held } = heldByDecoding(message, collect);
+      expect(count, name).toBeGreaterThan(0);
+      expect(held / message.length, name).toBeLessThan(100);
     }
   });
 
@@ -147,6 +144,19 @@ function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
+}
+
+/**
+ * The memory that a message's records hold. What is garbage already is left out, as it depends on the
+ * collector's mood.
+ */
+function heldByDecoding(message: Uint8Array, collect: () => void): { count: number; held: number } {
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const records = decode(message);
+  collect();
+  const held = process.memoryUsage().heapUsed - before;
+  return { count: typeof records === 'string' ? 0 : records.length, held };
 }
 
 /** Messages that hold as many objects as their length allows. */
