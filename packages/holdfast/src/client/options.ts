@@ -25,7 +25,7 @@ export interface ClientOptions {
   /** What may wait to be sent or acknowledged. Default 1,000 publishes or requests and 4 MiB. */
   outbox?: { countMax?: number; bytesMax?: number };
   backoff?: Partial<BackoffOptions>;
-  /** From dialling to live. Default 8,000: browsers themselves wait up to 240 s. */
+  /** For opening a connection, and again for its welcome. Default 8,000: browsers themselves wait up to 240 s. */
   connectTimeoutMs?: number;
   /** Default 30,000. */
   requestTimeoutMs?: number;

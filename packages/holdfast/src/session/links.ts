@@ -147,6 +147,8 @@ export class Links {
     if (link?.stage !== 'dialing') return undefined;
     link.stage = 'greeting';
     link.greetedAtMs = nowMs;
+    // A long way gets its time twice: to open, and to be welcomed.
+    this.#deadlines.set(link === this.#rival ? 'rival' : 'connect', nowMs + this.#config.connectTimeoutMs);
     return link;
   }
 
@@ -287,6 +289,7 @@ export class Links {
     this.roundTrip.sample(rttMs);
     this.#ping = undefined;
     this.#push({ type: 'probed', rttMs });
+    this.#push({ type: 'status' });
   }
 
   handleTime(bufferedBytes: number, nowMs: number): void {
@@ -337,7 +340,6 @@ export class Links {
     this.#deadlines.clearAll();
     if (stableAtMs !== undefined) this.#deadlines.set('stable', stableAtMs);
     this.#deadlines.set('silence', nowMs + this.#heartbeatMs + this.roundTrip.timeoutMs);
-    this.cause = undefined;
     this.#become({ name: 'live', link }, nowMs);
   }
 
@@ -359,5 +361,5 @@ export class Links {
 
 const silent: Cause = {
   code: 'silent',
-  text: 'The server does not answer; a second connection is being tried.',
+  text: 'The server did not answer in time.',
 };
