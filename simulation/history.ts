@@ -59,13 +59,14 @@ export class ReaderHistory {
         `got a gap from ${show(from)} while standing at ${position ? show(position) : 'no position'}`,
       );
     }
-    // The server may have read from further back, when messages were still on their way over an older link.
+    // The server may have read from further back, when messages were still on their way over an older link, or
+    // from further on, when the log failed over after a conflating topic had chosen what to skip.
     const declared = this.log.gaps.some(
       (gap) =>
         gap.topic === this.topic &&
         isSame(gap.to, to) &&
         gap.from.epoch === from.epoch &&
-        gap.from.offset <= from.offset,
+        (gap.from.offset <= from.offset || this.conflates),
     );
     if (!declared && !(this.conflates && reason === 'conflated')) {
       this.fail(`got a gap ${show(from)} to ${show(to)} (${reason}) that the log did not declare`);

@@ -51,7 +51,7 @@ export class SimLog {
   private offset = 0;
   /** Counts the times that all was gone. */
   life = 1;
-  /** Counts the appends that failed, applied or not. */
+  /** Counts the appends that failed, applied or not, and the failovers: after either, a publish may be missing before a later one. */
   failures = 0;
   /** Where each epoch but the first began: up to here, the epoch before it is the same. */
   private readonly keptThrough = new Map<number, number>();
@@ -80,6 +80,7 @@ export class SimLog {
 
   /** The newest writes never happened, though they were acknowledged: an asynchronous replica took over. */
   failover(lostMax: number): void {
+    this.failures++;
     const keep = Math.max(0, this.offset - Math.floor(this.random() * (lostMax + 1)));
     for (const entry of this.truth) {
       if (entry.lostIn === Infinity && entry.position.offset > keep) entry.lostIn = this.epoch;

@@ -258,7 +258,7 @@ export class World {
   /** Errors that an application never sees of a client that keeps the protocol. */
   private checkRefusal(what: string, code: string): void {
     if (code === 'window-exceeded') fail(`${what.trim()} was sent beyond the window`);
-    // A log that fails in the middle passes over a publish whose successors it took; nothing else may.
+    // A log that fails takes a publish and not, or no more, the one before it; else none is passed over.
     if (code === 'sequence-stale' && this.log.failures === 0) fail(`${what.trim()} was passed over`);
   }
 

@@ -1,10 +1,11 @@
+import type { Limits } from '../protocol/limits.ts';
 import { ReplyBook, type Outcome } from '../session/reply-book.ts';
 import type { Connection } from './connection.ts';
 import type { Identity } from './options.ts';
 
 /**
- * A session on this node: while it is connected, and after that only as long as it has replies to keep.
- * Everything else that resumes a session travels in its token and its positions.
+ * A session on this node: while it is connected, and after that only as long as it has replies to keep, or must
+ * know that it has none. Everything else that resumes a session travels in its token and its positions.
  */
 export interface Session {
   readonly id: string;
@@ -22,11 +23,13 @@ interface Takeover {
   superseded: Connection | undefined;
 }
 
+type SessionLimits = Pick<Limits, 'repliesMax' | 'replyBytesMax' | 'sessionTtlMs' | 'helloTimeoutMs'>;
+
 export class Sessions {
   private readonly sessions = new Map<string, Session>();
-  private readonly limits: { repliesMax: number; replyBytesMax: number; sessionTtlMs: number };
+  private readonly limits: SessionLimits;
 
-  constructor(limits: { repliesMax: number; replyBytesMax: number; sessionTtlMs: number }) {
+  constructor(limits: SessionLimits) {
     this.limits = limits;
   }
 
@@ -61,7 +64,8 @@ export class Sessions {
     if (session.connection !== connection) return;
     session.connection = undefined;
     session.leftAtMs = nowMs;
-    if (ended || !session.replies || session.replies.size === 0) this.sessions.delete(session.id);
+    if (ended) session.replies?.finish(Infinity);
+    if (!session.replies) this.sessions.delete(session.id);
   }
 
   repliesOf(session: Session): ReplyBook {
@@ -75,10 +79,15 @@ export class Sessions {
     session.connection?.handle({ type: 'replied', request, outcome });
   }
 
-  /** Forgets sessions that nobody came back for. */
+  /**
+   * Forgets sessions that nobody came back for. One whose replies were all confirmed is still kept for as long as
+   * a hello may be on its way: a retry behind it, confirmed since over another connection, must not run again.
+   */
   expire(nowMs: number): void {
-    for (const [id, { connection, leftAtMs }] of this.sessions) {
-      if (!connection && nowMs - leftAtMs > this.limits.sessionTtlMs) this.sessions.delete(id);
+    const { sessionTtlMs, helloTimeoutMs } = this.limits;
+    for (const [id, { connection, replies, leftAtMs }] of this.sessions) {
+      const keptMs = replies?.size ? sessionTtlMs : helloTimeoutMs;
+      if (!connection && nowMs - leftAtMs > keptMs) this.sessions.delete(id);
     }
   }
 }
