@@ -20,8 +20,10 @@ const short: Load = { clients: 300, messages: 16, everyMs: 5000, offlineMs: 1500
 const perSecond = 2;
 const messageBytes = 100;
 const seed = 20_26;
-/** Longer than any peer's client waits between two attempts (Socket.IO: up to 5 s). */
-const stillMs = 6000;
+/** Longer than any peer's client may wait between two attempts (Holdfast: up to 30 s). */
+const returnMsMax = 35_000;
+/** What a server that everyone is connected to again has not sent by then, it will not send. */
+const stillMs = 3000;
 
 interface Outcome {
   readonly sentAtMs: readonly number[];
@@ -30,14 +32,22 @@ interface Outcome {
   readonly repeats: number;
 }
 
-/** Waits until everyone has everything, or nothing has come for so long that nothing more will. */
-async function settle(readers: Worker<ReadersCommands>, expected: number): Promise<void> {
+/** Waits until everyone has everything, or everyone is back and nothing more comes. */
+async function settle(
+  readers: Worker<ReadersCommands>,
+  link: Worker<LinkCommands>,
+  { clients, messages }: Load,
+): Promise<void> {
+  const stepMs = 100;
   let received = -1;
-  for (let waitedMs = 0; waitedMs < stillMs && received < expected; waitedMs += 100) {
+  let stoodStillMs = 0;
+  for (let waitedMs = 0; waitedMs < returnMsMax && stoodStillMs < stillMs; waitedMs += stepMs) {
     const before = received;
     received = await readers.call('received', undefined);
-    if (received > before) waitedMs = 0;
-    await sleep(100);
+    if (received === clients * messages) return;
+    const someoneIsAway = (await link.call('connected', undefined)) < clients;
+    stoodStillMs = someoneIsAway || received > before ? 0 : stoodStillMs + stepMs;
+    await sleep(stepMs);
   }
 }
 
@@ -55,7 +65,7 @@ async function runLoad(lab: Lab, peer: PeerName, load: Load) {
       bytes: messageBytes,
     });
     await link.call('endCutting', undefined);
-    await settle(readers, load.clients * load.messages);
+    await settle(readers, link, load);
     const { arrivals, repeats } = await readers.call('report', undefined);
     return { sentAtMs, arrivals, repeats, outages: await link.call('outages', undefined) };
   });

@@ -94,6 +94,8 @@ const commands = {
     while (lines.some(({ outage }) => outage && Number.isNaN(outage.backAtMs))) await sleep(20);
   },
 
+  /** How many clients have a connection. */
+  connected: (): number => lines.filter(({ sockets }) => sockets.size > 0).length,
   outages: (): Outage[] => outages,
 };
 
