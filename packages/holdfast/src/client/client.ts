@@ -60,7 +60,9 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   readonly #store: Store | undefined;
   readonly #dialer: Dialer;
   readonly #probes: Caller[] = [];
-  readonly #emitter = new Emitter<{ status: Status; idle: void }>();
+  readonly #emitter = new Emitter<{ status: Status }>();
+  /** Called when nobody waits for an answer any more. */
+  #whenIdle = (): void => {};
   readonly #stopHints: () => void;
   #snapshot: Status | undefined;
   #flushAsked = false;
@@ -303,7 +305,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   #settle({ caller }: OutboxItem<Caller>): Caller | undefined {
     this.#store?.touch('outbox');
     this.#changed();
-    if (this.#waiting === 0) this.#emitter.emit('idle', undefined);
+    if (this.#waiting === 0) this.#whenIdle();
     caller?.cancelTimeout?.();
     return caller;
   }
@@ -316,10 +318,10 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     if (this.#machine.links.phase === 'live' && this.#waiting > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.#platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
-        this.#emitter.on('idle', () => {
+        this.#whenIdle = () => {
           cancel();
           resolve();
-        });
+        };
       });
     }
     this.#handle({ type: 'close' });
