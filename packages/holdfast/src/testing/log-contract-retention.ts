@@ -90,6 +90,26 @@ export function describeRetention(test: LogTest): void {
   );
 
   test(
+    '[SUB-4] whoever has all of a topic that was emptied has no gap, whatever went on in others',
+    async (subject) => {
+      const quiet = await subject.follow('quiet');
+      const had = { quiet: await subject.log.top('quiet'), t: (await subject.add('t', 'one')).position };
+      quiet.end();
+      await subject.addAll('busy', numbered(9));
+      for (let round = 0; round < 3; round++) {
+        subject.nowMs += 2_000;
+        await subject.log.trim();
+      }
+      for (const [topic, position] of Object.entries(had)) {
+        const { gap, entries } = await subject.read(topic, position);
+        assert.deepEqual({ gap, entries }, { gap: undefined, entries: [] }, topic);
+        assert.deepEqual(await subject.log.top(topic), position, topic);
+      }
+    },
+    { retention: { ageMaxMs: 1_000 } },
+  );
+
+  test(
     '[SUB-4] each topic has its own retention',
     async (subject) => {
       await subject.addAll('short', numbered(5));

@@ -39,6 +39,21 @@ describe('the memory log beyond the port', () => {
     });
   });
 
+  it('[SUB-5] a topic whose top is no longer known goes on above every top that was', async () => {
+    const subject = await LogSubject.open(memoryLog(), { retention: { ageMaxMs: 1_000 } });
+    await subject.addAll('t', numbered(5));
+    // More empty topics than are remembered, forgotten after this one.
+    for (let batch = 0; batch < 6; batch++) {
+      subject.nowMs += 2_000;
+      await subject.log.trim();
+      for (let i = 0; i < 10_000; i++) (await subject.log.follow(`${batch}/${i}`, () => {}))();
+    }
+    await subject.log.trim();
+    const { position } = await subject.add('t', 'again');
+    expect(position.offset).toBeGreaterThan(5);
+    expect((await subject.log.top('never seen')).offset).toBe(5);
+  });
+
   it('[PUB-3] a session’s sequences are forgotten a while after its last publish', async () => {
     const subject = await LogSubject.open(memoryLog(), { dedupTtlMs: 1_000 });
     await subject.add('t', 'one', 'session', 1);

@@ -29,6 +29,9 @@ interface Dedup {
   usedAtMs: number;
 }
 
+/** Empty topics whose tops are kept: beyond these, whoever comes back to one may be told of a gap. */
+const TOPS_MAX = 50_000;
+
 /** The embedded default: topics in this process's memory, gone with it. */
 export function memoryLog(options: MemoryLogOptions = {}): MessageLog {
   return new MemoryLog(options.totalBytesMax ?? 512 * 1_048_576);
@@ -40,7 +43,9 @@ class MemoryLog implements MessageLog {
   private readonly dedup = new Map<string, Dedup>();
   private epoch = 0;
   private bytes = 0;
-  /** The highest offset of a topic that was forgotten: a topic that begins anew goes on above it. */
+  /** Topics of which nothing is left, with their last offsets; the first is the one forgotten longest. */
+  private readonly tops = new Map<string, number>();
+  /** The highest offset of a topic of which not even that is known: one that begins anew goes on above it. */
   private floor = 0;
   private secret = new Uint8Array(0);
   private config!: LogConfig;
@@ -91,8 +96,8 @@ class MemoryLog implements MessageLog {
   async read(name: string, after: Position, limit: ReadLimit): Promise<Page> {
     const { epoch } = this;
     const topic = this.topics.get(name);
-    const floor = topic?.trimmedThrough ?? this.floor;
-    const top = topic?.top ?? this.floor;
+    const top = this.topOf(name);
+    const floor = topic?.trimmedThrough ?? top;
     // A position beyond the top belongs to a life of the log that this one does not remember.
     const foreign = after.epoch !== epoch || after.offset > top;
     const previous = foreign ? floor : Math.max(after.offset, floor);
@@ -104,12 +109,12 @@ class MemoryLog implements MessageLog {
   }
 
   async top(name: string): Promise<Position> {
-    return { epoch: this.epoch, offset: this.topics.get(name)?.top ?? this.floor };
+    return { epoch: this.epoch, offset: this.topOf(name) };
   }
 
   async before(name: string, count: number): Promise<Position> {
     const topic = this.topics.get(name);
-    const offset = topic ? Math.max(topic.trimmedThrough, topic.top - count) : this.floor;
+    const offset = topic ? Math.max(topic.trimmedThrough, topic.top - count) : this.topOf(name);
     return { epoch: this.epoch, offset };
   }
 
@@ -124,8 +129,8 @@ class MemoryLog implements MessageLog {
     for (const [name, topic] of this.topics) {
       this.trimTopic(name, topic, nowMs);
       if (topic.head < topic.entries.length || topic.listeners.size > 0) continue;
-      this.floor = Math.max(this.floor, topic.top);
       this.topics.delete(name);
+      this.forget(name, topic.top);
     }
     for (const [session, { usedAtMs }] of this.dedup) {
       if (nowMs - usedAtMs <= this.config.dedupTtlMs) break;
@@ -135,6 +140,7 @@ class MemoryLog implements MessageLog {
 
   async close(): Promise<void> {
     this.topics.clear();
+    this.tops.clear();
     this.dedup.clear();
   }
 
@@ -158,12 +164,26 @@ class MemoryLog implements MessageLog {
     this.dedup.set(session, known);
   }
 
+  private topOf(name: string): number {
+    return this.topics.get(name)?.top ?? this.tops.get(name) ?? this.floor;
+  }
+
+  /** Who has all of an empty topic must not be told that something is missing, so its top is kept for a while. */
+  private forget(name: string, top: number): void {
+    this.tops.set(name, top);
+    if (this.tops.size <= TOPS_MAX) return;
+    const [oldest, oldestTop] = this.tops.entries().next().value!;
+    this.tops.delete(oldest);
+    this.floor = Math.max(this.floor, oldestTop);
+  }
+
   private topicOf(name: string): Topic {
     let topic = this.topics.get(name);
     if (!topic) {
-      const { floor } = this;
-      topic = { entries: [], head: 0, top: floor, trimmedThrough: floor, bytes: 0, listeners: new Set() };
+      const top = this.topOf(name);
+      topic = { entries: [], head: 0, top, trimmedThrough: top, bytes: 0, listeners: new Set() };
       this.topics.set(name, topic);
+      this.tops.delete(name);
     }
     return topic;
   }
