@@ -1,7 +1,10 @@
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { createServer, type ServerOptions } from '../../src/server/create-server.ts';
 import { within } from '../../src/testing/runner.ts';
 import { RawClient, type Hello } from './raw-client.ts';
+
+// Everything here waits for events; the limit is for machines that have much else to do.
+vi.setConfig({ testTimeout: 30_000 });
 
 export type Server = ReturnType<typeof createServer>;
 
