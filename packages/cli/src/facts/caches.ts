@@ -96,8 +96,8 @@ export const squid: Intermediary = {
       setting: 'http_upgrade_request_protocols',
       default: 'none: Upgrade is dropped from plain ws:// requests',
       file: '/etc/squid/squid.conf',
-      snippet: 'http_upgrade_request_protocols WebSocket allow all',
-      why: 'Plain ws:// and inspected TLS need it (Squid 5 or newer); wss:// through CONNECT does not.',
+      snippet: 'http_upgrade_request_protocols websocket allow all',
+      why: 'Plain ws:// and inspected TLS need it (Squid 5 or newer, which compares the name with its case); wss:// through CONNECT does not.',
       source: squidDirectives,
     },
     {

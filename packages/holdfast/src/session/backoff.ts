@@ -8,7 +8,7 @@ export interface BackoffOptions {
   stableMs: number;
 }
 
-export const defaultBackoff: BackoffOptions = { baseMs: 1_000, capMs: 15_000, stableMs: 10_000 };
+export const defaultBackoff: BackoffOptions = { baseMs: 500, capMs: 15_000, stableMs: 5_000 };
 
 /**
  * The wait before attempt `attempt` (0 is the first after a loss). The first comes at once, spread over the
