@@ -3,7 +3,7 @@ import type { World } from './world.ts';
 /** What goes wrong, each with how often. A fault that needs mending later mends itself in virtual time. */
 type Fault = (world: World) => void;
 
-const faults: Record<string, { weight: number; strike: Fault }> = {
+const faults = {
   cut: { weight: 6, strike: (world) => pickConnection(world)?.cut() },
   'black hole for a while': { weight: 4, strike: (world) => blackHole(world, world.random() * 12_000) },
   /** The client is told, the server is not; or nobody is. */
@@ -19,21 +19,29 @@ const faults: Record<string, { weight: number; strike: Fault }> = {
   'client stopped': { weight: 1, strike: stopClient },
   reconnect: { weight: 1, strike: (world) => world.pick(world.clients)?.client.reconnect() },
   'log failover': { weight: 0.5, strike: (world) => world.volatile || world.log.failover(6) },
+  'failover during a move': { weight: 0.5, strike: (world) => world.volatile || failoverDuringMove(world) },
+  'late hello': { weight: 0.5, strike: lateHello },
   'log trouble': { weight: 1, strike: logTrouble },
-};
+} satisfies Record<string, { weight: number; strike: Fault }>;
+
+export type FaultName = keyof typeof faults;
 
 const totalWeight = Object.values(faults).reduce((sum, { weight }) => sum + weight, 0);
 
-/** Strikes with one fault; returns its name. */
-export function strike(world: World): string {
+/** Strikes with one fault, each other time with the favourite if there is one; returns its name. */
+export function strike(world: World, favourite: FaultName | undefined): FaultName {
+  const name = favourite !== undefined && world.chance(0.5) ? favourite : pickFault(world);
+  faults[name].strike(world);
+  return name;
+}
+
+function pickFault(world: World): FaultName {
   let at = world.random() * totalWeight;
-  for (const [name, { weight, strike: fault }] of Object.entries(faults)) {
+  for (const [name, { weight }] of Object.entries(faults)) {
     at -= weight;
-    if (at > 0) continue;
-    fault(world);
-    return name;
+    if (at <= 0) return name as FaultName;
   }
-  return 'none';
+  return 'cut';
 }
 
 function pickConnection(world: World) {
@@ -128,7 +136,10 @@ function stopClient(world: World): void {
   const client = world.pick(world.clients);
   if (!client) return;
   client.process.clock.stop();
-  after(world, world.random() * 20_000, () => client.process.clock.continue());
+  after(world, world.random() * 20_000, () => {
+    client.process.clock.continue();
+    client.wokeAtMs = world.testbed.clock.nowMs();
+  });
 }
 
 /** The next life begins with what was stored, if anything was. */
@@ -144,7 +155,28 @@ function crashClient(world: World): void {
   after(world, world.random() * 4_000, () => world.startClient(crashed.name, crashed.storage));
 }
 
-function logTrouble(world: World): void {
+/** A client goes to a new connection, and what it says there of its positions is of an epoch that ends. */
+function failoverDuringMove(world: World): void {
+  world.pick(world.clients)?.client.reconnect();
+  const { latencyMs } = world.testbed.network.quality;
+  after(world, latencyMs * (1 + 3 * world.random()), () => world.log.failover(6));
+}
+
+/** A hello that is on its way for longer than its client waits for the answer. */
+function lateHello(world: World): void {
+  const client = world.pick(world.clients);
+  if (!client) return;
+  client.client.reconnect();
+  const { latencyMs, jitterMs } = world.testbed.network.quality;
+  // The upgrade's answer is through, or nearly so, and what the client says next is not.
+  after(world, 2 * latencyMs + 2 * jitterMs * world.random(), () => {
+    const connection = world.testbed.network.of(client.name).at(-1);
+    connection?.blackHole();
+    after(world, 4_500 + world.random() * 5_000, () => connection?.heal());
+  });
+}
+
+export function logTrouble(world: World): void {
   world.log.faults = {
     failureShare: world.random() * 0.1,
     missingShare: world.volatile ? 0 : world.random() * 0.1,

@@ -30,6 +30,8 @@ interface SimClient {
   session: string;
   client: Client;
   process: Process;
+  /** When it was last continued after a stop: it can't have been live before. */
+  wokeAtMs: number;
   storage: Map<string, string> | undefined;
   readers: ReaderHistory[];
 }
@@ -108,7 +110,7 @@ export class World {
       },
     );
     const session = storage ? name : `${name}, life ${++this.lives}`;
-    const simClient: SimClient = { name, session, client, process, storage, readers: [] };
+    const simClient: SimClient = { name, session, client, process, wokeAtMs: 0, storage, readers: [] };
     this.clients.push(simClient);
     for (const topic of topics) if (this.chance(0.7)) this.subscribe(simClient, topic);
   }
@@ -138,9 +140,12 @@ export class World {
         if (subscription.position) begin(subscription.position);
         this.check(() => reader.message(text, position));
         if (!slow) return done(position);
-        return new Promise<void>((resolve) => process.clock.setTimer(resolve, this.random() * 300)).then(() =>
-          done(position),
-        );
+        return new Promise<void>((resolve) => {
+          process.clock.setTimer(() => {
+            done(position);
+            resolve();
+          }, this.random() * 300);
+        });
       },
       { from, name: subscriptionName },
     );
@@ -184,7 +189,8 @@ export class World {
     );
   }
 
-  request({ client }: SimClient): void {
+  request(simClient: SimClient): void {
+    const { client } = simClient;
     const id = `r${++this.numbers}`;
     client.request(this.chance(0.5) ? 'now' : 'later', id).then(
       (answer) => {
@@ -199,7 +205,8 @@ export class World {
       (error: HoldfastError) => {
         this.stats.failures++;
         const { phase, since } = client.status;
-        const liveMs = phase === 'live' ? this.testbed.clock.nowMs() - since : 0;
+        const liveMs =
+          phase === 'live' ? this.testbed.clock.nowMs() - Math.max(since, simClient.wokeAtMs) : 0;
         this.check(
           () =>
             error.code !== 'timed-out' ||
@@ -252,6 +259,10 @@ export class World {
       for (const reader of readers) this.check(() => reader.checkConverged());
     }
     for (const [text, publish] of this.publishes) this.check(() => this.checkPublish(text, publish));
+    this.check(() => {
+      const held = this.servers.reduce((sum, { server }) => sum + server.stats().connections, 0);
+      if (held > this.clients.length) fail(`${held} connections are held for ${this.clients.length} clients`);
+    });
     for (const { server } of this.servers) this.check(() => this.checkBounds(server));
   }
 
@@ -291,9 +302,7 @@ export class World {
   }
 
   private checkBounds(server: HoldfastServer): void {
-    const { connections, topics: topicCount } = server.stats();
-    if (connections > this.clients.length)
-      fail(`a server holds ${connections} connections of ${this.clients.length} clients`);
+    const { topics: topicCount } = server.stats();
     if (topicCount > topics.length + 2 * this.clients.length) fail(`a server follows ${topicCount} topics`);
     for (const { down, name } of this.testbed.network.connections) {
       if (down.bufferedBytes > 20_000) fail(`${down.bufferedBytes} bytes are buffered towards ${name}`);

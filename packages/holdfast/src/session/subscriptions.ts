@@ -119,13 +119,14 @@ export class Subscriptions {
     const to = { epoch: record.toEpoch, offset: record.toOffset };
     const { reason } = record;
     if (!from) return;
-    if (from.epoch === to.epoch) {
-      // Already past it.
-      if (from.offset >= to.offset && reason !== 'not-authorized') return;
-    } else if (from.epoch === record.fromEpoch && from.offset > record.fromOffset) {
-      // The server, not knowing what came over an older link, looked from further back into an epoch that is
-      // over; what it would send next may have been received (SPEC SUB-7).
-      return this.#askAgain(cursor);
+    if (reason !== 'not-authorized') {
+      const stays = from.epoch === to.epoch;
+      if (stays && from.offset >= to.offset) return;
+      // The server, not knowing what came over an older link, may have looked from further back; in an epoch that
+      // is over, what it would send next may have been received already (SPEC SUB-7).
+      const { fromEpoch, fromOffset } = record;
+      const agrees = stays ? from.offset >= fromOffset : from.offset === fromOffset;
+      if (from.epoch !== fromEpoch || !agrees) return this.#askAgain(cursor);
     }
     cursor.position = to;
     this.#tell(cursor, { type: 'gap', from, to, reason });
