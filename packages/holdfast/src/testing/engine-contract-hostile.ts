@@ -92,7 +92,7 @@ export function describeHostility(base: EngineTest): void {
     await Promise.all(ends);
   });
 
-  test('[LIVE-1] a message that comes byte by byte is taken', async (subject) => {
+  test('[WIRE-2] a message that comes byte by byte is taken', async (subject) => {
     const { peer, speaker } = await subject.pair();
     peer.socket.setNoDelay(true);
     for (const byte of frameOf(patterned(40), opcodes.binary, true)) {

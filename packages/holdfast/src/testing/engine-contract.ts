@@ -236,7 +236,7 @@ function describeUpgrades(test: EngineTest): void {
 }
 
 function describeListening(test: EngineTest): void {
-  test('[RET-4] close frees the port, and does not wait for peers that never finish their request', async (subject) => {
+  test('close frees the port, and does not wait for peers that never finish their request', async (subject) => {
     const silent = subject.keep(await WebSocketPeer.dial(subject.port));
     const half = subject.keep(await WebSocketPeer.dial(subject.port));
     half.write('GET / HTTP/1.1\r\nHost: half');
@@ -253,7 +253,7 @@ function describeListening(test: EngineTest): void {
     await subject.engine.close();
   });
 
-  test('[RET-4] a port that is taken is an error of listen, not of the process', async (subject) => {
+  test('a port that is taken is an error of listen, not of the process', async (subject) => {
     const other = new EngineSubject();
     await assert.rejects(async () => subject.engine.listen(subject.port, '127.0.0.1'), {
       code: 'EADDRINUSE',

@@ -29,7 +29,7 @@ export function describeFollowing(test: LogTest): void {
     assert.deepEqual(follower.texts, ['one', 'three', 'the end']);
   });
 
-  test('[AUTH-2] a follower hears nothing of other topics', async (subject) => {
+  test('a follower hears nothing of other topics', async (subject) => {
     const follower = await subject.follow('t');
     await subject.addAll('t2', numbered(3));
     await subject.addAll('T', numbered(3));

@@ -7,7 +7,7 @@ const program = fileURLToPath(new URL('./exit-program.ts', import.meta.url));
 
 describe('a process that closed its server', () => {
   for (const way of ['unused', 'listened', 'connected', 'drained', 'attached', 'failed']) {
-    it(`[RET-4] ends by itself: ${way}`, { timeout: 60_000 }, async () => {
+    it(`ends by itself: ${way}`, { timeout: 60_000 }, async () => {
       const child = spawn(process.execPath, ['--conditions=source', '--import=tsx', program, way], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });

@@ -70,14 +70,14 @@ describe('a server of its own', () => {
     }
   });
 
-  it('[RET-4] a port that is taken rejects listen, and the server can be closed', async () => {
+  it('a port that is taken rejects listen, and the server can be closed', async () => {
     const { port } = await startServer();
     const second = createServer({ logger: false });
     await expect(second.listen(port, '127.0.0.1')).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await second.close();
   });
 
-  it('[RET-4] close tells every client, frees the port, and can be called again', async () => {
+  it('[CLOSE-1] close tells every client, frees the port, and can be called again', async () => {
     const { port, server } = await startServer();
     const client = await RawClient.connect(port);
     await server.close();
@@ -87,7 +87,7 @@ describe('a server of its own', () => {
     expect(server.stats()).toMatchObject({ state: 'closed', connections: 0 });
   });
 
-  it('[RET-4] close does not wait for clients that never answer', { timeout: 20_000 }, async () => {
+  it('[CLOSE-1] close does not wait for clients that never answer', { timeout: 20_000 }, async () => {
     const { port, server } = await startServer();
     const deaf = await RawClient.connect(port);
     deaf.webSocket.pause();

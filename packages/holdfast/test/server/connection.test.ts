@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { decode, encode } from '../../src/protocol/codec.ts';
+import type { WireRecord } from '../../src/protocol/schema.ts';
+import { jsonCodec } from '../../src/protocol/payload.ts';
+import { WebSocketPeer } from '../../src/testing/web-socket-peer.ts';
+import { eventOf, Honest, startServer } from './fixture.ts';
+import { helloRecord, RawClient } from './raw-client.ts';
+
+describe('the answer to a hello', () => {
+  it('[HELLO-3] is one message: the welcome, then acknowledgements and what was missed', async () => {
+    const { port, server } = await startServer();
+    await server.publish('t', 'missed');
+    const peer = await WebSocketPeer.open(port);
+    peer.send(
+      encode([
+        helloRecord(),
+        { type: 'subscribe', subscription: 1, topic: 't', from: 'start', epoch: 0, offset: 0 },
+        { type: 'publish', sequence: 1, topic: 'other', payload: jsonCodec.encode(1) },
+      ]),
+    );
+    const records = decode((await peer.frames.next()).payload) as WireRecord[];
+    expect(records[0]?.type).toBe('welcome');
+    expect(records.map(({ type }) => type).toSorted()).toEqual([
+      'messages',
+      'published',
+      'subscribed',
+      'welcome',
+    ]);
+    peer.socket.destroy();
+  });
+
+  it('[HELLO-4] states the limits that bind the client', async () => {
+    const { port, server } = await startServer({
+      limits: { messageBytesMax: 100_000, windowMax: 20 },
+      heartbeat: { intervalMs: 7_000, graceMs: 3_000 },
+      handshakesPerSecond: 1,
+    });
+    const [first, second] = [await RawClient.connect(port), await RawClient.connect(port)];
+    expect(first.welcome).toMatchObject({
+      messageBytesMax: 100_000,
+      window: 20,
+      heartbeatMs: 7_000,
+      graceMs: 3_000,
+      node: server.stats().node,
+    });
+    // Each connection that would come back takes one of the handshakes per second (SPEC RET-1).
+    expect([first.welcome.returnWindowMs, second.welcome.returnWindowMs]).toEqual([1_000, 2_000]);
+  });
+});
+
+describe('fan-out', () => {
+  it('[HUB-1] every live subscriber gets the very same bytes, one message for all of a turn', async () => {
+    const { port, server } = await startServer();
+    const peers: WebSocketPeer[] = [];
+    for (let i = 0; i < 3; i++) {
+      const peer = await WebSocketPeer.open(port);
+      peers.push(peer);
+      peer.send(
+        encode([
+          helloRecord(),
+          { type: 'subscribe', subscription: i, topic: 't', from: 'now', epoch: 0, offset: 0 },
+        ]),
+      );
+      await peer.frames.next();
+    }
+    await Promise.all([1, 2, 3].map((data) => server.publish('t', data)));
+    const messages = await Promise.all(peers.map(async ({ frames }) => (await frames.next()).payload));
+    const records = decode(messages[0]!) as WireRecord<'messages'>[];
+    expect(records.flatMap(({ entries }) => entries.map(({ payload }) => jsonCodec.decode(payload)))).toEqual(
+      [1, 2, 3],
+    );
+    for (const message of messages) expect(Buffer.compare(message, messages[0]!)).toBe(0);
+    for (const { socket } of peers) socket.destroy();
+  });
+});
+
+describe('heartbeats', () => {
+  // A node looks at its deadlines once a second, so a beat can be two seconds late: the grace must cover that.
+  const heartbeat = { intervalMs: 500, graceMs: 3_500 };
+
+  it('[LIVE-2] come by themselves and carry the tops of what is followed live; who answers stays', async () => {
+    const { port, server } = await startServer({ heartbeat });
+    const client = await RawClient.connect(port);
+    const { alias } = await client.subscribed(1, 't');
+    const { offset } = await server.publish('t', 1);
+    await client.dataOf(1);
+    for (let beat = 0; beat < 2; beat++) {
+      const { id, tops } = await client.next('ping');
+      expect(tops).toEqual([{ alias, offset }]);
+      client.send({ type: 'pong', id, finished: 0 });
+    }
+    expect(client.webSocket.readyState).toBe(client.webSocket.OPEN);
+  });
+
+  it('[LIVE-2] a peer that is silent beyond the grace is dead, and nobody else', async () => {
+    const { port, server } = await startServer({ heartbeat });
+    const alive = await Honest.join(port);
+    const disconnected = eventOf(server, 'disconnect');
+    const silent = await RawClient.connect(port);
+    const beats = (async () => {
+      while (server.stats().connections > 1) {
+        await alive.client.next('ping');
+        alive.client.send({ type: 'pong', id: 0, finished: 0 });
+      }
+    })();
+    expect(await disconnected).toMatchObject({
+      reason: 'heartbeat-timeout',
+      session: { id: silent.welcome.session },
+    });
+    expect((await silent.end()).code).toBe(1006);
+    await beats;
+    await alive.works();
+  });
+});
