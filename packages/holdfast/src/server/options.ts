@@ -58,7 +58,7 @@ export interface ServerOptions {
     /** A peer may be silent this long beyond the interval. Default 20,000. */
     graceMs?: number;
   };
-  /** Connections that this server can welcome in a second; spreads returns after an outage. Default 1,000. */
+  /** Connections that this server can welcome in a second; spreads returns after an outage. Default 2,000. */
   handshakesPerSecond?: number;
   /** The path of WebSocket upgrades on `listen`. Default: any. */
   path?: string;
@@ -114,7 +114,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     limits: resolveLimits(options.limits ?? {}),
     heartbeatMs: checkWhole('heartbeat.intervalMs', heartbeat.intervalMs ?? 25_000),
     graceMs: checkWhole('heartbeat.graceMs', heartbeat.graceMs ?? 20_000),
-    handshakesPerSecond: checkPositive('handshakesPerSecond', options.handshakesPerSecond ?? 1_000),
+    handshakesPerSecond: checkPositive('handshakesPerSecond', options.handshakesPerSecond ?? 2_000),
     codec,
     logger: logger === false ? silent : logger,
   };

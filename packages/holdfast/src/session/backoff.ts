@@ -10,18 +10,31 @@ export interface BackoffOptions {
 
 export const defaultBackoff: BackoffOptions = { baseMs: 500, capMs: 15_000, stableMs: 5_000 };
 
+/** What is known when an attempt has failed. */
+export interface Failure {
+  /** How many attempts since the connection was last stable got through to something, and were lost again. */
+  reached: number;
+  /** Whether this one did. */
+  wasReached: boolean;
+  /** How long there has been no connection. */
+  downMs: number;
+}
+
 /**
- * The wait before attempt `attempt` (0 is the first after a loss). The first comes at once, spread over the
- * window that the server asked for; later ones use full jitter, random(0, min(cap, base·2ⁿ)), with the cap
- * inside the random, because a cap outside makes every client retry in step (Brooker, "Exponential Backoff
- * and Jitter"). SPEC RET-1, RET-2.
+ * The wait before the next attempt: full jitter, random(0, min(cap, …)), with the cap inside the random, because
+ * a cap outside makes every client retry in step (Brooker, "Exponential Backoff and Jitter"). SPEC RET-1, RET-2.
+ *
+ * The first attempt after a loss comes within the window that the server asked for. After one that reached a
+ * server the wait doubles, since that server is busy or broken. One that reached nothing costs nobody anything:
+ * then the wait follows the outage, up to half of what it has lasted, so a short one is noticed soon.
  */
 export function backoffDelayMs(
-  attempt: number,
-  options: BackoffOptions,
+  { reached, wasReached, downMs }: Failure,
+  { baseMs, capMs }: BackoffOptions,
   returnWindowMs: number,
   random: () => number,
 ): number {
-  if (attempt === 0) return random() * returnWindowMs;
-  return random() * Math.min(options.capMs, options.baseMs * 2 ** (attempt - 1));
+  const growingMs = wasReached ? baseMs * 2 ** (reached - 2) : Math.max(baseMs, downMs / 2);
+  const isFirst = wasReached && reached === 1;
+  return random() * Math.max(returnWindowMs, isFirst ? 0 : Math.min(capMs, growingMs));
 }

@@ -69,6 +69,10 @@ export class Links {
   #heartbeatMs = 25_000;
   #graceMs = 20_000;
   #returnWindowMs = 0;
+  /** Attempts since the connection was last stable that got through to something. */
+  #reached = 0;
+  /** When the connection was last known to be live, or was first wanted. */
+  #liveAtMs = 0;
   #ping: { id: number; atMs: number } | undefined;
   #pings = 0;
   #lastProbeMs = -Infinity;
@@ -122,6 +126,7 @@ export class Links {
     if (state.name === 'live') this.#become({ name: 'draining', link: state.link, rival: undefined }, nowMs);
     if ('rival' in this.#state) return this.#dialRival(this.#state, nowMs);
     if (state.name === 'connecting') return;
+    if (state.name !== 'waiting') this.#liveAtMs = nowMs;
     this.#deadlines.clear('retry');
     this.#become({ name: 'connecting', link: this.#dial() }, nowMs);
     this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
@@ -212,7 +217,7 @@ export class Links {
     if ('rival' in state && rival && rival.id === id && rival.stage === 'dialing') {
       state.rival = undefined;
       this.#deadlines.clear('rival');
-      return this.#scheduleRetry(nowMs);
+      return this.#scheduleRetry(false, nowMs);
     }
     if (rival && rival.id !== id) {
       this.#deadlines.clearAll();
@@ -224,16 +229,16 @@ export class Links {
     const slotAtMs = state.name === 'draining' ? this.#deadlines.get('retry') : undefined;
     this.#deadlines.clearAll();
     this.#become({ name: 'waiting' }, nowMs);
-    if (slotAtMs === undefined) this.#scheduleRetry(nowMs);
+    if (slotAtMs === undefined) this.#scheduleRetry(state.link.stage !== 'dialing', nowMs);
     else this.#deadlines.set('retry', slotAtMs);
   }
 
-  #scheduleRetry(nowMs: number): void {
+  #scheduleRetry(wasReached: boolean, nowMs: number): void {
     const { backoff, random } = this.#config;
-    this.#deadlines.set(
-      'retry',
-      nowMs + backoffDelayMs(this.attempt++, backoff, this.#returnWindowMs, random),
-    );
+    this.attempt++;
+    if (wasReached) this.#reached++;
+    const failure = { reached: this.#reached, wasReached, downMs: nowMs - this.#liveAtMs };
+    this.#deadlines.set('retry', nowMs + backoffDelayMs(failure, backoff, this.#returnWindowMs, random));
     this.#push({ type: 'status' });
   }
 
@@ -245,7 +250,7 @@ export class Links {
     if (this.#rival) this.#drop(this.#rival);
     if ('link' in state) this.#drop(state.link, name === 'closed' ? closeCodes.closed.code : undefined);
     this.#deadlines.clearAll();
-    this.attempt = 0;
+    this.attempt = this.#reached = 0;
     this.#become({ name }, nowMs);
   }
 
@@ -255,6 +260,7 @@ export class Links {
   heard(link: Link, nowMs: number): void {
     const state = this.#state;
     if (!('link' in state) || state.link !== link || link.stage !== 'live') return;
+    this.#liveAtMs = nowMs;
     if (state.name === 'suspect') {
       if (this.#rival && this.#rival.stage !== 'dialing') return;
       if (this.#rival) this.#drop(this.#rival);
@@ -320,7 +326,7 @@ export class Links {
       case 'death':
         return 'link' in this.#state ? this.#giveUp(this.#state.link, silent, nowMs) : undefined;
       case 'stable':
-        this.attempt = 0;
+        this.attempt = this.#reached = 0;
         return;
     }
   }
@@ -336,6 +342,7 @@ export class Links {
   }
 
   #becomeLive(link: Link, nowMs: number): void {
+    this.#liveAtMs = nowMs;
     const stableAtMs = this.#deadlines.get('stable');
     this.#deadlines.clearAll();
     if (stableAtMs !== undefined) this.#deadlines.set('stable', stableAtMs);
