@@ -25,6 +25,7 @@ const faults = {
 } satisfies Record<string, { weight: number; strike: Fault }>;
 
 export type FaultName = keyof typeof faults;
+export const faultNames = Object.keys(faults) as FaultName[];
 
 const totalWeight = Object.values(faults).reduce((sum, { weight }) => sum + weight, 0);
 
