@@ -79,7 +79,8 @@ describe('options of createServer', () => {
     const options = resolveOptions(Object.fromEntries(names.map((name) => [name, undefined])));
     expect(options).toEqual(resolveOptions({}));
     const inner = { limits: { windowMax: undefined }, heartbeat: { intervalMs: undefined } } as never;
-    expect(resolveOptions(inner)).toEqual(resolveOptions({}));
+    const { limits, heartbeatMs } = resolveOptions({});
+    expect(resolveOptions(inner)).toMatchObject({ limits, heartbeatMs });
   });
 
   it('[ERR-1] unbounded retention may be asked for', () => {
