@@ -120,9 +120,10 @@ export class Links {
 
   // ── Dialling ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Tries now, whatever the state. A link that is live is replaced without a break. */
+  /** Tries now, unless it was closed. A link that is live is replaced without a break. */
   connect(nowMs: number): void {
     const state = this.#state;
+    if (state.name === 'closed') return;
     if (state.name === 'live') this.#become({ name: 'draining', link: state.link, rival: undefined }, nowMs);
     if ('rival' in this.#state) return this.#dialRival(this.#state, nowMs);
     if (state.name === 'connecting') return;
@@ -280,8 +281,10 @@ export class Links {
       link: this.#state.link.id,
       record: { type: 'ping', id: this.#ping.id, tops: [] },
     });
-    if (this.#deadlines.get('answer') === undefined)
-      this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+    if (this.#deadlines.get('answer') !== undefined) return;
+    this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+    // What is unsent at the first look may be on its way: only the second can tell (SPEC LIVE-1).
+    this.#bufferedBytes = Infinity;
   }
 
   /** Something was sent that wants an answer: asks for a sign of life with it (SPEC LIVE-3). */

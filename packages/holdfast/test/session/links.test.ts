@@ -1,0 +1,351 @@
+import { describe, expect, it } from 'vitest';
+import { closeCodes, type CloseName } from '../../src/protocol/close-codes.ts';
+import { ClientHand, CONNECT_TIMEOUT_MS, GRACE_MS, HEARTBEAT_MS, links, sent } from './client-hand.ts';
+
+/** The timeout of a probe whose round trips took no time: the least there is. */
+const PROBE_TIMEOUT_MS = 1_000;
+const tops = { tops: [] };
+
+function suspect(): ClientHand {
+  const hand = ClientHand.live();
+  hand.do({ type: 'probe' });
+  hand.pass(PROBE_TIMEOUT_MS);
+  expect(hand.phase).toBe('suspect');
+  return hand;
+}
+
+describe('a link that goes silent', () => {
+  it('[LIVE-3] is probed when nothing has come for the interval and a round trip', () => {
+    const hand = ClientHand.live();
+    expect(sent(hand.pass(HEARTBEAT_MS + PROBE_TIMEOUT_MS - 1))).toEqual([]);
+    expect(sent(hand.pass(1))).toEqual([{ type: 'ping', id: 1, tops: [] }]);
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[LIVE-1] is not probed while anything comes', () => {
+    const hand = ClientHand.live();
+    for (let beat = 0; beat < 10; beat++) {
+      expect(sent(hand.pass(HEARTBEAT_MS)).filter(({ type }) => type === 'ping')).toEqual([]);
+      hand.say(1, { type: 'ping', id: 0, ...tops });
+    }
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[LIVE-2] answers the server’s heartbeat in the receive callback', () => {
+    const hand = ClientHand.live();
+    const [pong] = sent(hand.say(1, { type: 'ping', id: 7, ...tops }));
+    expect(pong).toMatchObject({ type: 'pong', id: 7 });
+  });
+
+  it('[LIVE-4] is suspect when a probe is not answered in time, and not before', () => {
+    const hand = ClientHand.live();
+    hand.do({ type: 'probe' });
+    hand.pass(PROBE_TIMEOUT_MS - 1);
+    expect(hand.phase).toBe('live');
+    hand.pass(1);
+    expect(hand.phase).toBe('suspect');
+    expect(hand.session.links.cause?.text).toMatch(/answer/i);
+  });
+
+  it('[LIVE-4] gets more time where round trips are long, 5 s at most', () => {
+    const hand = new ClientHand();
+    hand.connect();
+    hand.open(1);
+    hand.nowMs += 800;
+    hand.welcome(1);
+    // One sample of R: srtt is R and rttvar R/2, so the timeout is 3 R (RFC 6298 §2.2).
+    hand.do({ type: 'probe' });
+    hand.pass(2_399);
+    expect(hand.phase).toBe('live');
+    hand.pass(1);
+    expect(hand.phase).toBe('suspect');
+  });
+
+  it('[LIVE-1] is live again with the first bytes, and its rival is dropped', () => {
+    const hand = suspect();
+    const effects = hand.say(1, { type: 'ping', id: 0, ...tops });
+    expect(links(effects, 'drop')).toEqual([2]);
+    expect(hand.phase).toBe('live');
+    expect(hand.session.links.cause?.code).toBe('silent');
+    // What the rival's socket says now is nobody's.
+    expect(hand.open(2)).toEqual([]);
+    expect(hand.welcome(2)).toEqual([]);
+    expect(hand.lose(2)).toEqual([]);
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[LIVE-5] lets a rival that has said hello go on, though bytes come', () => {
+    const hand = suspect();
+    hand.open(2);
+    expect(links(hand.say(1, { type: 'ping', id: 0, ...tops }), 'drop')).toEqual([]);
+    expect(hand.phase).toBe('suspect');
+    expect(links(hand.welcome(2), 'drop')).toEqual([1]);
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[LIVE-5] is given up after the grace, and its rival goes on alone', () => {
+    const hand = suspect();
+    hand.pass(CONNECT_TIMEOUT_MS);
+    const effects = hand.pass(GRACE_MS - CONNECT_TIMEOUT_MS);
+    expect(links(effects, 'drop')).toContain(1);
+    expect(hand.phase).not.toBe('suspect');
+    expect(hand.lose(1)).toEqual([]);
+  });
+
+  it('[LIVE-1] is not suspect while it takes our bytes, however slowly', () => {
+    const hand = ClientHand.live();
+    hand.publish('x'.repeat(5_000));
+    let bufferedBytes = 1_000_000;
+    hand.pass(60_000, () => (bufferedBytes -= 1_000));
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[LIVE-4] is suspect when it takes none of our bytes', () => {
+    const hand = ClientHand.live();
+    hand.publish('x'.repeat(5_000));
+    hand.pass(2 * PROBE_TIMEOUT_MS, 1_000_000);
+    expect(hand.phase).toBe('suspect');
+  });
+
+  it('[LIVE-3] is probed together with what wants an answer, at most once a second', () => {
+    const hand = ClientHand.live();
+    const pings = (effects: ReturnType<ClientHand['do']>): number =>
+      sent(effects).filter(({ type }) => type === 'ping').length;
+    const publish = (): number => {
+      const item = { id: 0, name: 'news', payload: new Uint8Array(1) };
+      return pings(hand.do({ type: 'publish', item }));
+    };
+    expect(publish()).toBe(1);
+    hand.say(1, { type: 'pong', id: 1, finished: 0 });
+    expect(publish()).toBe(0);
+    hand.nowMs += 999;
+    expect(publish()).toBe(0);
+    hand.nowMs += 1;
+    expect(publish()).toBe(1);
+  });
+
+  it('[LIVE-4] measures the round trip with the answer to its own probe alone', () => {
+    const hand = ClientHand.live();
+    hand.do({ type: 'probe' });
+    hand.nowMs += 40;
+    expect(hand.say(1, { type: 'pong', id: 99, finished: 0 })).not.toContainEqual({
+      type: 'probed',
+      rttMs: 40,
+    });
+    expect(hand.say(1, { type: 'pong', id: 1, finished: 0 })).toContainEqual({ type: 'probed', rttMs: 40 });
+    expect(hand.say(1, { type: 'pong', id: 1, finished: 0 })).toEqual([]);
+  });
+});
+
+describe('a link that is lost', () => {
+  it('[RES-3] gives way to the session’s own rival without failing', () => {
+    const hand = suspect();
+    hand.open(2);
+    hand.lose(1, closeCodes.superseded.code, 'Another connection took this session over.');
+    expect(hand.phase).toBe('connecting');
+    hand.welcome(2);
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[RES-3] fails when somebody else took the session over', () => {
+    const hand = ClientHand.live();
+    hand.lose(1, closeCodes.superseded.code, 'Another connection took this session over.');
+    expect(hand.phase).toBe('failed');
+    expect(hand.session.links.cause).toEqual({
+      code: 'superseded',
+      text: 'Another connection took this session over.',
+    });
+    expect(hand.session.nextDeadlineMs()).toBeUndefined();
+  });
+
+  const never = Object.entries(closeCodes).filter(
+    ([name, { retry }]) => retry === 'never' && name !== 'closed',
+  );
+  for (const [name, { code }] of never) {
+    it(`[RET-4] fails with its cause after "${name}"`, () => {
+      const hand = ClientHand.live();
+      hand.lose(1, code, 'because');
+      expect(hand.phase).toBe('failed');
+      expect(hand.session.links.cause).toEqual({ code: name, text: 'because' });
+      expect(links(hand.pass(600_000), 'dial')).toEqual([]);
+    });
+  }
+
+  const backoff = Object.keys(closeCodes).filter((name) => closeCodes[name as CloseName].retry === 'backoff');
+  for (const name of [...backoff, 'closed'] as CloseName[]) {
+    it(`[CLOSE-2] comes back after "${name}"`, () => {
+      const hand = ClientHand.live();
+      hand.lose(1, closeCodes[name].code);
+      expect(hand.phase).toBe('waiting');
+      expect(hand.session.links.cause?.code).toBe(name);
+      expect(links(hand.pass(60_000), 'dial')).toContain(2);
+    });
+  }
+
+  for (const code of [1006, 1005, 1012, 1013, 3000, 4999]) {
+    it(`[CLOSE-2] comes back after the close code ${code}, which is not ours`, () => {
+      const hand = ClientHand.live();
+      hand.lose(1, code);
+      expect(hand.phase).toBe('waiting');
+      expect(hand.session.links.cause).toEqual({
+        code: 'lost',
+        text: `The connection was cut (close code ${code}).`,
+      });
+    });
+  }
+
+  for (const name of ['unauthorized', 'token-expired'] as const) {
+    it(`[CLOSE-2] asks for another token after "${name}", once`, () => {
+      const hand = ClientHand.live();
+      hand.lose(1, closeCodes[name].code);
+      expect(hand.untilDial()).toEqual({ type: 'dial', link: 2, tokenRejected: true });
+      hand.open(2);
+      hand.lose(2, closeCodes[name].code, 'The token was not accepted.');
+      expect(hand.phase).toBe('failed');
+      expect(hand.session.links.cause).toEqual({ code: name, text: 'The token was not accepted.' });
+    });
+  }
+
+  it('[CLOSE-2] takes a token that was accepted for a good one', () => {
+    const hand = ClientHand.live();
+    hand.lose(1, closeCodes['token-expired'].code);
+    hand.untilDial();
+    hand.open(2);
+    hand.welcome(2);
+    hand.lose(2, closeCodes['token-expired'].code);
+    expect(hand.phase).toBe('waiting');
+  });
+
+  it('[LIVE-5] is not heard any more: late closes and bytes change nothing', () => {
+    const hand = ClientHand.live();
+    hand.lose(1);
+    const { link } = hand.untilDial();
+    hand.open(link);
+    hand.welcome(link);
+    for (const name of Object.keys(closeCodes) as CloseName[]) {
+      expect(hand.lose(1, closeCodes[name].code)).toEqual([]);
+    }
+    expect(hand.say(1, { type: 'go-away', reconnectInMs: 0, reason: '' })).toEqual([]);
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[WIRE-2] is dropped when what it says can’t be decoded', () => {
+    const hand = ClientHand.live();
+    const effects = hand.do({ type: 'bytes', link: 1, bytes: new Uint8Array([255, 255]) });
+    expect(effects).toContainEqual({ type: 'drop', link: 1, code: closeCodes['protocol-error'].code });
+    expect(hand.phase).toBe('waiting');
+    expect(hand.session.links.cause?.code).toBe('protocol-error');
+  });
+});
+
+describe('an attempt', () => {
+  it('[RET-3] is given up when it is not open in time', () => {
+    const hand = new ClientHand();
+    hand.connect();
+    expect(links(hand.pass(CONNECT_TIMEOUT_MS - 1), 'drop')).toEqual([]);
+    expect(links(hand.pass(1), 'drop')).toEqual([1]);
+    expect(hand.session.links.cause?.code).toBe('unreachable');
+  });
+
+  it('[RET-3] is given up when it is open and not welcomed within as long again', () => {
+    const hand = new ClientHand();
+    hand.connect();
+    hand.nowMs += CONNECT_TIMEOUT_MS - 1;
+    hand.open(1);
+    expect(links(hand.pass(CONNECT_TIMEOUT_MS - 1), 'drop')).toEqual([]);
+    expect(links(hand.pass(1), 'drop')).toEqual([1]);
+  });
+
+  it('[RET-3] fails for good when trying again can’t help', () => {
+    const hand = new ClientHand();
+    hand.connect();
+    const cause = { code: 'invalid-option', text: 'The address is none.' };
+    hand.do({ type: 'dial-failed', link: 1, cause, final: true });
+    expect(hand.phase).toBe('failed');
+    expect(hand.session.links.cause).toEqual(cause);
+  });
+
+  it('[RET-3] that can’t be made counts like one that was lost', () => {
+    const hand = new ClientHand();
+    hand.connect();
+    hand.do({
+      type: 'dial-failed',
+      link: 1,
+      cause: { code: 'unreachable', text: 'No route.' },
+      final: false,
+    });
+    expect(hand.phase).toBe('waiting');
+    expect(hand.session.links.retryAtMs).toBeGreaterThan(hand.nowMs);
+  });
+
+  it('[HELLO-2] that opens late, after it was given up, says no hello', () => {
+    const hand = new ClientHand();
+    hand.connect();
+    hand.pass(CONNECT_TIMEOUT_MS);
+    expect(hand.open(1)).toEqual([]);
+  });
+});
+
+describe('a link that is asked to move', () => {
+  const goAway = { type: 'go-away', reconnectInMs: 3_000, reason: 'The server is being drained.' } as const;
+
+  it('[DRAIN-1] dials beside it in its slot, and leaves it once it is live elsewhere', () => {
+    const hand = ClientHand.live();
+    hand.say(1, goAway);
+    expect(hand.phase).toBe('draining');
+    expect(hand.session.links.cause).toEqual({ code: 'going-away', text: 'The server is being drained.' });
+    expect(links(hand.pass(2_999), 'dial')).toEqual([]);
+    expect(links(hand.pass(1), 'dial')).toEqual([2]);
+    // Until then the old link serves.
+    expect(hand.session.links.out?.id).toBe(1);
+    hand.open(2);
+    expect(hand.session.links.out?.id).toBe(2);
+    expect(links(hand.welcome(2), 'drop')).toEqual([1]);
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[DRAIN-1] waits for its slot when it is closed before', () => {
+    const hand = ClientHand.live();
+    hand.say(1, goAway);
+    hand.pass(1_000);
+    hand.lose(1, closeCodes['going-away'].code);
+    expect(hand.phase).toBe('waiting');
+    expect(links(hand.pass(1_999), 'dial')).toEqual([]);
+    expect(links(hand.pass(1), 'dial')).toEqual([2]);
+  });
+
+  it('[DRAIN-1] tries again when its rival fails', () => {
+    const hand = ClientHand.live();
+    hand.say(1, goAway);
+    hand.pass(3_000);
+    hand.lose(2);
+    expect(hand.phase).toBe('draining');
+    expect(links(hand.pass(30_000), 'dial')[0]).toBe(3);
+  });
+});
+
+describe('reconnect()', () => {
+  it('[LIVE-5] replaces a link that is live without a break', () => {
+    const hand = ClientHand.live();
+    expect(links(hand.connect(), 'dial')).toEqual([2]);
+    expect(links(hand.connect(), 'dial')).toEqual([]);
+    expect(hand.session.links.out?.id).toBe(1);
+    hand.open(2);
+    hand.welcome(2);
+    expect(hand.phase).toBe('live');
+  });
+
+  it('[CLOSE-2] takes back a session that is open elsewhere', () => {
+    const hand = ClientHand.live();
+    hand.lose(1, closeCodes.superseded.code);
+    expect(links(hand.connect(), 'dial')).toEqual([2]);
+    expect(hand.phase).toBe('connecting');
+  });
+
+  it('[RET-4] does not open a client that was closed', () => {
+    const hand = ClientHand.live();
+    hand.do({ type: 'close' });
+    expect(hand.connect()).toEqual([]);
+    expect(hand.phase).toBe('closed');
+  });
+});
