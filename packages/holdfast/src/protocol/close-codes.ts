@@ -8,6 +8,8 @@ export const closeCodes = {
   closed: { code: 1000, retry: 'never' },
   /** A page or process goes away without ending its session. */
   gone: { code: 1001, retry: 'backoff' },
+  /** What `ws` says of a message in thousands of tiny fragments. */
+  'policy-violation': { code: 1008, retry: 'backoff' },
   /** A WebSocket message over `messageBytesMax`. */
   'too-big': { code: 1009, retry: 'backoff' },
   'internal-error': { code: 1011, retry: 'backoff' },

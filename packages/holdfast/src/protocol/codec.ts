@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter } from './bytes.ts';
+import { RECORDS_MAX } from './limits.ts';
 import { schema, type Entry, type Field, type RecordType, type Top, type WireRecord } from './schema.ts';
 
 /**
@@ -37,10 +38,15 @@ export function encodeBatches(
   bytesMax: number,
   send: (message: Uint8Array) => void,
 ): void {
+  let count = 0;
   for (const record of records) {
     const before = writer.size;
     writeRecord(record);
-    if (before > 0 && writer.size > bytesMax) writer.lend(send, before);
+    if (before > 0 && (writer.size > bytesMax || count === RECORDS_MAX)) {
+      writer.lend(send, before);
+      count = 0;
+    }
+    count++;
   }
   if (writer.size > 0) writer.lend(send);
 }
@@ -87,14 +93,23 @@ function writeField(field: Field, value: unknown): void {
 }
 
 /** Why a message could not be decoded. */
-export type DecodeFailure = 'unknown-record' | 'malformed' | 'empty';
+export type DecodeFailure =
+  | 'unknown-record'
+  | 'not-a-clients-record'
+  | 'too-many-records'
+  | 'malformed'
+  | 'empty';
+
+/** Records numbered from here come from servers only. */
+const FIRST_OF_SERVER = 16;
 
 /**
  * Decodes one WebSocket message. Total: whatever the bytes, it returns, and allocates no more than a small
  * multiple of their length, because every count is checked against what is left (SPEC WIRE-5).
- * Payloads are views into `message`.
+ * Payloads are views into `message`. What comes from a `client` is refused when only a server may say it, before
+ * its lists are looked at.
  */
-export function decode(message: Uint8Array): WireRecord[] | DecodeFailure {
+export function decode(message: Uint8Array, sender?: 'client'): WireRecord[] | DecodeFailure {
   const reader = new ByteReader(message);
   const records: WireRecord[] = [];
   if (reader.remaining === 0) return 'empty';
@@ -102,6 +117,8 @@ export function decode(message: Uint8Array): WireRecord[] | DecodeFailure {
     const layout = layoutOfNumber[reader.uint()];
     if (reader.failed) return 'malformed';
     if (layout === undefined) return 'unknown-record';
+    if (sender === 'client' && layout.number >= FIRST_OF_SERVER) return 'not-a-clients-record';
+    if (records.length === RECORDS_MAX) return 'too-many-records';
     const record: Loose = { type: layout.type };
     for (const [name, field] of layout.fields) record[name] = readField(reader, field);
     if (reader.failed) return 'malformed';
@@ -149,7 +166,7 @@ function readEntries(reader: ByteReader): Entry[] {
 
 function readTops(reader: ByteReader): Top[] {
   const count = reader.uint();
-  if (count * 2 > reader.remaining) return reader.fail([]);
+  if (count * 2 > reader.remaining || count > RECORDS_MAX) return reader.fail([]);
   const list: Top[] = [];
   for (let i = 0; i < count; i++) list.push({ alias: reader.uint(), offset: reader.uint() });
   return list;

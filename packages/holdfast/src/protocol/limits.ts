@@ -6,8 +6,6 @@
 export const defaultLimits = {
   /** One WebSocket message, either way. Holds a page of history, or a batch of publishes. */
   messageBytesMax: 1_048_576,
-  /** One record's text fields, in UTF-8 bytes: topics and methods are names, not data. */
-  nameBytesMax: 256,
   /** Publishes, and separately requests, that may be unanswered on one connection (SPEC FLOW-4). */
   windowMax: 256,
   /** Subscriptions of one connection. */
@@ -32,5 +30,11 @@ export const defaultLimits = {
 
 /** The window of a client that has not been told one: what it may send along with its first hello. */
 export const FIRST_WINDOW = 16;
+
+/** A topic's or method's name, in UTF-8 bytes: names are no place for data. */
+export const NAME_BYTES_MAX = 256;
+
+/** Records in one message: an object holds many times its bytes, so tiny ones would cost far more than their size. */
+export const RECORDS_MAX = 8_192;
 
 export type Limits = { -readonly [K in keyof typeof defaultLimits]: number };

@@ -6,6 +6,8 @@
  * A position is `{epoch, offset}`, spread over two fields.
  */
 
+import { NAME_BYTES_MAX } from './limits.ts';
+
 interface UintField {
   kind: 'uint';
 }
@@ -59,7 +61,7 @@ const tops: TopsField = { kind: 'tops' };
 const text = (bytesMax: number): TextField => ({ kind: 'text', bytesMax });
 const choice = <const C extends string>(...of: C[]): ChoiceField<C> => ({ kind: 'choice', of });
 
-const name = text(256);
+const name = text(NAME_BYTES_MAX);
 const token = text(16_384);
 const explanation = text(1_024);
 

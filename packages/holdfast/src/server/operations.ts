@@ -1,5 +1,6 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import { schema } from '../protocol/schema.ts';
+import { NAME_BYTES_MAX } from '../protocol/limits.ts';
 import type { Outcome } from '../session/reply-book.ts';
 import type { ServerEffect } from '../session/server-session.ts';
 import type { Connection } from './connection.ts';
@@ -205,6 +206,8 @@ export function inboxName(
 /** What is wrong with a topic's name, if anything. Names that look alike but differ would slip past `authorize`. */
 export function checkTopicName(name: string): string | undefined {
   if (name === '') return 'A topic needs a name.';
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX)
+    return `A topic’s name has at most ${NAME_BYTES_MAX} bytes in UTF-8.`;
   if (name.startsWith('$')) return `"${name}": names that begin with $ belong to the server. Choose another.`;
   // oxlint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f]/.test(name)) return 'A topic’s name must not hold control characters.';

@@ -109,11 +109,16 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
   checkOrigins(options.origins ?? []);
   checkTopics(options.topics ?? {});
   const heartbeat = checkKeys('heartbeat', options.heartbeat ?? {}, ['intervalMs', 'graceMs']);
+  const heartbeatMs = checkWhole('heartbeat.intervalMs', heartbeat.intervalMs ?? 25_000);
+  const graceMs = checkWhole('heartbeat.graceMs', heartbeat.graceMs ?? 20_000);
+  // The server's time moves in steps of a second: with less, a peer could be closed before its first ping.
+  if (heartbeatMs < 1_000) invalid('heartbeat.intervalMs', `is ${heartbeatMs}; it must be 1,000 at least`);
+  if (graceMs < 2_000) invalid('heartbeat.graceMs', `is ${graceMs}; it must be 2,000 at least`);
   return {
     ...options,
     limits: resolveLimits(options.limits ?? {}),
-    heartbeatMs: checkWhole('heartbeat.intervalMs', heartbeat.intervalMs ?? 25_000),
-    graceMs: checkWhole('heartbeat.graceMs', heartbeat.graceMs ?? 20_000),
+    heartbeatMs,
+    graceMs,
     handshakesPerSecond: checkPositive('handshakesPerSecond', options.handshakesPerSecond ?? 2_000),
     codec,
     logger: logger === false ? silent : logger,

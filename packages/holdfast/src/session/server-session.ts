@@ -196,10 +196,8 @@ export class ServerSession<Topic = unknown> {
   private handleTime(nowMs: number): void {
     if (this.state.name !== 'live') {
       if (nowMs >= this.nextDeadlineMs()) {
-        this.close(
-          'hello-timeout',
-          `No hello within ${this.config.limits.helloTimeoutMs} ms of the upgrade.`,
-        );
+        const what = this.state.name === 'greeting' ? 'The hello was not authenticated' : 'No hello came';
+        this.close('hello-timeout', `${what} within ${this.config.limits.helloTimeoutMs} ms.`);
       }
       return;
     }
@@ -217,7 +215,7 @@ export class ServerSession<Topic = unknown> {
 
   private handleBytes(bytes: Uint8Array, nowMs: number): void {
     this.lastInMs = nowMs;
-    const records = decode(bytes);
+    const records = decode(bytes, 'client');
     if (typeof records === 'string') {
       return this.close('protocol-error', `A message could not be decoded: ${records}.`);
     }

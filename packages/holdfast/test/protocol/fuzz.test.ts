@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { decode, encode } from '../../src/protocol/codec.ts';
+import { RECORDS_MAX } from '../../src/protocol/limits.ts';
 import { schema, type WireRecord } from '../../src/protocol/schema.ts';
 import { anyRecord } from './arbitraries.ts';
 import { Random } from './random.ts';
@@ -40,11 +41,24 @@ describe('decoding what a hostile peer sends', () => {
 
   it('[WIRE-5] the densest messages cost a bounded multiple of their length', () => {
     const collect = garbageCollector();
-    for (const [name, message] of Object.entries(densest(262_144))) {
+    for (const [name, message] of Object.entries(densest(RECORDS_MAX * 4))) {
       const { count, held } = heldByDecoding(message, collect);
       expect(count, name).toBeGreaterThan(0);
       expect(held / message.length, name).toBeLessThan(100);
     }
+  });
+
+  it('[WIRE-5] a message of more records, or a list of more tops, is refused', () => {
+    const { tops, signals, ends } = densest((RECORDS_MAX + 1) * 4);
+    expect([decode(tops!), decode(signals!), decode(ends!)]).toEqual([
+      'malformed',
+      'too-many-records',
+      'too-many-records',
+    ]);
+  });
+
+  it('[WIRE-5] what only a server may say is not looked at when a client says it', () => {
+    expect(decode(densest(262_144).entries!, 'client')).toBe('not-a-clients-record');
   });
 
   it('[WIRE-5] declared counts cost nothing', () => {

@@ -24,7 +24,9 @@ describe('the closed lists and their tables in SPEC.md', () => {
     // RFC 6455 §7.4.1 and §7.4.2: 1004 to 1006 and 1015 are never sent; 4000 to 4999 are for private use.
     for (const name of Object.keys(closeCodes) as CloseName[]) {
       const { code } = closeCodes[name];
-      expect([1000, 1001, 1009, 1011].includes(code) || (code >= 4000 && code <= 4999), name).toBe(true);
+      expect([1000, 1001, 1008, 1009, 1011].includes(code) || (code >= 4000 && code <= 4999), name).toBe(
+        true,
+      );
     }
   });
 
