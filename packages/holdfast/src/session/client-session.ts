@@ -240,12 +240,17 @@ export class ClientSession<Caller = unknown> {
     const link = this.#ready;
     if (!link) return;
     let sent = false;
+    let refused = false;
     for (const type of ['publish', 'request'] as const) {
       for (const item of this[type].takeSendable(this.#window, this.#sendableThrough(type, link))) {
-        sent = true;
         const { id, name, payload } = item;
-        if (this.isTooBig(payload)) this.#refuseTooBig(this.#takeAnswered(link, type, id)!);
-        else if (type === 'publish') this.#sendOn(link, { type, sequence: id, topic: name, payload });
+        if (this.isTooBig(payload)) {
+          refused = true;
+          this.#refuseTooBig(this.#takeAnswered(link, type, id)!);
+          continue;
+        }
+        sent = true;
+        if (type === 'publish') this.#sendOn(link, { type, sequence: id, topic: name, payload });
         else
           this.#sendOn(link, {
             type,
@@ -257,6 +262,8 @@ export class ClientSession<Caller = unknown> {
       }
     }
     if (sent) this.links.probeAlong(nowMs);
+    // What was refused made room for others.
+    if (refused) this.#flush(nowMs);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { decode, encode } from '../../src/protocol/codec.ts';
+import { encode } from '../../src/protocol/codec.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
 import {
   ClientSession,
@@ -146,11 +146,4 @@ export function sent(effects: readonly Effect[], link?: number): WireRecord[] {
 /** The numbers of the links that effects dial, or drop. */
 export function links(effects: readonly Effect[], type: 'dial' | 'drop'): number[] {
   return effects.flatMap((effect) => (effect.type === type ? [effect.link] : []));
-}
-
-/** What a record looks like when it has crossed the wire. */
-export function crossed<R extends WireRecord>(record: R): R {
-  const records = decode(encode([record]));
-  if (typeof records === 'string') throw new Error(`The record does not decode: ${records}`);
-  return records[0] as R;
 }

@@ -7,57 +7,57 @@ import { ClientHand } from './client-hand.ts';
  * its rival, or the one that took over. A cell says the phase that follows and what is dialled and dropped.
  */
 const setUps = {
-  idle: () => new ClientHand(),
-  dialing: () => {
+  idle: (): ClientHand => new ClientHand(),
+  dialing: (): ClientHand => {
     const hand = new ClientHand();
     hand.connect();
     return hand;
   },
-  greeting: () => {
+  greeting: (): ClientHand => {
     const hand = setUps.dialing();
     hand.open(1);
     return hand;
   },
-  live: () => ClientHand.live(),
-  suspect: () => {
+  live: (): ClientHand => ClientHand.live(),
+  suspect: (): ClientHand => {
     const hand = ClientHand.live();
     hand.do({ type: 'probe' });
     hand.pass(1_000);
     return hand;
   },
-  'suspect, rival greeting': () => {
+  'suspect, rival greeting': (): ClientHand => {
     const hand = setUps.suspect();
     hand.open(2);
     return hand;
   },
-  draining: () => {
+  draining: (): ClientHand => {
     const hand = ClientHand.live();
     hand.say(1, { type: 'go-away', reconnectInMs: 3_000, reason: 'The server is being drained.' });
     return hand;
   },
-  'draining, rival dialing': () => {
+  'draining, rival dialing': (): ClientHand => {
     const hand = setUps.draining();
     hand.pass(3_000);
     return hand;
   },
-  'draining, rival greeting': () => {
+  'draining, rival greeting': (): ClientHand => {
     const hand = setUps['draining, rival dialing']();
     hand.open(2);
     return hand;
   },
-  waiting: () => {
+  waiting: (): ClientHand => {
     const hand = ClientHand.live();
     hand.lose(1);
     hand.connect();
     hand.lose(2);
     return hand;
   },
-  closed: () => {
+  closed: (): ClientHand => {
     const hand = ClientHand.live();
     hand.do({ type: 'close' });
     return hand;
   },
-  failed: () => {
+  failed: (): ClientHand => {
     const hand = ClientHand.live();
     hand.lose(1, closeCodes.superseded.code);
     return hand;

@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import type { WireRecord } from '../../src/protocol/schema.ts';
+import { GRACE_MS, HEARTBEAT_MS, hello, publish, request, sent, ServerHand } from './server-hand.ts';
+
+const types = (effects: readonly { type: string }[]): string[] => effects.map(({ type }) => type);
+
+describe('a connection before its welcome', () => {
+  it('[HELLO-1] is closed when its first record is no hello', () => {
+    const hand = new ServerHand();
+    expect(hand.say(publish(1))).toMatchObject([{ type: 'close', name: 'protocol-error' }]);
+    expect(hand.say(hello())).toEqual([]);
+  });
+
+  it('[HELLO-1] is closed when no hello comes in time, and not before', () => {
+    const hand = new ServerHand({ helloTimeoutMs: 10_000 });
+    expect(hand.pass(9_999)).toEqual([]);
+    expect(hand.pass(1)).toMatchObject([{ type: 'close', name: 'hello-timeout' }]);
+    expect(hand.session.nextDeadlineMs()).toBe(Infinity);
+  });
+
+  it('[HELLO-2] keeps what follows the hello until it has been authenticated, then does it in order', () => {
+    const hand = new ServerHand();
+    expect(types(hand.say(hello(), publish(1), request(1)))).toEqual(['greet']);
+    expect(hand.say(publish(2))).toEqual([]);
+    const effects = hand.greet();
+    expect(types(effects)).toEqual(['send', 'append', 'call', 'append']);
+    expect(sent(effects)[0]).toMatchObject({ type: 'welcome' });
+  });
+
+  it('[HELLO-2] keeps a bounded number', () => {
+    const hand = new ServerHand({ windowMax: 16, subscriptionsMax: 8 });
+    hand.say(hello());
+    const many = Array.from({ length: 40 }, (_, index) => publish(index + 1));
+    expect(hand.say(...many)).toEqual([]);
+    expect(hand.say(publish(41))).toMatchObject([{ type: 'close', name: 'protocol-error' }]);
+  });
+
+  it('[HELLO-2] does nothing of it when it is refused', () => {
+    const hand = new ServerHand();
+    hand.say(hello(), publish(1));
+    expect(types(hand.do({ type: 'close', name: 'unauthorized', text: 'No.' }))).toEqual(['close']);
+    expect(hand.greet()).toEqual([]);
+  });
+
+  it('[HELLO-4] is told the limits that bind the client', () => {
+    const hand = new ServerHand({ messageBytesMax: 2_000_000, windowMax: 99 });
+    hand.say(hello());
+    expect(sent(hand.greet())[0]).toEqual({
+      type: 'welcome',
+      session: 'me',
+      resumeToken: 'token',
+      resumed: false,
+      node: 'node-1',
+      heartbeatMs: HEARTBEAT_MS,
+      graceMs: GRACE_MS,
+      messageBytesMax: 2_000_000,
+      window: 99,
+      returnWindowMs: 70,
+    });
+  });
+
+  it('[HELLO-1] a second hello closes it', () => {
+    const hand = ServerHand.live();
+    expect(hand.say(hello())).toMatchObject([{ type: 'close', name: 'protocol-error' }]);
+  });
+});
+
+describe('what an earlier connection may have sent', () => {
+  const cases = [
+    { resumed: true, node: 'node-1', publishes: 'append', requests: 'call' },
+    { resumed: true, node: 'node-0', publishes: 'append', requests: 'outcome-unknown' },
+    { resumed: false, node: 'node-1', publishes: 'outcome-unknown', requests: 'outcome-unknown' },
+  ];
+  for (const { resumed, node, publishes, requests } of cases) {
+    const title = `${resumed ? 'the same' : 'a new'} session on ${node === 'node-1' ? 'the same' : 'another'} node`;
+    it(`[RES-4] ${title}: publish: ${publishes}, request: ${requests}`, () => {
+      const hand = new ServerHand();
+      hand.say(hello({ node, sequenceSent: 5, requestSent: 3 }));
+      hand.greet(resumed);
+      const outcomes = (record: WireRecord): string[] =>
+        hand
+          .say(record)
+          .map((effect) =>
+            effect.type === 'send' && effect.record.type === 'failed' ? effect.record.code : effect.type,
+          );
+      expect(outcomes(publish(5))).toEqual([publishes]);
+      expect(outcomes(request(3))).toEqual([requests]);
+      // What was never sent is carried out in any case.
+      expect(outcomes(publish(6))).toEqual(['append']);
+      expect(outcomes(request(4))).toEqual(['call']);
+    });
+  }
+});
+
+describe('the window', () => {
+  it('[FLOW-4] fails publishes beyond it, and has room again with each answer', () => {
+    const hand = ServerHand.live({ windowMax: 16 });
+    const many = Array.from({ length: 16 }, (_, index) => publish(index + 1));
+    expect(types(hand.say(...many))).toEqual(Array.from({ length: 16 }, () => 'append'));
+    expect(sent(hand.say(publish(17)))).toMatchObject([{ type: 'failed', code: 'window-exceeded', id: 17 }]);
+    hand.do({ type: 'appended', sequence: 1, position: { epoch: 1, offset: 1 } });
+    hand.do({ type: 'append-failed', sequence: 2, code: 'not-authorized', text: 'No.' });
+    expect(types(hand.say(publish(18), publish(19)))).toEqual(['append', 'append']);
+    expect(sent(hand.say(publish(20)))).toMatchObject([{ code: 'window-exceeded' }]);
+  });
+
+  it('[FLOW-4] counts requests by themselves', () => {
+    const hand = ServerHand.live({ windowMax: 16 });
+    hand.say(...Array.from({ length: 16 }, (_, index) => publish(index + 1)));
+    const many = Array.from({ length: 16 }, (_, index) => request(index + 1));
+    expect(types(hand.say(...many))).toEqual(Array.from({ length: 16 }, () => 'call'));
+    expect(sent(hand.say(request(17)))).toMatchObject([{ operation: 'request', code: 'window-exceeded' }]);
+  });
+});
+
+describe('answers', () => {
+  it('[PUB-1] a publish is acknowledged with its position', () => {
+    const hand = ServerHand.live();
+    hand.say(publish(1));
+    expect(sent(hand.do({ type: 'appended', sequence: 1, position: { epoch: 3, offset: 8 } }))).toEqual([
+      { type: 'published', sequence: 1, epoch: 3, offset: 8 },
+    ]);
+  });
+
+  it('[REQ-4] a method’s reply, or its error, reaches the caller', () => {
+    const hand = ServerHand.live();
+    hand.say(request(1), request(2));
+    const payload = new Uint8Array([1, 2]);
+    expect(sent(hand.do({ type: 'replied', request: 1, outcome: { ok: true, payload } }))).toEqual([
+      { type: 'reply', request: 1, payload },
+    ]);
+    const failed = { ok: false as const, code: 'method-failed', text: 'It failed.' };
+    expect(sent(hand.do({ type: 'replied', request: 2, outcome: failed }))).toEqual([
+      { type: 'failed', operation: 'request', id: 2, code: 'method-failed', text: 'It failed.' },
+    ]);
+  });
+
+  it('[CLOSE-1] nothing is said after the close', () => {
+    const hand = ServerHand.live();
+    hand.say(publish(1));
+    hand.do({ type: 'close', name: 'superseded', text: 'Another connection took this session over.' });
+    expect(hand.do({ type: 'appended', sequence: 1, position: { epoch: 1, offset: 1 } })).toEqual([]);
+    expect(hand.say(publish(2))).toEqual([]);
+    expect(hand.pass(600_000)).toEqual([]);
+  });
+
+  it('[WIRE-2] a record that only a server says closes the connection', () => {
+    const hand = ServerHand.live();
+    expect(hand.say({ type: 'published', sequence: 1, epoch: 1, offset: 1 })).toMatchObject([
+      { type: 'close', name: 'protocol-error' },
+    ]);
+  });
+});
+
+describe('the heartbeat', () => {
+  for (const chance of [0, 0.25, 0.999]) {
+    it(`[LIVE-2] comes first at random within the interval (random ${chance}), then each interval`, () => {
+      const hand = new ServerHand({}, chance);
+      hand.say(hello());
+      hand.greet();
+      const beats: number[] = [];
+      const beganMs = hand.nowMs;
+      for (let elapsedMs = 0; elapsedMs < 3 * HEARTBEAT_MS; elapsedMs += 5) {
+        if (hand.pass(5).some(({ type }) => type === 'beat')) beats.push(hand.nowMs - beganMs);
+        hand.say({ type: 'pong', id: 0, finished: 0 });
+      }
+      expect(beats).toHaveLength(3);
+      expect(Math.abs(beats[0]! - HEARTBEAT_MS * (1 - chance))).toBeLessThanOrEqual(5);
+      expect(Math.abs(beats[1]! - beats[0]! - HEARTBEAT_MS)).toBeLessThanOrEqual(5);
+    });
+  }
+
+  it('[LIVE-2] a peer that is silent for interval and grace is dead, and not before', () => {
+    const hand = ServerHand.live();
+    expect(types(hand.pass(HEARTBEAT_MS + GRACE_MS - 1))).not.toContain('close');
+    expect(hand.pass(1)).toMatchObject([{ type: 'close', name: 'heartbeat-timeout' }]);
+  });
+
+  for (const [what, sign] of [
+    ['bytes from it', (hand: ServerHand) => hand.say({ type: 'pong', id: 0, finished: 0 })],
+    ['its taking bytes from us', (hand: ServerHand) => hand.do({ type: 'writable' })],
+  ] as const) {
+    it(`[LIVE-1] ${what} proves it alive`, () => {
+      const hand = ServerHand.live();
+      for (let i = 0; i < 20; i++) {
+        expect(types(hand.pass(HEARTBEAT_MS + GRACE_MS - 1))).not.toContain('close');
+        sign(hand);
+      }
+    });
+  }
+
+  it('[LIVE-3] a client’s probe is answered', () => {
+    const hand = ServerHand.live();
+    expect(sent(hand.say({ type: 'ping', id: 7, tops: [] }))).toMatchObject([{ type: 'pong', id: 7 }]);
+  });
+});
