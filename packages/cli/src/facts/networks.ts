@@ -204,5 +204,3 @@ export const carrierNat: Intermediary = {
   ],
 };
 
-/** The age at which Linux gives up on a vanished peer, when TCP keepalive is on with its defaults. */
-export const linuxKeepaliveDeathMs = (7200 + 9 * 75) * SECOND_MS;
