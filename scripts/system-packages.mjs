@@ -24,7 +24,9 @@ export function ensureSystemPackages() {
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   const isDebianRoot = existsSync('/etc/debian_version') && process.getuid?.() === 0;
   if (!isDebianRoot) {
-    console.warn(`\nTests that need ${missing.join(', ')} will be skipped. On Debian, install with:\n  ${command}\n`);
+    console.warn(
+      `\nTests that need ${missing.join(', ')} will be skipped. On Debian, install with:\n  ${command}\n`,
+    );
     return;
   }
   console.log(`Installing ${missing.join(', ')} (apt-get) …`);

@@ -5,7 +5,6 @@ import {
   HOUR_MS,
   MINUTE_MS,
   secondary,
-  SECOND_MS,
   standard,
   type IdleLimit,
   type Intermediary,
@@ -203,4 +202,3 @@ export const carrierNat: Intermediary = {
     },
   ],
 };
-
