@@ -1,5 +1,7 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+import { NAME_BYTES_MAX } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
+import { startChoices } from '../protocol/schema.ts';
 import { ClientSession, type ClientEffect, type ClientInput } from '../session/client-session.ts';
 import type { Cause } from '../session/links.ts';
 import type { ClientCursor } from '../session/subscriptions.ts';
@@ -65,6 +67,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   #whenIdle = (): void => {};
   readonly #stopHints: () => void;
   #snapshot: Status | undefined;
+  #isApplying = false;
   #flushAsked = false;
   #timer: { atMs: number; cancel(): void } | undefined;
   #closing: Promise<void> | undefined;
@@ -106,6 +109,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   ): Subscription<TopicData<C, N>> {
     if (typeof handler !== 'function')
       throw new HoldfastError('invalid-option', 'subscribe: the handler must be a function.');
+    checkName(topic);
     const key = options.name ?? topic;
     const stored = this.#store?.positions[key];
     const start = wireStart(stored ?? options.from ?? (topic.startsWith('$') ? 'start' : 'now'));
@@ -137,6 +141,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
 
   /** Sends to whoever is live on the topic now. At most once: not stored, and dropped while not connected. */
   signal<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): void {
+    checkName(topic);
     this.#handle({ type: 'signal', topic, payload: this.codec.encode(data) });
   }
 
@@ -184,9 +189,24 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
 
   #handle(input: ClientInput<Caller>): void {
     this.#machine.handle(input, this.#platform.clock.nowMs());
-    for (const effect of this.#machine.takeEffects()) this.#apply(effect);
+    // What a handler asks for meanwhile waits its turn, or it would be sent ahead of older publishes (SPEC PUB-2).
+    if (!this.#isApplying) this.#applyAll();
     this.#flushLater();
     this.#arm();
+  }
+
+  #applyAll(): void {
+    this.#isApplying = true;
+    try {
+      for (
+        let effects = this.#machine.takeEffects();
+        effects.length > 0;
+        effects = this.#machine.takeEffects()
+      )
+        for (const effect of effects) this.#apply(effect);
+    } finally {
+      this.#isApplying = false;
+    }
   }
 
   #apply(effect: ClientEffect<Caller>): void {
@@ -253,6 +273,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
 
   #ask<T>(type: 'publish' | 'request', name: string, data: unknown, timeoutMs?: number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      checkName(name);
       const payload = this.codec.encode(data);
       this.#checkRoom(payload);
       const caller: Caller = { resolve, reject };
@@ -406,10 +427,22 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 }
 
-function wireStart(from: Start): WireStart {
-  if (typeof from === 'string') return { from, epoch: 0, offset: 0 };
-  if ('last' in from) return { from: 'last', epoch: 0, offset: from.last };
-  return { from: 'position', epoch: from.epoch, offset: from.offset };
+function wireStart(given: Start): WireStart {
+  const { from, epoch, offset } =
+    typeof given === 'string'
+      ? { from: given, epoch: 0, offset: 0 }
+      : 'last' in given
+        ? { from: 'last' as const, epoch: 0, offset: given.last }
+        : { from: 'position' as const, ...given };
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+  if (startChoices.includes(from) && isCount(epoch) && isCount(offset)) return { from, epoch, offset };
+  throw new HoldfastError('invalid-option', 'subscribe: "from" is no start.');
+}
+
+/** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */
+function checkName(name: string): void {
+  if (new TextEncoder().encode(name).length > NAME_BYTES_MAX)
+    throw new HoldfastError('invalid-name', `A name has at most ${NAME_BYTES_MAX} bytes in UTF-8.`);
 }
 
 function failure({ code, text }: Cause): HoldfastError {

@@ -30,7 +30,8 @@ export class Store {
     this.#key = key;
     const stored = this.#load<Partial<Stored>>(key, {});
     this.#life = (stored.life ?? 0) + 1;
-    this.positions = stored.positions ?? {};
+    // Without a prototype, so that a topic may be called "constructor".
+    this.positions = Object.assign(Object.create(null), stored.positions);
     if (stored.token === undefined) return;
     const outbox = this.#load<[number, string, string][]>(`${key}:outbox`, []);
     this.restored = {

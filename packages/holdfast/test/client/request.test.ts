@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { HoldfastError } from '../../src/protocol/error-codes.ts';
+import { Bed } from './bed.ts';
+import { Wire } from './wire.ts';
+
+describe('request()', () => {
+  it('[REQ-4] resolves with the method’s result, and rejects with its HoldfastError', async () => {
+    const bed = await Bed.live();
+    bed.server.method('sum', ([a, b]: [number, number]) => a + b);
+    bed.server.method('later', async (n: number) => n * 2);
+    bed.server.method('refuse', () => {
+      throw new HoldfastError('not-authorized', 'Not today.');
+    });
+    bed.server.method('break', () => {
+      throw new Error('a secret detail');
+    });
+    expect(await bed.wait(bed.client.request('sum', [1, 2]))).toBe(3);
+    expect(await bed.wait(bed.client.request('later', 4))).toBe(8);
+    await expect(bed.wait(bed.client.request('refuse', 1))).rejects.toMatchObject({
+      code: 'not-authorized',
+      message: 'Not today.',
+    });
+    const broken = bed.wait(bed.client.request('break', 1));
+    await expect(broken).rejects.toMatchObject({ code: 'method-failed' });
+    await expect(broken).rejects.not.toThrow('a secret detail');
+    expect(await bed.codeOf(bed.client.request('nothing', 1))).toBe('unknown-method');
+  });
+
+  it('[REQ-1] runs once, though its connection is cut again and again before the reply', async () => {
+    const bed = await Bed.live();
+    let runs = 0;
+    bed.server.method('slow', async () => {
+      runs++;
+      await new Promise<void>((resolve) => bed.serverProcess.clock.setTimer(resolve, 5_000));
+      return runs;
+    });
+    const reply = bed.client.request('slow', 1);
+    for (let cut = 0; cut < 5; cut++) {
+      await bed.pass(300);
+      bed.line.cut();
+      await bed.until(() => bed.client.status.phase === 'live');
+    }
+    expect(await bed.wait(reply)).toBe(1);
+    expect(runs).toBe(1);
+  });
+
+  it('[REQ-1] does not run again when its reply is confirmed on one link while a retry is on its way on another', async () => {
+    const bed = await Bed.live();
+    let runs = 0;
+    bed.server.method('count', () => ++runs);
+    const reply = bed.client.request('count', 1);
+    await bed.pass(1);
+    const old = bed.line;
+    // The retry goes with the hello of the new link, and stays on its way while the old link brings the reply.
+    old.down.block();
+    bed.client.reconnect();
+    await bed.pass(2);
+    const fresh = bed.line;
+    expect(fresh).not.toBe(old);
+    await bed.until(() => fresh.client.readyState === 1);
+    fresh.blackHole();
+    old.down.unblock();
+    expect(await bed.wait(reply)).toBe(1);
+    old.cut();
+    fresh.heal();
+    await bed.until(() => bed.client.status.phase === 'live');
+    await bed.pass(10_000);
+    expect(runs).toBe(1);
+  });
+
+  it('[ERR-1] rejects with "timed-out", and a late reply finds nobody', async () => {
+    const bed = await Bed.live();
+    bed.server.method(
+      'slow',
+      () => new Promise((resolve) => bed.serverProcess.clock.setTimer(() => resolve('late'), 3_000)),
+    );
+    expect(await bed.codeOf(bed.client.request('slow', 1, { timeoutMs: 1_000 }))).toBe('timed-out');
+    await bed.pass(10_000);
+    expect(bed.client.status).toMatchObject({ phase: 'live', queued: 0, unacknowledged: 0 });
+  });
+
+  it('[ERR-1] has no time limit with Infinity', async () => {
+    const bed = await Bed.live();
+    bed.server.method(
+      'slow',
+      () => new Promise((resolve) => bed.serverProcess.clock.setTimer(() => resolve('done'), 600_000)),
+    );
+    const reply = bed.client.request('slow', 1, { timeoutMs: Infinity });
+    await bed.pass(601_000);
+    expect(await bed.wait(reply)).toBe('done');
+  });
+
+  it('[ERR-1] rejects with the codec’s error when its reply can’t be decoded', async () => {
+    const wire = await Wire.live();
+    const reply = wire.client.request('sum', 1);
+    await wire.turn();
+    wire.socket.say({ type: 'reply', request: 1, payload: new TextEncoder().encode('{') });
+    await expect(reply).rejects.toThrow(SyntaxError);
+    expect(wire.client.status.phase).toBe('live');
+  });
+});
+
+describe('probe()', () => {
+  it('[LIVE-3] measures a round trip', async () => {
+    const bed = await Bed.live();
+    bed.line.quality = { ...bed.line.quality, latencyMs: 40 };
+    const { rttMs } = await bed.wait(bed.client.probe());
+    expect(rttMs).toBe(80);
+  });
+
+  it('[ERR-1] rejects with "timed-out" when nothing answers, connected or not', async () => {
+    const bed = await Bed.live();
+    bed.line.blackHole();
+    expect(await bed.codeOf(bed.client.probe())).toBe('timed-out');
+    const away = new Bed({}, {}, 'ws://nowhere:1/');
+    expect(await away.codeOf(away.client.probe())).toBe('timed-out');
+  });
+});
