@@ -85,7 +85,7 @@ describe.runIf(process.platform === 'linux')('a client process that is stopped (
   });
 
   it('LIVE-2 SUB-4 that the server has given up comes back, with a gap where something is gone and nothing twice', async () => {
-    const heartbeat = { intervalMs: 1_000, graceMs: 1_000 };
+    const heartbeat = { intervalMs: 1_000, graceMs: 2_000 };
     const { server, reader, broadcast, sent } = await openBroadcast({ heartbeat });
     await broadcast(2);
     reader.signal('SIGSTOP');

@@ -107,12 +107,6 @@ const publishes: Mutant[] = [
       ),
   },
   {
-    name: 'an answer over an older link makes room in the window of the new one',
-    rule: 'FLOW-4',
-    fault: 'reconnect',
-    apply: () => replace(Outbox.prototype, 'remove', ({ original }, id) => original(id, true)),
-  },
-  {
     name: 'a client forgets which publishes it has sent',
     rule: 'RES-4',
     apply: () => forgetsSent('publish'),

@@ -287,9 +287,13 @@ export class Links {
     this.#bufferedBytes = Infinity;
   }
 
-  /** Something was sent that wants an answer: asks for a sign of life with it (SPEC LIVE-3). */
+  /** Something was sent that wants an answer: asks for a sign of life with it, or a little later (SPEC LIVE-3). */
   probeAlong(nowMs: number): void {
-    if (nowMs >= this.#lastProbeMs + PROBE_SPACING_MS) this.probe(nowMs);
+    const nextMs = this.#lastProbeMs + PROBE_SPACING_MS;
+    if (nowMs >= nextMs) return this.probe(nowMs);
+    const silenceMs = this.#deadlines.get('silence');
+    // What is heard until then moves it away again.
+    if (silenceMs !== undefined && silenceMs > nextMs) this.#deadlines.set('silence', nextMs);
   }
 
   ponged(id: number, nowMs: number): void {
