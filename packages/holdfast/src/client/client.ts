@@ -110,6 +110,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     if (typeof handler !== 'function')
       throw new HoldfastError('invalid-option', 'subscribe: the handler must be a function.');
     checkName(topic);
+    this.#checkOpen();
     const key = options.name ?? topic;
     const stored = this.#store?.positions[key];
     const start = wireStart(stored ?? options.from ?? (topic.startsWith('$') ? 'start' : 'now'));
@@ -299,9 +300,13 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     }, timeoutMs);
   }
 
+  #checkOpen(): void {
+    if (this.#closing) throw new HoldfastError('closed', 'The client was closed.');
+  }
+
   #checkRoom(payload: Uint8Array): void {
     const { publish, request, links } = this.#machine;
-    if (this.#closing) throw new HoldfastError('closed', 'The client was closed.');
+    this.#checkOpen();
     if (links.phase === 'failed') throw failure(links.cause!);
     if (this.#machine.isTooBig(payload))
       throw new HoldfastError('too-big', this.#machine.tooBigText(payload));
@@ -359,6 +364,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
       caller?.cancelTimeout?.();
       caller?.reject(failure(cause));
     }
+    for (const reader of this.#machine.readers) reader.take({ type: 'ended', ...cause });
   }
 
   // ── Once a turn ──────────────────────────────────────────────────────────────────────────────────────────

@@ -85,10 +85,13 @@ export class Subscription<T = unknown> implements Reader {
       case 'subscribed':
         this.position ??= event.position;
         return this.#settle.resolve(event.position);
-      case 'refused': {
+      case 'refused':
+      case 'ended': {
         const error = new HoldfastError(event.code as ErrorCode, event.text);
+        // A client that gave up may be asked to go on; then so do its subscriptions.
+        if (event.type === 'ended' && event.code !== 'closed') return this.#settle.reject(error);
         this.#end(error);
-        return this.#report(error);
+        if (event.type === 'refused') this.#report(error);
       }
     }
   }

@@ -5,7 +5,7 @@ import type { Position } from '../protocol/position.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import { Links, type Cause, type Link, type LinkEffect, type LinksConfig } from './links.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
-import { Subscriptions, type ClientCursor, type ReaderEvent } from './subscriptions.ts';
+import { Subscriptions, type ClientCursor, type Reader, type ReaderEvent } from './subscriptions.ts';
 
 export interface ClientSessionConfig extends LinksConfig {
   /** What an earlier life of this client left behind. */
@@ -87,6 +87,10 @@ export class ClientSession<Caller = unknown> {
     this.publish.lastId = restored.sequence;
     this.publish.sentThrough = restored.sequenceSent;
     for (const item of restored.publishes) this.publish.add(item);
+  }
+
+  get readers(): Reader[] {
+    return this.#subscriptions.readers;
   }
 
   takeEffects(): readonly ClientEffect<Caller>[] {

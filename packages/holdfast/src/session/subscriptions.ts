@@ -6,6 +6,8 @@ import type { WireStart } from './server-session.ts';
 export type ReaderEvent =
   | { type: 'subscribed'; position: Position }
   | { type: 'refused'; code: string; text: string }
+  /** The client was closed, or gave up. */
+  | { type: 'ended'; code: string; text: string }
   | { type: 'messages'; epoch: number; entries: readonly Entry[] }
   | { type: 'gap'; from: Position; to: Position; reason: GapReason }
   | { type: 'signaled'; payload: Uint8Array };
@@ -60,6 +62,10 @@ export class Subscriptions {
     if (!this.#cursors.has(cursor.id)) return;
     cursor.held = held;
     this.#send(held ? { type: 'unsubscribe', subscription: cursor.id } : subscribeRecord(cursor));
+  }
+
+  get readers(): Reader[] {
+    return Array.from(this.#cursors.values(), ({ reader }) => reader);
   }
 
   /** What a new connection asks for. */

@@ -61,8 +61,7 @@ export class Bed {
   /** Waits for a promise while time passes. */
   async wait<T>(promise: Promise<T>): Promise<T> {
     let settled = false;
-    const done = (): void => void (settled = true);
-    promise.then(done, done);
+    promise.catch(() => {}).finally(() => (settled = true));
     await this.until(() => settled);
     return promise;
   }

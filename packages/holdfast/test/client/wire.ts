@@ -52,6 +52,7 @@ export class FakeSocket implements WebSocketLike {
   }
 
   hangUp(code = 1006, reason = ''): void {
+    this.closedWith ??= code;
     this.onclose?.({ code, reason } as never);
   }
 }

@@ -1,0 +1,185 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Client } from '../../src/client/client.ts';
+import type { ClientOptions } from '../../src/client/options.ts';
+import type { Gap } from '../../src/client/types.ts';
+import { Bed, memoryStorage, URL } from './bed.ts';
+import { Wire } from './wire.ts';
+
+afterEach(() => void vi.restoreAllMocks());
+
+/** A bed whose client dies without a word, like a page that is reloaded. */
+class Lives extends Bed {
+  readonly storage;
+
+  constructor(storage = memoryStorage(), options: ClientOptions = {}) {
+    super({ storage, storageKey: 'me', ...options });
+    this.storage = storage;
+  }
+
+  die(): void {
+    this.process.clock.end();
+    for (const connection of this.testbed.network.of(this.name)) connection.cut();
+  }
+
+  next(options: ClientOptions = {}): Client {
+    return this.testbed.client(URL, { storage: this.storage, storageKey: 'me', ...options }).client;
+  }
+}
+
+describe('the next life of a client with storage', () => {
+  it('[SUB-6] begins where the handlers of the last one had got to', async () => {
+    const bed = new Lives();
+    const seen: number[] = [];
+    bed.client.subscribe('news', (n: number) => (n <= 2 ? seen.push(n) : new Promise(() => {})), {
+      from: 'start',
+    });
+    for (const n of [1, 2, 3, 4]) await bed.wait(bed.server.publish('news', n));
+    await bed.until(() => seen.length === 2);
+    bed.die();
+    await bed.wait(bed.server.publish('news', 5));
+    const later: number[] = [];
+    const gaps: Gap[] = [];
+    const client = bed.next();
+    client
+      .subscribe('news', (n: number) => later.push(n), { from: 'now' })
+      .on('gap', (gap) => gaps.push(gap));
+    await bed.until(() => later.length === 3);
+    expect([later, gaps]).toEqual([[3, 4, 5], []]);
+  });
+
+  it('[SUB-6] begins before the first that failed', async () => {
+    const bed = new Lives();
+    const seen: number[] = [];
+    const subscription = bed.client.subscribe(
+      'news',
+      async (n: number) => {
+        seen.push(n);
+        if (n === 2) throw new Error('not now');
+      },
+      { from: 'start' },
+    );
+    subscription.on('error', () => {});
+    for (const n of [1, 2, 3]) await bed.wait(bed.server.publish('news', n));
+    await bed.until(() => seen.length === 3);
+    bed.die();
+    const later: number[] = [];
+    bed.next().subscribe('news', (n: number) => later.push(n));
+    await bed.until(() => later.length === 2);
+    expect(later).toEqual([2, 3]);
+  });
+
+  it('[SUB-6] keeps a position for each name, where one topic is read twice', async () => {
+    const bed = new Lives();
+    const [fast, slow]: number[][] = [[], []];
+    bed.client.subscribe('news', (n: number) => fast!.push(n), { from: 'start', name: 'fast' });
+    bed.client.subscribe(
+      'news',
+      (n: number) => {
+        slow!.push(n);
+        return n === 2 ? new Promise(() => {}) : undefined;
+      },
+      { from: 'start', name: 'slow' },
+    );
+    for (const n of [1, 2, 3]) await bed.wait(bed.server.publish('news', n));
+    await bed.until(() => fast!.length === 3 && slow!.length === 2);
+    bed.die();
+    const later: string[] = [];
+    const client = bed.next();
+    client.subscribe('news', (n: number) => later.push(`fast ${n}`), { name: 'fast' });
+    client.subscribe('news', (n: number) => later.push(`slow ${n}`), { name: 'slow' });
+    await bed.wait(bed.server.publish('news', 4));
+    await bed.until(() => later.length === 4);
+    expect(later.toSorted()).toEqual(['fast 4', 'slow 2', 'slow 3', 'slow 4']);
+  });
+
+  it('[SUB-6] may read topics whose names every object knows', async () => {
+    const bed = new Lives();
+    const topics = ['constructor', '__proto__', 'toString'];
+    const seen: string[] = [];
+    for (const topic of topics) {
+      await bed.wait(bed.client.subscribe(topic, (n: number) => seen.push(`${topic} ${n}`)).ready);
+      await bed.wait(bed.server.publish(topic, 1));
+    }
+    await bed.until(() => seen.length === 3);
+    bed.die();
+    for (const topic of topics) await bed.wait(bed.server.publish(topic, 2));
+    const client = bed.next();
+    for (const topic of topics) client.subscribe(topic, (n: number) => seen.push(`${topic} ${n}`));
+    await bed.until(() => seen.length === 6);
+    expect(seen.slice(3).toSorted()).toEqual(topics.map((topic) => `${topic} 2`).toSorted());
+  });
+
+  it('[PUB-4] sends what waited in the outbox, once and in order, and resumes the session', async () => {
+    const bed = new Lives();
+    await bed.until(() => bed.client.status.phase === 'live');
+    await bed.wait(bed.client.publish('news', 1));
+    bed.line.blackHole();
+    void bed.client.publish('news', 2);
+    void bed.client.publish('news', 3);
+    await bed.pass(1);
+    bed.die();
+    const seen: number[] = [];
+    let resumed: boolean | undefined;
+    bed.server.on('connect', (event) => (resumed = event.resumed));
+    const client = bed.next();
+    client.subscribe('news', (n: number) => seen.push(n), { from: 'start' });
+    await bed.until(() => seen.length === 3);
+    await bed.pass(10_000);
+    expect(seen).toEqual([1, 2, 3]);
+    expect(resumed).toBe(true);
+    expect(client.status).toMatchObject({ queued: 0, unacknowledged: 0 });
+    await bed.wait(client.publish('news', 4));
+    await bed.until(() => seen.length === 4);
+  });
+
+  it('[PUB-3] does not send twice what was appended in the last one and not acknowledged', async () => {
+    const bed = new Lives();
+    await bed.until(() => bed.client.status.phase === 'live');
+    bed.line.down.block();
+    void bed.client.publish('news', 1);
+    await bed.pass(100);
+    expect(bed.server.stats().published).toBe(1);
+    bed.die();
+    const client = bed.next();
+    await bed.until(() => client.status.phase === 'live' && client.status.unacknowledged === 0);
+    expect((await bed.wait(bed.server.topic('news').top())).offset).toBe(1);
+  });
+
+  it('[PUB-2] has stored a publish before it is sent', async () => {
+    const storage = memoryStorage();
+    const wire = await Wire.live({ storage, storageKey: 'me' });
+    let storedAtSend: string | undefined;
+    const { send } = wire.socket;
+    wire.socket.send = (data) => {
+      storedAtSend = storage.getItem('me:outbox') ?? undefined;
+      send.call(wire.socket, data);
+    };
+    void wire.client.publish('news', 'kept');
+    await wire.turn();
+    expect(JSON.parse(storedAtSend!)).toEqual([[1, 'news', btoa('"kept"')]]);
+    expect(JSON.parse(storage.getItem('me')!)).toMatchObject({ sequence: 1, sent: 1 });
+  });
+
+  for (const [what, items] of [
+    ['no JSON', { me: '{', 'me:outbox': 'x' }],
+    ['JSON of nothing', { me: 'null', 'me:outbox': 'null' }],
+    ['an empty object', { me: '{}', 'me:outbox': '[]' }],
+  ] as const) {
+    it(`[PUB-4] begins anew when the storage holds ${what}`, async () => {
+      const bed = new Lives(memoryStorage(new Map(Object.entries(items))));
+      await bed.until(() => bed.client.status.phase === 'live');
+      await bed.wait(bed.client.publish('news', 1));
+    });
+  }
+
+  it('[PUB-4] goes on when the storage is full, and says that a reload would lose the outbox', async () => {
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const storage = memoryStorage();
+    storage.setItem = () => {
+      throw new Error('QuotaExceededError');
+    };
+    const bed = new Lives(storage);
+    await bed.wait(bed.client.publish('news', 1));
+    expect(said.mock.calls[0]?.[0]).toContain('storage');
+  });
+});
