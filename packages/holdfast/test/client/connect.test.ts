@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest';
+import type { ClientOptions, Endpoints } from '../../src/client/options.ts';
+import { Bed, URL } from './bed.ts';
+import { Wire } from './wire.ts';
+
+describe('options', () => {
+  const wrong: [string, ClientOptions][] = [
+    ['outbox.countMax of 0', { outbox: { countMax: 0 } }],
+    ['outbox.bytesMax below 0', { outbox: { bytesMax: -1 } }],
+    ['a base that is no number', { backoff: { baseMs: Number.NaN } }],
+    ['a cap of 0', { backoff: { capMs: 0 } }],
+    ['a connect timeout of 0', { connectTimeoutMs: 0 }],
+    ['a request timeout that is a text', { requestTimeoutMs: 'soon' as never }],
+  ];
+  for (const [name, options] of wrong) {
+    it(`[ERR-1] ${name} throws "invalid-option" at once`, () => {
+      expect(() => new Wire(options)).toThrow(expect.objectContaining({ code: 'invalid-option' }));
+    });
+  }
+
+  const addresses: string[] = [
+    '',
+    'nowhere',
+    'ftp://host/',
+    '//host/',
+    'ws://',
+    'ws://user:secret@host/',
+    '/path',
+  ];
+  for (const address of addresses) {
+    it(`[ERR-1] the address "${address}" throws "invalid-option" at once, and keeps secrets to itself`, () => {
+      expect(() => new Wire({}, address)).toThrow(expect.objectContaining({ code: 'invalid-option' }));
+      expect(() => new Wire({}, address)).not.toThrow(/secret/);
+    });
+  }
+
+  for (const [given, dialled] of [
+    ['https://host/path?x=1', 'wss://host/path?x=1'],
+    ['http://host:81', 'ws://host:81'],
+    ['wss://[::1]:8080/', 'wss://[::1]:8080/'],
+  ]) {
+    it(`[ERR-1] the address "${given}" dials "${dialled}"`, async () => {
+      const wire = new Wire({}, given);
+      await wire.turn();
+      expect(wire.socket.url).toBe(dialled);
+    });
+  }
+});
+
+describe('addresses', () => {
+  /** The hosts that a client dials while each of them refuses. */
+  async function dialled(endpoints: Endpoints, times: number): Promise<string[]> {
+    const wire = new Wire({}, endpoints);
+    for (let i = 0; wire.sockets.length < times && i < 1_000; i++) {
+      await wire.clock.advance(500);
+      wire.sockets.at(-1)?.hangUp();
+    }
+    return wire.sockets.slice(0, times).map(({ url }) => url);
+  }
+
+  it('[RET-2] several are dialled in turn', async () => {
+    expect(await dialled(['ws://a/', 'ws://b/'], 4)).toEqual(['ws://a/', 'ws://b/', 'ws://a/', 'ws://b/']);
+  });
+
+  it('[RET-2] a provider is asked before each attempt', async () => {
+    let asked = 0;
+    expect(await dialled(async () => `ws://host-${++asked}/`, 3)).toEqual([
+      'ws://host-1/',
+      'ws://host-2/',
+      'ws://host-3/',
+    ]);
+  });
+
+  it('[RET-2] a provider that fails is asked again later', async () => {
+    let asked = 0;
+    const wire = new Wire({}, () => {
+      if (++asked < 3) throw new Error('no network');
+      return 'ws://there/';
+    });
+    await wire.turn();
+    expect(wire.client.status).toMatchObject({
+      phase: 'waiting',
+      cause: { code: 'unreachable', text: 'no network' },
+    });
+    await wire.clock.advance(60_000);
+    expect(wire.sockets.length).toBeGreaterThan(0);
+  });
+
+  for (const given of ['nowhere', []] as Endpoints[]) {
+    it(`[RET-4] a provider that gives ${JSON.stringify(given)} ends in "failed"`, async () => {
+      const wire = new Wire({}, () => given as string);
+      await wire.turn();
+      expect(wire.client.status).toMatchObject({ phase: 'failed', cause: { code: 'invalid-option' } });
+      await wire.clock.advance(60_000);
+      expect(wire.sockets).toEqual([]);
+    });
+  }
+
+  it('[RET-3] a socket that can’t be made counts as a failed attempt', async () => {
+    const wire = new Wire();
+    wire.refuseToOpen = new Error('The port is blocked.');
+    await wire.turn();
+    expect(wire.client.status).toMatchObject({ phase: 'waiting', cause: { text: 'The port is blocked.' } });
+    wire.refuseToOpen = undefined;
+    await wire.clock.advance(60_000);
+    expect(wire.sockets.length).toBeGreaterThan(0);
+  });
+});
+
+describe('tokens', () => {
+  it('[AUTH-1] a function is asked before each attempt, and told when the last was refused', async () => {
+    const asked: boolean[] = [];
+    const authenticate = ({ token }: { token: string }) => (token === 'good' ? { id: 'ann' } : undefined);
+    const token = ({ rejected }: { rejected: boolean }): string => {
+      asked.push(rejected);
+      return rejected ? 'good' : 'stale';
+    };
+    const bed = new Bed({ token }, { authenticate });
+    await bed.until(() => bed.client.status.phase === 'live');
+    expect(asked).toEqual([false, true]);
+  });
+
+  it('[CLOSE-2] a text that is refused ends in "failed", with what to do', async () => {
+    const bed = new Bed({ token: 'stale' }, { authenticate: () => undefined });
+    await bed.until(() => bed.client.status.phase === 'failed');
+    expect(bed.client.status.cause).toMatchObject({ code: 'unauthorized' });
+    expect(bed.client.status.cause?.text).toContain('function');
+    expect(await bed.codeOf(bed.client.publish('news', 1))).toBe('unauthorized');
+  });
+
+  it('[CLOSE-2] a function whose tokens are refused twice ends in "failed"', async () => {
+    let asked = 0;
+    const bed = new Bed({ token: async () => `token ${++asked}` }, { authenticate: () => undefined });
+    await bed.until(() => bed.client.status.phase === 'failed');
+    expect(asked).toBe(2);
+  });
+
+  it('[RET-3] a function that rejects counts as a failed attempt', async () => {
+    let asked = 0;
+    const bed = new Bed({ token: () => (++asked < 3 ? Promise.reject(new Error('no login')) : 'good') });
+    await bed.pass(0);
+    expect(bed.client.status).toMatchObject({
+      phase: 'waiting',
+      cause: { code: 'unreachable', text: 'no login' },
+    });
+    await bed.until(() => bed.client.status.phase === 'live');
+    expect(asked).toBe(3);
+  });
+
+  it('[RET-3] a function that hangs is given up after the connect timeout, and asked again', async () => {
+    let asked = 0;
+    const bed = new Bed({
+      connectTimeoutMs: 2_000,
+      token: () => (++asked === 1 ? new Promise<string>(() => {}) : 'good'),
+    });
+    await bed.pass(1_999);
+    expect(bed.client.status.phase).toBe('connecting');
+    await bed.until(() => bed.client.status.phase === 'live');
+    expect(asked).toBe(2);
+  });
+
+  it('[AUTH-3] is refreshed without a reconnect before it expires', async () => {
+    let issued = 0;
+    const bed = new Bed({ token: () => `token ${++issued}` });
+    bed.testbed.server(
+      {
+        authenticate: () => ({ id: 'ann', expiresAtMs: bed.testbed.clock.nowMs() + 120_000 }),
+      },
+      2,
+    );
+    const { client } = bed.testbed.client('ws://virtual:2/', {
+      token: () => `token ${++issued}`,
+      name: 'ann',
+    });
+    await bed.until(() => client.status.phase === 'live');
+    const { since } = client.status;
+    const before = issued;
+    await bed.pass(600_000);
+    expect(client.status).toMatchObject({ phase: 'live', since });
+    expect(issued - before).toBeGreaterThanOrEqual(4);
+  });
+});
+
+describe('reconnect()', () => {
+  it('[LIVE-5] makes the new connection before it breaks the old one, and loses nothing', async () => {
+    const bed = await Bed.live();
+    const seen: number[] = [];
+    const phases = new Set<string>();
+    await bed.wait(bed.client.subscribe('news', (n: number) => seen.push(n)).ready);
+    bed.client.onStatus(({ phase }) => phases.add(phase));
+    const old = bed.line;
+    bed.client.reconnect();
+    for (let n = 1; n <= 20; n++) {
+      await bed.server.publish('news', n);
+      await bed.pass(0.5);
+    }
+    await bed.until(() => bed.client.status.phase === 'live' && seen.length === 20);
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    // The server closes the old one when the new one says hello, which may be heard before the welcome.
+    expect([...phases].filter((phase) => !['draining', 'connecting', 'live'].includes(phase))).toEqual([]);
+    expect(bed.line).not.toBe(old);
+    await bed.until(() => bed.server.stats().connections === 1);
+  });
+});
+
+describe('a server that drains', () => {
+  it('[DRAIN-1] its clients move to another before it closes, and lose nothing', async () => {
+    const bed = new Bed({}, {}, [URL, 'ws://virtual:2/']);
+    await bed.until(() => bed.client.status.phase === 'live');
+    bed.testbed.server({}, 2);
+    await bed.pass(10);
+    const phases = new Set<string>();
+    bed.client.onStatus(({ phase }) => phases.add(phase));
+    await bed.wait(bed.server.drain({ deadlineMs: 10_000 }));
+    await bed.until(() => bed.client.status.phase === 'live');
+    expect(bed.client.status.endpoint).toBe('ws://virtual:2/');
+    expect([...phases].toSorted()).toEqual(['draining', 'live']);
+    expect(bed.server.stats().connections).toBe(0);
+  });
+});
