@@ -53,7 +53,7 @@ describe.runIf(requirePeer('netns', 'ip', 'nft'))('a network that loses packets'
   it('LIVE-2 RET-2 all of them for longer than the grace: it comes back, nothing lost, nothing twice', async () => {
     const { network, client, ended, publish } = await openAcrossNetwork({
       intervalMs: 1_000,
-      graceMs: 1_000,
+      graceMs: 2_000,
     });
     await publish(5);
     await client.call('publish', 'news', 5);

@@ -1,13 +1,11 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
-import { NAME_BYTES_MAX } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
-import { startChoices } from '../protocol/schema.ts';
 import { ClientSession, type ClientEffect, type ClientInput } from '../session/client-session.ts';
 import type { Cause } from '../session/links.ts';
 import type { ClientCursor } from '../session/subscriptions.ts';
 import type { OutboxItem } from '../session/outbox.ts';
 import type { Clock } from '../session/clock.ts';
-import type { WireStart } from '../session/server-session.ts';
+import { checkName, wireStart } from './arguments.ts';
 import { Dialer, type OpenSocket } from './dialer.ts';
 import { Emitter } from './emitter.ts';
 import {
@@ -25,7 +23,6 @@ import type {
   MethodName,
   MethodResult,
   Phase,
-  Start,
   Status,
   SubscribeOptions,
   TopicData,
@@ -431,24 +428,6 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     if (phase === 'idle') return 'connecting';
     return phase === 'waiting' && !this.#platform.isOnline() ? 'offline' : phase;
   }
-}
-
-function wireStart(given: Start): WireStart {
-  const { from, epoch, offset } =
-    typeof given === 'string'
-      ? { from: given, epoch: 0, offset: 0 }
-      : 'last' in given
-        ? { from: 'last' as const, epoch: 0, offset: given.last }
-        : { from: 'position' as const, ...given };
-  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
-  if (startChoices.includes(from) && isCount(epoch) && isCount(offset)) return { from, epoch, offset };
-  throw new HoldfastError('invalid-option', 'subscribe: "from" is no start.');
-}
-
-/** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */
-function checkName(name: string): void {
-  if (new TextEncoder().encode(name).length > NAME_BYTES_MAX)
-    throw new HoldfastError('invalid-name', `A name has at most ${NAME_BYTES_MAX} bytes in UTF-8.`);
 }
 
 function failure({ code, text }: Cause): HoldfastError {

@@ -1,0 +1,24 @@
+import { HoldfastError } from '../protocol/error-codes.ts';
+import { NAME_BYTES_MAX } from '../protocol/limits.ts';
+import { startChoices } from '../protocol/schema.ts';
+import type { WireStart } from '../session/server-session.ts';
+import type { Start } from './types.ts';
+
+/** Where a subscription begins, as it stands on the wire. */
+export function wireStart(given: Start): WireStart {
+  const { from, epoch, offset } =
+    typeof given === 'string'
+      ? { from: given, epoch: 0, offset: 0 }
+      : 'last' in given
+        ? { from: 'last' as const, epoch: 0, offset: given.last }
+        : { from: 'position' as const, ...given };
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+  if (startChoices.includes(from) && isCount(epoch) && isCount(offset)) return { from, epoch, offset };
+  throw new HoldfastError('invalid-option', 'subscribe: "from" is no start.');
+}
+
+/** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */
+export function checkName(name: string): void {
+  if (new TextEncoder().encode(name).length > NAME_BYTES_MAX)
+    throw new HoldfastError('invalid-name', `A name has at most ${NAME_BYTES_MAX} bytes in UTF-8.`);
+}

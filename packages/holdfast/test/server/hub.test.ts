@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest';
+import type { Position } from '../../src/protocol/position.ts';
+import { Hub, type HubTopic } from '../../src/server/hub.ts';
+import { memoryLog } from '../../src/server/logs/memory.ts';
+import type { FollowedMessage, MessageLog } from '../../src/server/message-log.ts';
+import { Cursor } from '../../src/session/cursor.ts';
+
+const policyOf = () => ({
+  policy: 'replay' as const,
+  retention: { countMax: 10, bytesMax: 1_000, ageMaxMs: 1_000_000 },
+});
+
+/** A memory log whose followers miss messages while `isDeaf`. */
+async function lossyLog(): Promise<{ log: MessageLog; deafen(isDeaf: boolean): void }> {
+  const inner = memoryLog();
+  await inner.open({
+    retentionOf: () => policyOf().retention,
+    nowMs: () => 0,
+    random: () => 0.5,
+    dedupTtlMs: 1_000,
+    dedupWindow: 16,
+  });
+  let deaf = false;
+  const follow = (topic: string, listener: (message: FollowedMessage) => void) =>
+    inner.follow(topic, (message) => deaf || listener(message));
+  const log = new Proxy(inner, {
+    get: (target, name) => (name === 'follow' ? follow : Reflect.get(target, name).bind(target)),
+  });
+  return { log, deafen: (isDeaf) => (deaf = isDeaf) };
+}
+
+async function openHub() {
+  const { log, deafen } = await lossyLog();
+  const hub = new Hub(log, policyOf, { messagesMax: 10, bytesMax: 1_000 }, () => {});
+  const topic = await hub.use('news');
+  const lagged: Position[] = [];
+  const sent: Uint8Array[] = [];
+  const cursor = new Cursor<HubTopic>(1);
+  const subscriber = {
+    offer: (bytes: Uint8Array) => sent.push(bytes) > 0,
+    lag: (_: Cursor<HubTopic>, position: Position) => void lagged.push(position),
+  };
+  topic.live.set(cursor, subscriber);
+  const append = () => log.append('news', undefined, 0, new Uint8Array(1));
+  return { hub, topic, cursor, subscriber, lagged, sent, append, deafen };
+}
+
+it('[HUB-4] the loss of the last message on its way sends live cursors back to the log', async () => {
+  const { hub, topic, lagged, append, deafen } = await openHub();
+  await append();
+  hub.flush();
+  const { sent: last } = topic;
+  deafen(true);
+  await append();
+  await hub.check();
+  expect(lagged, 'the topic was not quiet before').toEqual([]);
+  await hub.check();
+  expect(lagged).toEqual([last]);
+  expect(topic.live.size).toBe(0);
+});
+
+it('[HUB-4] nothing happens while nothing was lost', async () => {
+  const { hub, topic, lagged, append } = await openHub();
+  await append();
+  hub.flush();
+  for (let i = 0; i < 3; i++) await hub.check();
+  expect(lagged).toEqual([]);
+  expect(topic.live.size).toBe(1);
+});
+
+it('[HUB-2] a message that does not continue the chain sends live cursors back to the log', async () => {
+  const { hub, topic, lagged, sent, append, deafen } = await openHub();
+  await append();
+  hub.flush();
+  const { sent: last } = topic;
+  deafen(true);
+  await append();
+  deafen(false);
+  await append();
+  expect(lagged).toEqual([last]);
+  expect(sent).toHaveLength(1);
+});
