@@ -45,26 +45,27 @@ describe('request()', () => {
   });
 
   it('[REQ-1] does not run again when its reply is confirmed on one link while a retry is on its way on another', async () => {
-    const bed = await Bed.live();
+    const bed = await Bed.live({ connectTimeoutMs: 60_000 }, { heartbeat: { intervalMs: 3_000 } });
     let runs = 0;
     bed.server.method('count', () => ++runs);
-    const reply = bed.client.request('count', 1);
-    await bed.pass(1);
     const old = bed.line;
-    // The retry goes with the hello of the new link, and stays on its way while the old link brings the reply.
     old.down.block();
+    const reply = bed.client.request('count', 1);
+    await bed.pass(5);
+    // The retry leaves with the hello on a new link, and stays on its way.
+    bed.testbed.network.quality = { latencyMs: 100, jitterMs: 0, bytesPerMs: Infinity };
     bed.client.reconnect();
-    await bed.pass(2);
+    await bed.until(() => bed.line !== old && bed.line.client.readyState === 1);
     const fresh = bed.line;
-    expect(fresh).not.toBe(old);
-    await bed.until(() => fresh.client.readyState === 1);
     fresh.blackHole();
+    // Meanwhile the old link brings the reply, and with its next heartbeat the client confirms it.
     old.down.unblock();
     expect(await bed.wait(reply)).toBe(1);
+    await bed.pass(4_000);
     old.cut();
     fresh.heal();
     await bed.until(() => bed.client.status.phase === 'live');
-    await bed.pass(10_000);
+    expect(bed.line).toBe(fresh);
     expect(runs).toBe(1);
   });
 
