@@ -86,10 +86,7 @@ describe.runIf(hasChromium)('the page behind npm start', () => {
 
   it('cut: Holdfast’s lane is complete again', async () => {
     await press('cut');
-    await vi.waitFor(
-      async () => expect((await statesOf('plain-state')).length).toBeGreaterThan(1),
-      patient,
-    );
+    await vi.waitFor(async () => expect((await statesOf('plain-state')).length).toBeGreaterThan(1), patient);
     await expectComplete();
   });
 
