@@ -45,7 +45,10 @@ export class Dialer {
     open: OpenSocket,
     handle: (input: ClientInput<never>) => void,
   ) {
-    this.#endpoints = typeof endpoints === 'function' ? endpoints : [endpoints].flat().map(checkEndpoint);
+    const given = typeof endpoints === 'function' ? endpoints : [endpoints].flat();
+    // An empty list is as wrong as an empty address.
+    this.#endpoints =
+      typeof given === 'function' ? given : (given.length > 0 ? given : ['']).map(checkEndpoint);
     this.#token = token;
     this.#open = open;
     this.#handle = handle;

@@ -34,6 +34,7 @@ export class Store {
     this.positions = Object.assign(Object.create(null), stored.positions);
     if (stored.token === undefined) return;
     const outbox = this.#load<[number, string, string][]>(`${key}:outbox`, []);
+    if (!Array.isArray(outbox)) return;
     this.restored = {
       resumeToken: stored.token,
       node: stored.node ?? '',
