@@ -70,7 +70,7 @@ describe.runIf(hasChromium)('the client in Chromium', () => {
     expect(phases).toEqual(['connecting', 'live']);
   });
 
-  it('SUB-2 PUB-3 loses and doubles nothing while its connection is broken again and again', async () => {
+  it('[SUB-2, PUB-3] loses and doubles nothing while its connection is broken again and again', async () => {
     const { server, path, endpoint, publish, witness } = await openScene();
     const page = await openPage(browser, script, { endpoint });
     const ways = ['cut', 'reset', 'cutMidFrame', 'cut', 'reset'] as const;
@@ -95,7 +95,7 @@ describe.runIf(hasChromium)('the client in Chromium', () => {
     expect(server.stats().resumed).toBeGreaterThanOrEqual(4);
   });
 
-  it('PUB-4 what it published while it was cut off survives a reload, and is applied once', async () => {
+  it('[PUB-4] what it published while it was cut off survives a reload, and is applied once', async () => {
     const { path, endpoint, publish, witness } = await openScene();
     const page = await openPage(browser, script, { endpoint, storage: true });
     await pageBecomes(page, 'live');
@@ -119,7 +119,7 @@ describe.runIf(hasChromium)('the client in Chromium', () => {
     expectEachOnce(witness.messages, { page: 3, server: 1 });
   });
 
-  it('PUB-3 PUB-4 a publish whose acknowledgement was lost with the page is not applied twice', async () => {
+  it('[PUB-3, PUB-4] a publish whose acknowledgement was lost with the page is not applied twice', async () => {
     const { path, endpoint, publish, witness } = await openScene();
     const page = await openPage(browser, script, { endpoint, storage: true });
     await pageBecomes(page, 'live');
@@ -134,7 +134,7 @@ describe.runIf(hasChromium)('the client in Chromium', () => {
     expectEachOnce(witness.messages, { page: 2, server: 1 });
   });
 
-  it('SUB-6 goes on after a reload with what it had not processed', async () => {
+  it('[SUB-6] goes on after a reload with what it had not processed', async () => {
     const { path, endpoint, publish } = await openScene();
     const page = await openPage(browser, script, { endpoint, storage: true });
     await Promise.all(oneTo(3).map(publish));
@@ -149,7 +149,7 @@ describe.runIf(hasChromium)('the client in Chromium', () => {
     expect(gaps).toEqual([]);
   });
 
-  it('RET-4 close() ends all attempts', async () => {
+  it('[RET-4] close() ends all attempts', async () => {
     const { path, endpoint } = await openScene();
     const { path: otherPath, endpoint: otherEndpoint } = await openScene();
     const page = await openPage(browser, script, { endpoint });
@@ -173,7 +173,7 @@ describe.runIf(hasChromium)('the client in Chromium', () => {
     expect(await page.evaluate(() => window.seen.client.status.phase)).toBe('closed');
   });
 
-  it('LIVE-3 tries at once when the network is back, however long the wait was to be', async () => {
+  it('[LIVE-3] tries at once when the network is back, however long the wait was to be', async () => {
     const { path, endpoint, publish } = await openScene();
     const hours = 10_000_000;
     const options = { backoff: { baseMs: hours, capMs: hours } };

@@ -80,7 +80,7 @@ describe.each(Object.entries(frameworks))('attach() beside %s', (_, open) => {
     expectEachOnce(ledger.messages, { client: 1, server: 1 });
   });
 
-  it('WIRE-1 refuses upgrades that are not its own with a status', async () => {
+  it('[WIRE-1] refuses upgrades that are not its own with a status', async () => {
     const { ws } = await openBeside(open);
     expect(await refusal(`${ws}elsewhere`), 'another path').toBe(404);
     expect(await refusal(`${ws}holdfast`, 'chat'), 'another subprotocol').toBe(400);

@@ -8,7 +8,7 @@ function seededRandom(seed: number): () => number {
   return () => (state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32) / 2 ** 32;
 }
 
-it('WIRE-5 SUB-2 a line that hands on single bytes: everything works, once and in order', async () => {
+it('[SUB-2, PUB-3] a line that hands on single bytes: everything works, once and in order', async () => {
   const { server, port } = await openServer();
   server.method('sum', ([a, b]: [number, number]) => a + b);
   const path = await openChaos(port);
@@ -31,7 +31,7 @@ describe('connections that break at random places under load', () => {
   const breaks = ['reset', 'cut', 'cutMidFrame'] as const;
 
   it.each([1, 2, 3])(
-    'PUB-2 PUB-3 SUB-2 what is acknowledged is what arrives, once each (seed %i)',
+    '[PUB-2, PUB-3, SUB-2] what is acknowledged is what arrives, once each (seed %i)',
     async (seed) => {
       const random = seededRandom(seed);
       const { server, port } = await openServer();

@@ -9,7 +9,7 @@ async function startServer(): Promise<{ child: Child<ServerCalls>; port: number 
   return { child, port: await child.call('listen', 0) };
 }
 
-it('SUB-5 RES-4 kill -9 of the server: a gap "epoch", live again, and no publish without an outcome', async () => {
+it('[SUB-5, RES-4] kill -9 of the server: a gap "epoch", live again, and no publish without an outcome', async () => {
   let { child, port } = await startServer();
   const path = await openChaos(() => port);
   const { client } = openClient(path.url('ws'));
@@ -58,7 +58,7 @@ it('SUB-5 RES-4 kill -9 of the server: a gap "epoch", live again, and no publish
   expect(ledger.messages.map(({ n }) => n)).toEqual([2, 3, 4]);
 });
 
-it('SUB-5 what a restarted server has already published is not skipped by those who come back', async () => {
+it('[SUB-5] what a restarted server has already published is not skipped by those who come back', async () => {
   let { child, port } = await startServer();
   const path = await openChaos(() => port);
   const { client } = openClient(path.url('ws'));

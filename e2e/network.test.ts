@@ -34,7 +34,7 @@ async function received(client: Child<ClientCalls>, count: number): Promise<Numb
 }
 
 describe.runIf(requirePeer('netns', 'ip', 'nft'))('a network that loses packets', () => {
-  it('LIVE-1 LIVE-2 all of them for less than the grace: the connection survives, and what was said comes', async () => {
+  it('[LIVE-1, LIVE-2] all of them for less than the grace: the connection survives, and what was said comes', async () => {
     const { network, client, ended, publish } = await openAcrossNetwork({
       intervalMs: 2_000,
       graceMs: 20_000,
@@ -50,7 +50,7 @@ describe.runIf(requirePeer('netns', 'ip', 'nft'))('a network that loses packets'
     expect(ended).toEqual([]);
   });
 
-  it('LIVE-2 RET-2 all of them for longer than the grace: it comes back, nothing lost, nothing twice', async () => {
+  it('[LIVE-2, RET-2] all of them for longer than the grace: it comes back, nothing lost, nothing twice', async () => {
     const { network, client, ended, publish } = await openAcrossNetwork({
       intervalMs: 1_000,
       graceMs: 2_000,
@@ -70,7 +70,7 @@ describe.runIf(requirePeer('netns', 'ip', 'nft'))('a network that loses packets'
     expectEachOnce(await received(client, 25), { server: 15, client: 10 });
   });
 
-  it('PUB-2 SUB-2 one in twenty: everything arrives, in both directions', async () => {
+  it('[PUB-2, SUB-2] one in twenty: everything arrives, in both directions', async () => {
     const { network, client, publish } = await openAcrossNetwork({ intervalMs: 1_000, graceMs: 5_000 });
     network.drop(5);
     const batches = oneTo(10).map(async () => {

@@ -16,7 +16,7 @@ async function openBehindNginx(
 }
 
 describe.runIf(requirePeer('nginx'))('nginx with proxy_read_timeout 3s', () => {
-  it('RET-1 LIVE-2 cuts an idle connection whose heartbeat is slower; it comes back by itself and misses nothing', async () => {
+  it('[RET-1, LIVE-2] cuts an idle connection whose heartbeat is slower; it comes back by itself and misses nothing', async () => {
     const slow = await openBehindNginx(25_000);
     const quick = await openBehindNginx(1_000);
     const { client } = openClient(slow.url);

@@ -57,7 +57,7 @@ async function endsWith(reader: Awaited<ReturnType<typeof openBroadcast>>['reade
 }
 
 describe.runIf(process.platform === 'linux')('a client process that is stopped (SIGSTOP)', () => {
-  it('FLOW-1 FLOW-2 costs the server nothing under 300 MB, and afterwards gets what is retained, behind a gap', async () => {
+  it('[FLOW-1, FLOW-2] costs the server nothing under 300 MB, and afterwards gets what is retained, behind a gap', async () => {
     const { server, reader, others, broadcast, sent } = await openBroadcast({});
     await broadcast(WARM_UP_ROUNDS);
     await endsWith(reader, sent());
@@ -84,7 +84,7 @@ describe.runIf(process.platform === 'linux')('a client process that is stopped (
     expect((await server.call('stats')).causes).toEqual({});
   });
 
-  it('LIVE-2 SUB-4 that the server has given up comes back, with a gap where something is gone and nothing twice', async () => {
+  it('[LIVE-2, SUB-4] that the server has given up comes back, with a gap where something is gone and nothing twice', async () => {
     const heartbeat = { intervalMs: 1_000, graceMs: 2_000 };
     const { server, reader, broadcast, sent } = await openBroadcast({ heartbeat });
     await broadcast(2);

@@ -16,7 +16,7 @@ const waysToGiveEndpoints: readonly [string, (first: string, second: string) => 
 
 describe.each(waysToGiveEndpoints)('a path that swallows everything, endpoints from %s', (_, endpointsOf) => {
   it.each(['both', 'up', 'down'] as const)(
-    'RES-3 LIVE-5 the session moves to another path while the server holds the old one (black hole: %s)',
+    '[RES-3, LIVE-5] the session moves to another path while the server holds the old one (black hole: %s)',
     async (blackHole) => {
       const { server, port } = await openServer();
       const first = await openChaos(port);
@@ -54,7 +54,7 @@ describe.each(waysToGiveEndpoints)('a path that swallows everything, endpoints f
   );
 });
 
-it('LIVE-2 a path that swallows only what the client says is noticed by the server, though it is busy downwards', async () => {
+it('[LIVE-2] a path that swallows only what the client says is noticed by the server, though it is busy downwards', async () => {
   const { server, port } = await openServer({
     heartbeat: { intervalMs: 1_000, graceMs: 2_000 },
     // Deadlines of the hello must not delay those of the heartbeat.
@@ -80,7 +80,7 @@ it('LIVE-2 a path that swallows only what the client says is noticed by the serv
   expect(ledger.gaps).toEqual([]);
 });
 
-it('LIVE-3 a publish right after another, when the path has just died, is noticed as fast as any', async () => {
+it('[LIVE-3] a publish right after another, when the path has just died, is noticed as fast as any', async () => {
   const { client, first } = await openTwoPaths();
   await client.publish('news', { publisher: 'client', n: 1 });
   await first.set({ blackHole: 'both' });
@@ -90,7 +90,7 @@ it('LIVE-3 a publish right after another, when the path has just died, is notice
 });
 
 // Noticed by the server alone, when the client's heartbeats stay away: `fails` until the client notices, too.
-it.fails('LIVE-4 a probe that stays unanswered makes the connection suspect, whatever else comes down', async () => {
+it.fails('[LIVE-4] a probe that stays unanswered makes the connection suspect, whatever else comes down', async () => {
   const { server, client, first } = await openTwoPaths();
   const ledger = new Ledger(client, 'news', 'start');
   await ledger.ready;
