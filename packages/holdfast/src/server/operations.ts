@@ -55,7 +55,7 @@ export class Operations {
     this.node.log.append(topic, connection.session!.id, sequence, payload).then(
       (appended) => {
         if (appended.status === 'stale') return fail('sequence-stale', staleText);
-        this.node.counters.published++;
+        if (appended.status === 'appended') this.node.counters.published++;
         connection.handle({ type: 'appended', sequence, position: appended.position });
       },
       (error: unknown) => this.logFailed(connection, error),
