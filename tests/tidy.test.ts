@@ -24,12 +24,14 @@ const mayImport: Record<string, readonly string[]> = {
   client: ['protocol', 'session'],
   server: ['protocol', 'session'],
   ui: ['protocol', 'session', 'client'],
+  websocket: ['protocol', 'session'],
   testing: ['protocol', 'session', 'client', 'server'],
 };
 /** Which rooms may import a package, and which. */
 const packages: Record<string, RegExp> = {
   client: /^ws$/,
-  server: /^(ws|jose|node:.+)$/,
+  server: /^(ws|jose|lmdb|@redis\/client|@nats-io\/.+|node:.+)$/,
+  ui: /^react$/,
   testing: /^(vitest|node:.+)$/,
 };
 
