@@ -74,6 +74,17 @@ export class SimLog {
     return view;
   }
 
+  /** Between nodes: late, at times never, and in any order. */
+  broadcast(from: SimLogView, message: Uint8Array): void {
+    const copy = message.slice();
+    for (const view of this.views) {
+      if (view === from || this.random() < this.faults.missingShare) continue;
+      this.clock.at(this.random() * this.faults.latencyMs, () => {
+        if (this.views.has(view)) view.heard(copy);
+      });
+    }
+  }
+
   detach(view: SimLogView): void {
     this.views.delete(view);
   }
@@ -189,7 +200,15 @@ export class SimLogView implements MessageLog {
     this.log = log;
   }
 
-  async open(_config: LogConfig): Promise<void> {}
+  heard: (message: Uint8Array) => void = () => {};
+
+  async open({ heard }: LogConfig): Promise<void> {
+    this.heard = heard;
+  }
+
+  broadcast(message: Uint8Array): void {
+    this.log.broadcast(this, message);
+  }
 
   append(
     topic: string,

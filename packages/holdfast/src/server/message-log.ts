@@ -38,6 +38,12 @@ export interface MessageLog {
    */
   follow(topic: string, listener: (message: FollowedMessage) => void): Promise<() => void>;
 
+  /**
+   * Tells every other node on this log, at most once and in no order, for what is worth nothing later: a takeover,
+   * a signal, who is present. They hear it through `LogConfig.heard`. A log that only one node uses does nothing.
+   */
+  broadcast(message: Uint8Array): void;
+
   /** Drops what the retention no longer covers, by age above all. Called from time to time. */
   trim(): Promise<void>;
 
@@ -55,6 +61,8 @@ export interface LogConfig {
   dedupTtlMs: number;
   /** How many sequences of a session may be in question at once, at most. */
   dedupWindow: number;
+  /** Another node's `broadcast`; never this node's own. */
+  heard(message: Uint8Array): void;
 }
 
 /** How much of a topic is kept: whichever bound is met first. */

@@ -93,6 +93,7 @@ export class Node {
       random,
       dedupTtlMs: this.limits.sessionTtlMs * 2,
       dedupWindow: this.limits.windowMax,
+      heard: () => {},
     });
     await this.greeter.open(this.log);
     this.scheduleUpkeep();

@@ -92,7 +92,7 @@ const names = [
   'logger',
 ] as const satisfies (keyof ServerOptions)[];
 
-const logMethods = ['open', 'append', 'read', 'top', 'before', 'follow', 'trim', 'key', 'close'];
+const logMethods = ['open', 'append', 'read', 'top', 'before', 'follow', 'broadcast', 'trim', 'key', 'close'];
 
 /** Fills in defaults. Throws `invalid-option` with what was wrong and what was expected. */
 export function resolveOptions(given: ServerOptions): ResolvedOptions {

@@ -14,6 +14,8 @@ import { within } from './runner.ts';
 export class LogSubject {
   nowMs = 1_700_000_000_000;
   readonly log: MessageLog;
+  /** What other nodes broadcast. */
+  readonly heard: string[] = [];
 
   private constructor(log: MessageLog) {
     this.log = log;
@@ -31,6 +33,7 @@ export class LogSubject {
       random: Math.random,
       dedupTtlMs: 60_000,
       dedupWindow: 64,
+      heard: (message) => subject.heard.push(textOf(message)),
       ...config,
     });
     return subject;

@@ -19,6 +19,7 @@ async function lossyLog(): Promise<{ log: MessageLog; deafen(isDeaf: boolean): v
     random: () => 0.5,
     dedupTtlMs: 1_000,
     dedupWindow: 16,
+    heard: () => {},
   });
   let deaf = false;
   const follow = (topic: string, listener: (message: FollowedMessage) => void) =>

@@ -108,6 +108,10 @@ class MemoryLog implements MessageLog {
     return { gap: { to: { epoch, offset: previous }, reason: 'retention' }, epoch, previous, entries };
   }
 
+  broadcast(): void {
+    // There is no other node: this memory is this process's own.
+  }
+
   async top(name: string): Promise<Position> {
     return { epoch: this.epoch, offset: this.topOf(name) };
   }
