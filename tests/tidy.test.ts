@@ -94,7 +94,7 @@ describe('rules', () => {
     ([, id]) => id!,
   );
   const tests = ['packages', 'simulation', 'e2e', 'tests'].flatMap((folder) =>
-    filesIn(folder, /\.test\.tsx?$/),
+    filesIn(folder, /\.test\.tsx?$|\/contracts\/.*-contract.*\.ts$/),
   );
   const titles = tests.map((path) => readFileSync(path, 'utf8')).join('\n');
   const carried = new Set(

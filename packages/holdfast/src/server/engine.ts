@@ -1,6 +1,6 @@
 /**
  * The port behind which sockets live. An engine upgrades connections, and hands over whole WebSocket messages;
- * it knows nothing of sessions. `testing/engine-contract.ts` is the suite that each engine passes.
+ * it knows nothing of sessions. `testing/contracts/engine-contract.ts` is the suite that each engine passes.
  */
 export interface EngineSocket {
   /** Sends one binary message, of which it has its own copy when it returns. Never throws; after the close it does nothing. */

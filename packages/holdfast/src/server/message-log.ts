@@ -2,7 +2,7 @@ import type { Position } from '../protocol/position.ts';
 import type { Entry } from '../protocol/schema.ts';
 
 /**
- * The port behind which topics live. `testing/log-contract.ts` is the suite that each log passes.
+ * The port behind which topics live. `testing/contracts/log-contract.ts` is the suite that each log passes.
  * Offsets rise strictly within an epoch and need not be contiguous: `previous` links each message to the one
  * before it. A log copies the payloads that it is given.
  */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryLog } from '../../src/server/logs/memory.ts';
-import { describeLog } from '../../src/testing/log-contract.ts';
-import { LogSubject, numbered } from '../../src/testing/log-subject.ts';
+import { describeLog } from '../../src/testing/contracts/log-contract.ts';
+import { LogSubject, numbered } from '../../src/testing/contracts/log-subject.ts';
 
 describeLog('memory', () => memoryLog(), {
   describe,

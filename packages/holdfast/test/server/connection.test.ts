@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decode, encode } from '../../src/protocol/codec.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
-import { WebSocketPeer } from '../../src/testing/web-socket-peer.ts';
+import { WebSocketPeer } from '../../src/testing/contracts/web-socket-peer.ts';
 import { eventOf, Honest, startServer } from './fixture.ts';
 import { helloRecord, RawClient } from './raw-client.ts';
 

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, vi } from 'vitest';
 import { createServer, type ServerOptions } from '../../src/server/create-server.ts';
-import { within } from '../../src/testing/runner.ts';
+import { within } from '../../src/testing/contracts/runner.ts';
 import { RawClient, type Hello } from './raw-client.ts';
 
 // Everything here waits for events; the limit is for machines that have much else to do.

@@ -3,7 +3,7 @@ import type { ServerOptions } from '../../src/server/create-server.ts';
 import { decode, encode } from '../../src/protocol/codec.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
-import { frameOf, opcodes, WebSocketPeer } from '../../src/testing/web-socket-peer.ts';
+import { frameOf, opcodes, WebSocketPeer } from '../../src/testing/contracts/web-socket-peer.ts';
 import { startServer, type Server } from './fixture.ts';
 import { helloRecord, RawClient } from './raw-client.ts';
 

@@ -3,8 +3,8 @@ import { connect, type AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { createServer } from '../../src/server/create-server.ts';
-import { within } from '../../src/testing/runner.ts';
-import { WebSocketPeer } from '../../src/testing/web-socket-peer.ts';
+import { within } from '../../src/testing/contracts/runner.ts';
+import { WebSocketPeer } from '../../src/testing/contracts/web-socket-peer.ts';
 import { Honest, startServer, type Server } from './fixture.ts';
 import { RawClient } from './raw-client.ts';
 

@@ -4,8 +4,8 @@ import type { Position } from '../../src/protocol/position.ts';
 import type { RecordType, WireRecord } from '../../src/protocol/schema.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/version.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
-import { Queue } from '../../src/testing/queue.ts';
-import { within } from '../../src/testing/runner.ts';
+import { Queue } from '../../src/testing/contracts/queue.ts';
+import { within } from '../../src/testing/contracts/runner.ts';
 
 export interface DialOptions {
   path?: string;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Position } from '../protocol/position.ts';
+import type { Position } from '../../protocol/position.ts';
 import type {
   Appended,
   FollowedMessage,
@@ -7,7 +7,7 @@ import type {
   MessageLog,
   Page,
   Retention,
-} from '../server/message-log.ts';
+} from '../../server/message-log.ts';
 import { within } from './runner.ts';
 
 /** A log under test: opened on a clock of its own, and spoken to in texts. */
@@ -16,6 +16,7 @@ export class LogSubject {
   readonly log: MessageLog;
   /** What other nodes broadcast. */
   readonly heard: string[] = [];
+  private readonly hearing = new Set<() => void>();
 
   private constructor(log: MessageLog) {
     this.log = log;
@@ -33,7 +34,7 @@ export class LogSubject {
       random: Math.random,
       dedupTtlMs: 60_000,
       dedupWindow: 64,
-      heard: (message) => subject.heard.push(textOf(message)),
+      heard: (message) => subject.hear(textOf(message)),
       ...config,
     });
     return subject;
@@ -66,6 +67,21 @@ export class LogSubject {
     const { gap, entries } = await this.read(topic, await this.log.before(topic, Infinity));
     assert.equal(gap, undefined, 'a read from the start of what is kept has no gap');
     return entries.map(({ payload }) => textOf(payload));
+  }
+
+  /** Waits until a text was heard, or heard so many times. */
+  async untilHeard(text: string, times = 1): Promise<void> {
+    const isHeard = (): boolean => this.heard.filter((each) => each === text).length >= times;
+    while (!isHeard()) {
+      const next = new Promise<void>((resolve) => this.hearing.add(resolve));
+      await within(`a node to hear "${text.slice(0, 40)}"`, next);
+    }
+  }
+
+  private hear(text: string): void {
+    this.heard.push(text);
+    for (const resolve of this.hearing) resolve();
+    this.hearing.clear();
   }
 
   async follow(topic: string): Promise<Follower> {

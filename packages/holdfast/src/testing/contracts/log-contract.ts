@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { MessageLog } from '../server/message-log.ts';
+import type { MessageLog } from '../../server/message-log.ts';
 import { describeFollowing } from './log-contract-follow.ts';
 import { describeRead } from './log-contract-read.ts';
 import { describeRetention } from './log-contract-retention.ts';

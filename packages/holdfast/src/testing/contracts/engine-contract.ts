@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import type { Engine, EngineHost } from '../server/engine.ts';
-import { PROTOCOL_VERSION } from '../protocol/version.ts';
+import type { Engine, EngineHost } from '../../server/engine.ts';
+import { PROTOCOL_VERSION } from '../../protocol/version.ts';
 import { describeHostility } from './engine-contract-hostile.ts';
 import { describePressure } from './engine-contract-pressure.ts';
 import { EngineSubject, MESSAGE_BYTES_MAX } from './engine-subject.ts';

@@ -1,4 +1,4 @@
-import type { Engine, EngineHost, EngineSocket, Handshake, SocketHandler } from '../server/engine.ts';
+import type { Engine, EngineHost, EngineSocket, Handshake, SocketHandler } from '../../server/engine.ts';
 import { Queue } from './queue.ts';
 import { within } from './runner.ts';
 import { WebSocketPeer, type PeerOptions } from './web-socket-peer.ts';
