@@ -284,9 +284,9 @@ const hubPrototype = Hub.prototype as unknown as {
 
 /** The next hello says that nothing was sent, so that the server takes each retry for a first attempt. */
 function forgetsSent(type: 'publish' | 'request'): () => void {
-  return replace(ClientSession.prototype, 'handle', ({ self, original }, input, nowMs) => {
-    if (input.type === 'opened') self[type].sentThrough = 0;
-    original(input, nowMs);
+  return replace(ClientSession.prototype, 'opened', ({ self, original }, link, token, nowMs) => {
+    self[type].sentThrough = 0;
+    original(link, token, nowMs);
   });
 }
 

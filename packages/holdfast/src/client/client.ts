@@ -1,10 +1,10 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
-import { ClientSession, type ClientEffect, type ClientInput } from '../session/client-session.ts';
-import type { Cause } from '../session/links.ts';
-import type { ClientCursor } from '../session/subscriptions.ts';
-import type { OutboxItem } from '../session/outbox.ts';
+import { ClientSession, type ClientHost } from '../session/client-session.ts';
 import type { Clock } from '../session/clock.ts';
+import type { Cause } from '../session/links.ts';
+import type { OutboxItem } from '../session/outbox.ts';
+import type { ClientCursor, ReaderEvent } from '../session/subscriptions.ts';
 import { checkName, wireStart } from './arguments.ts';
 import { Dialer, type OpenSocket } from './dialer.ts';
 import { Emitter } from './emitter.ts';
@@ -40,31 +40,40 @@ export interface Platform {
 }
 
 /** Somebody who waits for an answer. */
-interface Caller {
+export interface Caller {
   resolve(answer: never): void;
   reject(error: unknown): void;
   cancelTimeout?: () => void;
 }
 
+/** Tells the session what happened. */
+export type Tell = (input: (session: ClientSession<Caller>, nowMs: number) => void) => void;
+
 /** How long `close()` waits for answers that are on their way. */
 const CLOSE_GRACE_MS = 2_000;
 const PROBE_TIMEOUT_MS = 5_000;
 
-/** A client and its session: `connect(url, options)` makes one, which dials at once. */
+/**
+ * A client and its session: `connect(url, options)` makes one, which dials at once. It drives the session: tells
+ * it what the application, the sockets and the clock say, and does what the session asks of its host. What was
+ * put on its links in one turn of the event loop leaves at the turn's end.
+ */
 export class Client<C extends Contract = Contract> implements SubscriptionHost {
   readonly codec: ResolvedClientOptions['codec'];
   readonly #options: ResolvedClientOptions;
   readonly #platform: Platform;
-  readonly #machine: ClientSession<Caller>;
+  readonly #session: ClientSession<Caller>;
   readonly #store: Store | undefined;
   readonly #dialer: Dialer;
   readonly #probes: Caller[] = [];
   readonly #emitter = new Emitter<{ status: Status }>();
+  /** What subscriptions are to be told at the end of the present input. */
+  #events: [ClientCursor, ReaderEvent][] = [];
+  #isTellingReaders = false;
   /** Called when nobody waits for an answer any more. */
   #whenIdle = (): void => {};
   readonly #stopHints: () => void;
   #snapshot: Status | undefined;
-  #isApplying = false;
   #flushAsked = false;
   #timer: { atMs: number; cancel(): void } | undefined;
   #closing: Promise<void> | undefined;
@@ -75,11 +84,12 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     this.#platform = platform;
     const { storage, storageKey, backoff, connectTimeoutMs, token } = this.#options;
     const { random, openSocket } = platform;
-    this.#dialer = new Dialer(endpoints, token, openSocket, (input) => this.#handle(input));
+    this.#dialer = new Dialer(endpoints, token, openSocket, this.#tell);
     if (storage) this.#store = new Store(storage, storageKey ?? `holdfast:${String(endpoints)}`);
-    this.#machine = new ClientSession({ backoff, connectTimeoutMs, random, restored: this.#store?.restored });
+    const config = { backoff, connectTimeoutMs, random, restored: this.#store?.restored };
+    this.#session = new ClientSession(config, this.#host());
     this.#stopHints = platform.watchHints((back) => this.#handleHint(back));
-    this.#handle({ type: 'connect' });
+    this.reconnect();
   }
 
   // ── What an application calls ────────────────────────────────────────────────────────────────────────────
@@ -112,7 +122,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     const stored = this.#store?.positions[key];
     const start = wireStart(stored ?? options.from ?? (topic.startsWith('$') ? 'start' : 'now'));
     const subscription = new Subscription<TopicData<C, N>>(this, topic, start, key, handler);
-    this.#handle({ type: 'subscribe', cursor: subscription.cursor });
+    this.#tell(({ subscriptions }) => subscriptions.subscribe(subscription.cursor));
     return subscription;
   }
 
@@ -140,7 +150,8 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   /** Sends to whoever is live on the topic now. At most once: not stored, and dropped while not connected. */
   signal<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): void {
     checkName(topic);
-    this.#handle({ type: 'signal', topic, payload: this.codec.encode(data) });
+    const payload = this.codec.encode(data);
+    this.#tell((session) => session.signal(topic, payload));
   }
 
   /** Measures a round trip now. Rejects with `timed-out` when the connection is not live or does not answer. */
@@ -153,13 +164,13 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
         () => void this.#probes.splice(this.#probes.indexOf(caller), 1),
       );
       this.#probes.push(caller);
-      this.#handle({ type: 'probe' });
+      this.#tell(({ links }, nowMs) => links.probe(nowMs));
     });
   }
 
   /** Tries now: what "Try now" buttons call. A connection that is live is replaced without a break. */
   reconnect(): void {
-    this.#handle({ type: 'connect' });
+    this.#tell(({ links }, nowMs) => links.connect(nowMs));
   }
 
   /** Ends the session. Waits a moment for answers that are on their way; what is left rejects with `closed`. */
@@ -171,8 +182,13 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   // ── What its subscriptions call ──────────────────────────────────────────────────────────────────────────
 
   /** @internal */
-  change(type: 'unsubscribe' | 'hold' | 'release', cursor: ClientCursor): void {
-    this.#handle({ type, cursor });
+  unsubscribe(cursor: ClientCursor): void {
+    this.#tell(({ subscriptions }) => subscriptions.unsubscribe(cursor));
+  }
+
+  /** @internal */
+  hold(cursor: ClientCursor, held: boolean): void {
+    this.#tell(({ subscriptions }) => subscriptions.hold(cursor, held));
   }
 
   /** @internal */
@@ -183,64 +199,54 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     this.#flushLater();
   }
 
-  // ── The machine ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── The session ──────────────────────────────────────────────────────────────────────────────────────────
 
-  #handle(input: ClientInput<Caller>): void {
-    this.#machine.handle(input, this.#platform.clock.nowMs());
-    // What a handler asks for meanwhile waits its turn, or it would be sent ahead of older publishes (SPEC PUB-2).
-    if (!this.#isApplying) this.#applyAll();
+  #tell: Tell = (input) => {
+    input(this.#session, this.#platform.clock.nowMs());
+    // What a handler asks for meanwhile is taken in at once; what it is told next waits its turn.
+    if (!this.#isTellingReaders) this.#tellReaders();
     this.#flushLater();
     this.#arm();
-  }
+  };
 
-  #applyAll(): void {
-    this.#isApplying = true;
-    try {
-      for (
-        let effects = this.#machine.takeEffects();
-        effects.length > 0;
-        effects = this.#machine.takeEffects()
-      )
-        for (const effect of effects) this.#apply(effect);
-    } finally {
-      this.#isApplying = false;
+  #tellReaders(): void {
+    this.#isTellingReaders = true;
+    // By index, because a handler may add to what is told.
+    for (let i = 0; i < this.#events.length; i++) {
+      const [cursor, event] = this.#events[i]!;
+      cursor.reader.take(event);
     }
+    this.#events = [];
+    this.#isTellingReaders = false;
   }
 
-  #apply(effect: ClientEffect<Caller>): void {
-    switch (effect.type) {
-      case 'read':
-        return effect.cursor.reader.take(effect.event);
-      case 'send':
-        return this.#dialer.send(effect.link, effect.record);
-      case 'answered':
-        return this.#answer(effect);
-      case 'failed':
-        return this.#settle(effect.item)?.reject(failure(effect));
-      case 'probed':
-        for (const { cancelTimeout, resolve } of this.#probes.splice(0)) {
-          cancelTimeout?.();
-          resolve({ rttMs: effect.rttMs } as never);
-        }
-        return;
-      case 'dial':
-        return void this.#dialer.dial(effect.link, effect.tokenRejected);
-      case 'drop':
+  #host(): ClientHost<Caller> {
+    return {
+      dial: (link, tokenRejected) => void this.#dialer.dial(link, tokenRejected),
+      drop: (link, code) => {
         // What was said last, such as a publish just before `close()`, still goes out.
         this.#flushLines();
-        return this.#dialer.drop(effect.link, effect.code);
-      case 'token-wanted':
-        return void this.#renewToken();
-      case 'session':
-        return this.#store?.touch('session');
-      case 'status':
-        return this.#changed();
-    }
+        this.#dialer.drop(link, code);
+      },
+      changed: () => this.#changed(),
+      probed: (rttMs) => {
+        for (const { cancelTimeout, resolve } of this.#probes.splice(0)) {
+          cancelTimeout?.();
+          resolve({ rttMs } as never);
+        }
+      },
+      read: (cursor, event) => this.#events.push([cursor, event]),
+      answered: (item, answer) => this.#answer(item, answer),
+      failed: (item, code, text) => this.#settle(item)?.reject(failure({ code, text })),
+      tokenWanted: () => void this.#renewToken(),
+      sessionChanged: () => this.#store?.touch('session'),
+    };
   }
 
   async #renewToken(): Promise<void> {
     try {
-      this.#handle({ type: 'token', token: await this.#dialer.fetchToken(false) });
+      const token = await this.#dialer.fetchToken(false);
+      this.#tell((session) => session.send({ type: 'token', token }));
     } catch (error) {
       // The server says when time is up; until then the next reconnect may do better.
       console.warn('Holdfast: the token could not be refreshed:', error);
@@ -248,18 +254,20 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 
   #handleHint(back: boolean): void {
-    this.#handle({ type: back && this.#machine.links.phase === 'waiting' ? 'connect' : 'probe' });
+    this.#tell(({ links }, nowMs) =>
+      back && links.phase === 'waiting' ? links.connect(nowMs) : links.probe(nowMs),
+    );
     this.#changed();
   }
 
   #arm(): void {
-    const atMs = this.#machine.nextDeadlineMs();
+    const atMs = this.#session.links.nextDeadlineMs();
     // A timer that rings too early only looks at the clock; so deadlines may move later without a new timer.
     if (atMs === undefined || (this.#timer && this.#timer.atMs <= atMs)) return;
     this.#timer?.cancel();
     const ring = (): void => {
       this.#timer = undefined;
-      this.#handle({ type: 'time', bufferedBytes: this.#dialer.bufferedBytes });
+      this.#tell(({ links }, nowMs) => links.handleTime(this.#dialer.bufferedBytes, nowMs));
     };
     this.#timer = {
       atMs,
@@ -276,12 +284,12 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
       this.#checkRoom(payload);
       const caller: Caller = { resolve, reject };
       const item = { id: 0, name, payload, caller };
-      this.#handle({ type, item });
+      this.#tell((session, nowMs) => session.add(type, item, nowMs));
       this.#store?.touch('outbox');
       this.#changed();
       if (timeoutMs === undefined) return;
       this.#giveTime(caller, timeoutMs, () => {
-        this.#handle({ type: 'abandon', request: item.id });
+        this.#tell(({ request }) => request.remove(item.id));
         this.#settle(item);
       });
     });
@@ -302,11 +310,11 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 
   #checkRoom(payload: Uint8Array): void {
-    const { publish, request, links } = this.#machine;
+    const { publish, request, links } = this.#session;
     this.#checkOpen();
     if (links.phase === 'failed') throw failure(links.cause!);
-    if (this.#machine.isTooBig(payload))
-      throw new HoldfastError('too-big', this.#machine.tooBigText(payload));
+    const tooBig = this.#session.tooBig(payload);
+    if (tooBig) throw new HoldfastError('too-big', tooBig);
     const { countMax, bytesMax } = this.#options.outbox;
     const count = publish.size + request.size;
     const bytes = publish.bytes + request.bytes;
@@ -315,7 +323,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     throw new HoldfastError('outbox-full', text);
   }
 
-  #answer({ item, answer }: ClientEffect<Caller> & { type: 'answered' }): void {
+  #answer(item: OutboxItem<Caller>, answer: Position | Uint8Array): void {
     const caller = this.#settle(item);
     try {
       caller?.resolve((answer instanceof Uint8Array ? this.codec.decode(answer) : answer) as never);
@@ -334,11 +342,11 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 
   get #waiting(): number {
-    return this.#machine.publish.size + this.#machine.request.size;
+    return this.#session.publish.size + this.#session.request.size;
   }
 
   async #finishAndClose(): Promise<void> {
-    if (this.#machine.links.phase === 'live' && this.#waiting > 0) {
+    if (this.#session.links.phase === 'live' && this.#waiting > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.#platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
         this.#whenIdle = () => {
@@ -347,7 +355,8 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
         };
       });
     }
-    this.#handle({ type: 'close' });
+    const cause = { code: 'closed', text: 'The application closed the connection.' };
+    this.#tell(({ links }, nowMs) => links.finish('closed', cause, nowMs));
   }
 
   /** Nothing more will come: everybody who waits is told. */
@@ -355,13 +364,13 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     this.#stopHints();
     this.#timer?.cancel();
     this.#timer = undefined;
-    const { publish, request } = this.#machine;
+    const { publish, request } = this.#session;
     const waiting = [...publish.values(), ...request.values()].map(({ caller }) => caller);
     for (const caller of [...waiting, ...this.#probes.splice(0)]) {
       caller?.cancelTimeout?.();
       caller?.reject(failure(cause));
     }
-    for (const reader of this.#machine.readers) reader.take({ type: 'ended', ...cause });
+    for (const reader of this.#session.subscriptions.readers) reader.take({ type: 'ended', ...cause });
   }
 
   // ── Once a turn ──────────────────────────────────────────────────────────────────────────────────────────
@@ -389,11 +398,11 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   #flushLines(): void {
     // Stored before it is sent: a page that dies in between must not take a sent publish for an unsent one.
     this.#save();
-    this.#dialer.flush(this.#machine.messageBytesMax);
+    this.#dialer.flush(this.#session.messageBytesMax);
   }
 
   #save(): void {
-    const { resumeToken, node, publish } = this.#machine;
+    const { resumeToken, node, publish } = this.#session;
     try {
       this.#store?.flush(
         { token: resumeToken, node, sequence: publish.lastId, sent: publish.sentThrough },
@@ -408,7 +417,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 
   #takeSnapshot(): Status {
-    const { links, publish, request } = this.#machine;
+    const { links, publish, request } = this.#session;
     const unacknowledged = publish.unanswered + request.unanswered;
     return Object.freeze({
       phase: this.#phase(),
@@ -424,7 +433,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   }
 
   #phase(): Phase {
-    const { phase } = this.#machine.links;
+    const { phase } = this.#session.links;
     if (phase === 'idle') return 'connecting';
     return phase === 'waiting' && !this.#platform.isOnline() ? 'offline' : phase;
   }

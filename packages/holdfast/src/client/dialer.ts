@@ -1,8 +1,8 @@
 import { encodeBatches } from '../protocol/codec.ts';
 import { HoldfastError } from '../protocol/error-codes.ts';
-import type { WireRecord } from '../protocol/schema.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
-import type { ClientInput } from '../session/client-session.ts';
+import type { Link } from '../session/links.ts';
+import type { Tell } from './client.ts';
 import { checkEndpoint, type ClientOptions, type Endpoints } from './options.ts';
 
 /** What the client needs of a WebSocket (WHATWG WebSockets §3); browsers', Node's and `ws`'s all have it. */
@@ -21,68 +21,60 @@ export interface WebSocketLike {
 
 export type OpenSocket = (url: string, protocols: string[]) => WebSocketLike;
 
-interface Line {
-  /** Undefined while an address or a token is awaited. */
-  socket?: WebSocketLike;
-  /** What leaves at the end of the turn. */
-  pending: WireRecord[];
-}
-
 /** The sockets behind a session's links: finds out where to dial and with which token, and passes bytes on. */
 export class Dialer {
   /** The address that was dialled last. */
   endpoint: string | undefined;
-  readonly #lines = new Map<number, Line>();
+  /** Undefined while an address or a token is awaited. */
+  readonly #sockets = new Map<Link, WebSocketLike | undefined>();
   readonly #endpoints: Endpoints;
   readonly #token: ClientOptions['token'];
   readonly #open: OpenSocket;
-  readonly #handle: (input: ClientInput<never>) => void;
+  readonly #tell: Tell;
   #dials = 0;
 
-  constructor(
-    endpoints: Endpoints,
-    token: ClientOptions['token'],
-    open: OpenSocket,
-    handle: (input: ClientInput<never>) => void,
-  ) {
+  constructor(endpoints: Endpoints, token: ClientOptions['token'], open: OpenSocket, tell: Tell) {
     const given = typeof endpoints === 'function' ? endpoints : [endpoints].flat();
     // An empty list is as wrong as an empty address.
     this.#endpoints =
       typeof given === 'function' ? given : (given.length > 0 ? given : ['']).map(checkEndpoint);
     this.#token = token;
     this.#open = open;
-    this.#handle = handle;
+    this.#tell = tell;
   }
 
-  async dial(link: number, tokenRejected: boolean): Promise<void> {
-    const line: Line = { pending: [] };
-    this.#lines.set(link, line);
-    // Whatever a line says after it was dropped, however late, goes unheard (SPEC LIVE-5).
-    const ifKept = (input: ClientInput<never>): void => {
-      if (this.#lines.get(link) === line) this.#handle(input);
-    };
+  /** Whatever a link's socket says after it was dropped, however late, goes unheard by the session (SPEC LIVE-5). */
+  async dial(link: Link, tokenRejected: boolean): Promise<void> {
+    this.#sockets.set(link, undefined);
     try {
+      // In a turn of its own, because the application's functions may call the client.
+      await undefined;
       const [url, token] = await Promise.all([this.#nextEndpoint(), this.fetchToken(tokenRejected)]);
-      if (this.#lines.get(link) !== line) return;
+      if (!this.#sockets.has(link)) return;
       this.endpoint = url;
       const socket = this.#open(url, [PROTOCOL_VERSION]);
-      line.socket = socket;
+      this.#sockets.set(link, socket);
       socket.binaryType = 'arraybuffer';
-      socket.onopen = () => ifKept({ type: 'opened', link, token });
+      socket.onopen = () => this.#tell((session, nowMs) => session.opened(link, token, nowMs));
       socket.onmessage = ({ data }: { data: ArrayBuffer | Uint8Array | string }) => {
         // Text is not of this protocol; as no bytes at all it is malformed.
         if (typeof data === 'string') data = new Uint8Array(0);
-        ifKept({ type: 'bytes', link, bytes: data instanceof Uint8Array ? data : new Uint8Array(data) });
+        const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
+        this.#tell((session, nowMs) => session.receive(link, bytes, nowMs));
       };
       socket.onerror = () => {};
       socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-        ifKept({ type: 'lost', link, code, reason });
-        this.#lines.delete(link);
+        this.#tell((session, nowMs) => session.closed(link, code, reason, nowMs));
+        this.#sockets.delete(link);
       };
     } catch (error) {
       const final = error instanceof HoldfastError;
       const text = error instanceof Error ? error.message : String(error);
-      ifKept({ type: 'dial-failed', link, cause: { code: final ? error.code : 'unreachable', text }, final });
+      const cause = { code: final ? error.code : 'unreachable', text };
+      this.#tell(({ links }, nowMs) => {
+        if (!final) links.lost(link, cause, nowMs);
+        else if (links.has(link)) links.finish('failed', cause, nowMs);
+      });
     }
   }
 
@@ -97,26 +89,22 @@ export class Dialer {
     );
   }
 
-  send(link: number, record: WireRecord): void {
-    this.#lines.get(link)?.pending.push(record);
-  }
-
   /** Sends what has collected, in as few messages as the server's limit allows. */
   flush(bytesMax: number): void {
-    for (const line of this.#lines.values()) {
-      encodeBatches(line.pending.splice(0), bytesMax, (bytes) => line.socket?.send(bytes));
+    for (const [link, socket] of this.#sockets) {
+      if (socket) encodeBatches(link.pending.splice(0), bytesMax, (bytes) => socket.send(bytes));
     }
   }
 
   get bufferedBytes(): number {
     let bytes = 0;
-    for (const { socket } of this.#lines.values()) bytes += socket?.bufferedAmount ?? 0;
+    for (const socket of this.#sockets.values()) bytes += socket?.bufferedAmount ?? 0;
     return bytes;
   }
 
-  drop(link: number, code: number): void {
-    const socket = this.#lines.get(link)?.socket;
-    this.#lines.delete(link);
+  drop(link: Link, code: number): void {
+    const socket = this.#sockets.get(link);
+    this.#sockets.delete(link);
     // A page may close with 1000 and 3000–4999 only; without a code the server reads "no reason given".
     if (code === 1000 || code >= 3000) socket?.close(code);
     else if (socket?.terminate) socket.terminate();

@@ -19,7 +19,8 @@ export interface SubscriptionEvents {
 /** What the subscription asks of its client. */
 export interface SubscriptionHost {
   readonly codec: PayloadCodec;
-  change(type: 'unsubscribe' | 'hold' | 'release', cursor: ClientCursor): void;
+  unsubscribe(cursor: ClientCursor): void;
+  hold(cursor: ClientCursor, held: boolean): void;
   processed(key: string, position: Position): void;
 }
 
@@ -67,7 +68,7 @@ export class Subscription<T = unknown> implements Reader {
 
   unsubscribe(): void {
     if (this.#state === 'ended') return;
-    this.#host.change('unsubscribe', this.cursor);
+    this.#host.unsubscribe(this.cursor);
     this.#end(new HoldfastError('unsubscribed', 'unsubscribe() was called before the server had answered.'));
   }
 
@@ -109,7 +110,7 @@ export class Subscription<T = unknown> implements Reader {
     }
     this.#deliver();
     if (this.#backlog.length <= BACKLOG_MAX && this.#backlogBytes <= BACKLOG_BYTES_MAX) return;
-    if (!this.cursor.held) this.#host.change('hold', this.cursor);
+    if (!this.cursor.held) this.#host.hold(this.cursor, true);
   }
 
   /** Runs through the backlog until it is empty or a handler takes its time. */
@@ -132,7 +133,7 @@ export class Subscription<T = unknown> implements Reader {
     if (this.#isEnded()) return;
     this.#backlog = [];
     this.#state = 'idle';
-    if (this.cursor.held) this.#host.change('release', this.cursor);
+    if (this.cursor.held) this.#host.hold(this.cursor, false);
   }
 
   /** A handler may have called `unsubscribe`. */

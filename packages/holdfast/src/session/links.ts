@@ -25,10 +25,13 @@ type State =
   | { name: 'suspect' | 'draining'; link: Link; rival: Link | undefined };
 
 export interface Link {
+  /** Counts this session's links; the server tells by it which of two is newer. */
   readonly id: number;
   stage: 'dialing' | 'greeting' | 'live';
   greetedAtMs: number;
   readonly aliases: Aliases;
+  /** What leaves at the end of the turn. */
+  pending: WireRecord[];
 }
 
 /** Why the connection is not live: a word of the closed list or of the client's own, and a sentence for people. */
@@ -43,12 +46,15 @@ export interface LinksConfig {
   random: () => number;
 }
 
-export type LinkEffect =
-  | { type: 'dial'; link: number; tokenRejected: boolean }
-  | { type: 'drop'; link: number; code: number }
-  | { type: 'send'; link: number; record: WireRecord }
-  | { type: 'probed'; rttMs: number }
-  | { type: 'status' };
+/** What the links ask of their driver. None of these may call back before it returns. */
+export interface LinksHost {
+  dial(link: Link, tokenRejected: boolean): void;
+  /** Sends what is pending on the link, and lets it go. */
+  drop(link: Link, code: number): void;
+  probed(rttMs: number): void;
+  /** What `status` shows is another. */
+  changed(): void;
+}
 
 type DeadlineName = 'retry' | 'connect' | 'rival' | 'silence' | 'answer' | 'death' | 'stable';
 
@@ -62,7 +68,7 @@ export class Links {
   /** When the present phase began. */
   sinceMs = 0;
   cause: Cause | undefined;
-  /** The number of the last link; the server tells by it which of two is newer. */
+  /** The number of the last link. */
   count = 0;
   #state: State = { name: 'idle' };
   readonly #deadlines = new Deadlines<DeadlineName>();
@@ -79,11 +85,11 @@ export class Links {
   #bufferedBytes = 0;
   #tokenRejected = false;
   readonly #config: LinksConfig;
-  readonly #push: (effect: LinkEffect) => void;
+  readonly #host: LinksHost;
 
-  constructor(config: LinksConfig, push: (effect: LinkEffect) => void) {
+  constructor(config: LinksConfig, host: LinksHost) {
     this.#config = config;
-    this.#push = push;
+    this.#host = host;
   }
 
   get phase(): State['name'] {
@@ -108,10 +114,13 @@ export class Links {
     return link.stage === 'dialing' ? undefined : link;
   }
 
-  find(id: number): Link | undefined {
-    const state = this.#state;
-    if (!('link' in state)) return undefined;
-    return state.link.id === id ? state.link : this.#rival?.id === id ? this.#rival : undefined;
+  /** Whether the link was not given up. */
+  has(link: Link): boolean {
+    return link === this.#link || link === this.#rival;
+  }
+
+  get #link(): Link | undefined {
+    return 'link' in this.#state ? this.#state.link : undefined;
   }
 
   get #rival(): Link | undefined {
@@ -138,24 +147,29 @@ export class Links {
     this.#deadlines.clear('retry');
     state.rival = this.#dial();
     this.#deadlines.set('rival', nowMs + this.#config.connectTimeoutMs);
-    this.#push({ type: 'status' });
+    this.#host.changed();
   }
 
   #dial(): Link {
-    const link: Link = { id: ++this.count, stage: 'dialing', greetedAtMs: 0, aliases: new Map() };
-    this.#push({ type: 'dial', link: link.id, tokenRejected: this.#tokenRejected });
+    const link: Link = {
+      id: ++this.count,
+      stage: 'dialing',
+      greetedAtMs: 0,
+      aliases: new Map(),
+      pending: [],
+    };
+    this.#host.dial(link, this.#tokenRejected);
     return link;
   }
 
-  /** A socket is open: the link whose hello is due, unless it was given up. */
-  opened(id: number, nowMs: number): Link | undefined {
-    const link = this.find(id);
-    if (link?.stage !== 'dialing') return undefined;
+  /** A link's socket is open, so its hello is due; false when it was given up. */
+  opened(link: Link, nowMs: number): boolean {
+    if (!this.has(link)) return false;
     link.stage = 'greeting';
     link.greetedAtMs = nowMs;
     // A long way gets its time twice: to open, and to be welcomed.
     this.#deadlines.set(link === this.#rival ? 'rival' : 'connect', nowMs + this.#config.connectTimeoutMs);
-    return link;
+    return true;
   }
 
   /** The server's welcome: this link is the one from now on. False when it was live already. */
@@ -187,40 +201,40 @@ export class Links {
   // ── Losing ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A socket has closed. */
-  closed(id: number, code: number, reason: string, nowMs: number): void {
-    if (!this.find(id)) return;
+  closed(link: Link, code: number, reason: string, nowMs: number): void {
+    if (!this.has(link)) return;
     const name = closeNameOf(code);
     const cause = {
       code: name ?? 'lost',
       text: reason || (name ?? `The connection was cut (close code ${code}).`),
     };
-    const retry = this.#retryAfter(id, name);
+    const retry = this.#retryAfter(link, name);
     if (retry === 'never' || (retry === 'token' && this.#tokenRejected))
       return this.finish('failed', cause, nowMs);
     if (retry === 'token') this.#tokenRejected = true;
-    this.lost(id, cause, nowMs);
+    this.lost(link, cause, nowMs);
   }
 
-  #retryAfter(id: number, name: ReturnType<typeof closeNameOf>): 'backoff' | 'token' | 'never' {
+  #retryAfter(link: Link, name: ReturnType<typeof closeNameOf>): 'backoff' | 'token' | 'never' {
     // A server has no business with 1000, so there it is some proxy's or shutdown's way of hanging up; and when
     // our own rival has taken the session over, it is no wonder that the old link hears "superseded".
     if (name === undefined || name === 'closed') return 'backoff';
-    if (name === 'superseded' && this.out?.id !== id) return 'backoff';
+    if (name === 'superseded' && this.out !== link) return 'backoff';
     return closeCodes[name].retry;
   }
 
   /** A link is gone, or was given up. */
-  lost(id: number, cause: Cause, nowMs: number): void {
+  lost(link: Link, cause: Cause, nowMs: number): void {
     const state = this.#state;
-    if (!('link' in state) || !this.find(id)) return;
+    if (!('link' in state) || !this.has(link)) return;
     this.cause = cause;
     const rival = this.#rival;
-    if ('rival' in state && rival && rival.id === id && rival.stage === 'dialing') {
+    if ('rival' in state && rival === link && link.stage === 'dialing') {
       state.rival = undefined;
       this.#deadlines.clear('rival');
       return this.#scheduleRetry(false, nowMs);
     }
-    if (rival && rival.id !== id) {
+    if (rival && rival !== link) {
       this.#deadlines.clearAll();
       this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
       return this.#become({ name: 'connecting', link: rival }, nowMs);
@@ -240,7 +254,7 @@ export class Links {
     if (wasReached) this.#reached++;
     const failure = { reached: this.#reached, wasReached, downMs: nowMs - this.#liveAtMs };
     this.#deadlines.set('retry', nowMs + backoffDelayMs(failure, backoff, this.#returnWindowMs, random));
-    this.#push({ type: 'status' });
+    this.#host.changed();
   }
 
   /** Ends all attempts. */
@@ -276,11 +290,7 @@ export class Links {
     if (this.#state.name !== 'live') return;
     this.#lastProbeMs = nowMs;
     this.#ping ??= { id: ++this.#pings, atMs: nowMs };
-    this.#push({
-      type: 'send',
-      link: this.#state.link.id,
-      record: { type: 'ping', id: this.#ping.id, tops: [] },
-    });
+    this.#state.link.pending.push({ type: 'ping', id: this.#ping.id, tops: [] });
     if (this.#deadlines.get('answer') !== undefined) return;
     this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
     // What is unsent at the first look may be on its way: only the second can tell (SPEC LIVE-1).
@@ -301,8 +311,8 @@ export class Links {
     const rttMs = nowMs - this.#ping.atMs;
     this.roundTrip.sample(rttMs);
     this.#ping = undefined;
-    this.#push({ type: 'probed', rttMs });
-    this.#push({ type: 'status' });
+    this.#host.probed(rttMs);
+    this.#host.changed();
   }
 
   handleTime(bufferedBytes: number, nowMs: number): void {
@@ -319,7 +329,7 @@ export class Links {
         return this.connect(nowMs);
       case 'connect':
       case 'rival': {
-        const link = due === 'rival' ? this.#rival : 'link' in this.#state ? this.#state.link : undefined;
+        const link = due === 'rival' ? this.#rival : this.#link;
         const text = `No welcome within ${this.#config.connectTimeoutMs} ms of dialling.`;
         return link && this.#giveUp(link, { code: 'unreachable', text }, nowMs);
       }
@@ -331,7 +341,7 @@ export class Links {
         else this.#suspect(nowMs);
         return;
       case 'death':
-        return 'link' in this.#state ? this.#giveUp(this.#state.link, silent, nowMs) : undefined;
+        return this.#link && this.#giveUp(this.#link, silent, nowMs);
       case 'stable':
         this.attempt = this.#reached = 0;
         return;
@@ -359,17 +369,17 @@ export class Links {
 
   #giveUp(link: Link, cause: Cause, nowMs: number): void {
     this.#drop(link);
-    this.lost(link.id, cause, nowMs);
+    this.lost(link, cause, nowMs);
   }
 
   #drop(link: Link, code: number = closeCodes.gone.code): void {
-    this.#push({ type: 'drop', link: link.id, code });
+    this.#host.drop(link, code);
   }
 
   #become(state: State, nowMs: number): void {
     if (state.name !== this.#state.name) this.sinceMs = nowMs;
     this.#state = state;
-    this.#push({ type: 'status' });
+    this.#host.changed();
   }
 }
 

@@ -38,12 +38,15 @@ type SubscriptionRecord = WireRecord<'subscribed' | 'messages' | 'gap' | 'signal
 /** All cursors of a client, and the one rule by which they move (SPEC SUB-2). */
 export class Subscriptions {
   readonly #cursors = new Map<number, ClientCursor>();
-  readonly #tell: (cursor: ClientCursor, event: ReaderEvent) => void;
+  readonly #host: { read(cursor: ClientCursor, event: ReaderEvent): void };
   readonly #send: (record: WireRecord) => void;
   #lastId = 0;
 
-  constructor(tell: (cursor: ClientCursor, event: ReaderEvent) => void, send: (record: WireRecord) => void) {
-    this.#tell = tell;
+  constructor(
+    host: { read(cursor: ClientCursor, event: ReaderEvent): void },
+    send: (record: WireRecord) => void,
+  ) {
+    this.#host = host;
     this.#send = send;
   }
 
@@ -79,7 +82,7 @@ export class Subscriptions {
       return;
     }
     if (record.type === 'signaled') {
-      for (const cursor of aliases.get(record.alias) ?? []) this.#tell(cursor, record);
+      for (const cursor of aliases.get(record.alias) ?? []) this.#host.read(cursor, record);
       return;
     }
     const cursor = this.#cursors.get(record.type === 'failed' ? record.id : record.subscription);
@@ -87,13 +90,13 @@ export class Subscriptions {
     if (record.type === 'gap') return this.#acceptGap(cursor, record);
     if (record.type === 'failed') {
       this.#cursors.delete(cursor.id);
-      return this.#tell(cursor, { type: 'refused', code: record.code, text: record.text });
+      return this.#host.read(cursor, { type: 'refused', code: record.code, text: record.text });
     }
     const { alias, epoch, offset } = record;
     aliases.set(alias, (aliases.get(alias) ?? new Set()).add(cursor));
     if (cursor.position) return;
     cursor.position = { epoch, offset };
-    this.#tell(cursor, { type: 'subscribed', position: cursor.position });
+    this.#host.read(cursor, { type: 'subscribed', position: cursor.position });
   }
 
   /** Asks again for cursors below a top that the server says they were sent: a message was lost on its way (SPEC HUB-3). */
@@ -117,7 +120,7 @@ export class Subscriptions {
     cursor.position = { epoch, offset: last.offset };
     const fresh =
       previous === position.offset ? entries : entries.filter(({ offset }) => offset > position.offset);
-    this.#tell(cursor, { type: 'messages', epoch, entries: fresh });
+    this.#host.read(cursor, { type: 'messages', epoch, entries: fresh });
   }
 
   #acceptGap(cursor: ClientCursor, record: WireRecord<'gap'>): void {
@@ -135,7 +138,7 @@ export class Subscriptions {
       if (from.epoch !== fromEpoch || !agrees) return this.#askAgain(cursor);
     }
     cursor.position = to;
-    this.#tell(cursor, { type: 'gap', from, to, reason });
+    this.#host.read(cursor, { type: 'gap', from, to, reason });
   }
 
   #askAgain(cursor: ClientCursor): void {

@@ -1,16 +1,21 @@
 import { encode } from '../../src/protocol/codec.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
-import {
-  ClientSession,
-  type ClientEffect,
-  type ClientInput,
-  type ClientSessionConfig,
-} from '../../src/session/client-session.ts';
+import type { Position } from '../../src/protocol/position.ts';
+import { ClientSession, type ClientSessionConfig } from '../../src/session/client-session.ts';
+import type { Link } from '../../src/session/links.ts';
 import type { OutboxItem } from '../../src/session/outbox.ts';
-import type { ClientCursor } from '../../src/session/subscriptions.ts';
+import type { ClientCursor, ReaderEvent } from '../../src/session/subscriptions.ts';
 
-type Input = ClientInput<string>;
-type Effect = ClientEffect<string>;
+/** What a session did: asked of its host, or put on a link. Links go by their numbers. */
+export type Effect =
+  | { type: 'dial'; link: number; tokenRejected: boolean }
+  | { type: 'drop'; link: number; code: number }
+  | { type: 'send'; link: number; record: WireRecord }
+  | { type: 'probed'; rttMs: number }
+  | { type: 'changed' | 'token-wanted' | 'session-changed' }
+  | { type: 'read'; cursor: ClientCursor; event: ReaderEvent }
+  | { type: 'answered'; item: OutboxItem<string>; answer: Position | Uint8Array }
+  | { type: 'failed'; item: OutboxItem<string>; code: string; text: string };
 
 export const HEARTBEAT_MS = 25_000;
 export const GRACE_MS = 20_000;
@@ -22,16 +27,34 @@ export class ClientHand {
   /** What the session's random gives. */
   chance = 0.5;
   readonly session: ClientSession<string>;
-  private effects: Effect[] = [];
+  private readonly links = new Map<number, Link>();
+  private readonly effects: Effect[] = [];
 
   constructor(config: Partial<ClientSessionConfig> = {}) {
-    this.session = new ClientSession({
-      backoff: { baseMs: 1_000, capMs: 30_000, stableMs: 10_000 },
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      random: () => this.chance,
-      restored: undefined,
-      ...config,
-    });
+    const note = (effect: Effect): void => void this.effects.push(effect);
+    this.session = new ClientSession<string>(
+      {
+        backoff: { baseMs: 1_000, capMs: 30_000, stableMs: 10_000 },
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        random: () => this.chance,
+        restored: undefined,
+        ...config,
+      },
+      {
+        dial: (link, tokenRejected) => {
+          this.links.set(link.id, link);
+          note({ type: 'dial', link: link.id, tokenRejected });
+        },
+        drop: (link, code) => note({ type: 'drop', link: link.id, code }),
+        probed: (rttMs) => note({ type: 'probed', rttMs }),
+        changed: () => note({ type: 'changed' }),
+        read: (cursor, event) => note({ type: 'read', cursor, event }),
+        answered: (item, answer) => note({ type: 'answered', item, answer }),
+        failed: (item, code, text) => note({ type: 'failed', item, code, text }),
+        tokenWanted: () => note({ type: 'token-wanted' }),
+        sessionChanged: () => note({ type: 'session-changed' }),
+      },
+    );
   }
 
   get phase(): string {
@@ -39,24 +62,45 @@ export class ClientHand {
   }
 
   /** Puts something in; returns what came out because of it. */
-  do(input: Input): Effect[] {
-    this.session.handle(input, this.nowMs);
-    const effects = [...this.session.takeEffects()];
-    this.effects.push(...effects);
-    return effects;
+  do(input: (session: ClientSession<string>, nowMs: number) => unknown): Effect[] {
+    const before = this.effects.length;
+    input(this.session, this.nowMs);
+    for (const { id, pending } of this.links.values()) {
+      for (const record of pending.splice(0)) this.effects.push({ type: 'send', link: id, record });
+    }
+    return this.effects.slice(before);
+  }
+
+  /** A link by its number; one that was never dialled is as good as one that was given up. */
+  link(id: number): Link {
+    const stranger: Link = { id, stage: 'dialing', greetedAtMs: 0, aliases: new Map(), pending: [] };
+    return this.links.get(id) ?? stranger;
   }
 
   connect(): Effect[] {
-    return this.do({ type: 'connect' });
+    return this.do(({ links }, nowMs) => links.connect(nowMs));
+  }
+
+  probe(): Effect[] {
+    return this.do(({ links }, nowMs) => links.probe(nowMs));
+  }
+
+  close(): Effect[] {
+    const cause = { code: 'closed', text: 'The application closed the connection.' };
+    return this.do(({ links }, nowMs) => links.finish('closed', cause, nowMs));
   }
 
   open(link: number, token = ''): Effect[] {
-    return this.do({ type: 'opened', link, token });
+    return this.do((session, nowMs) => session.opened(this.link(link), token, nowMs));
   }
 
   /** The server says something on a link. */
   say(link: number, ...records: WireRecord[]): Effect[] {
-    return this.do({ type: 'bytes', link, bytes: encode(records) });
+    return this.hear(link, encode(records));
+  }
+
+  hear(link: number, bytes: Uint8Array): Effect[] {
+    return this.do((session, nowMs) => session.receive(this.link(link), bytes, nowMs));
   }
 
   welcome(link: number, how: Partial<WireRecord<'welcome'>> = {}): Effect[] {
@@ -64,25 +108,25 @@ export class ClientHand {
   }
 
   lose(link: number, code = 1006, reason = ''): Effect[] {
-    return this.do({ type: 'lost', link, code, reason });
+    return this.do((session, nowMs) => session.closed(this.link(link), code, reason, nowMs));
   }
 
   publish(text = 'hello', topic = 'news'): OutboxItem<string> {
     const item = { id: 0, name: topic, payload: new TextEncoder().encode(text), caller: text };
-    this.do({ type: 'publish', item });
+    this.do((session, nowMs) => session.add('publish', item, nowMs));
     return item;
   }
 
   request(text = 'hello', method = 'sum'): OutboxItem<string> {
     const item = { id: 0, name: method, payload: new TextEncoder().encode(text), caller: text };
-    this.do({ type: 'request', item });
+    this.do((session, nowMs) => session.add('request', item, nowMs));
     return item;
   }
 
   subscribe(topic = 'news'): ClientCursor {
     const start = { from: 'now' as const, epoch: 0, offset: 0 };
     const cursor: ClientCursor = { id: 0, topic, start, reader: { take: () => {} } };
-    this.do({ type: 'subscribe', cursor });
+    this.do(({ subscriptions }) => subscriptions.subscribe(cursor));
     return cursor;
   }
 
@@ -91,10 +135,10 @@ export class ClientHand {
     const before = this.effects.length;
     const endMs = this.nowMs + durationMs;
     const buffered = (): number => (typeof bufferedBytes === 'number' ? bufferedBytes : bufferedBytes());
-    for (let atMs = this.session.nextDeadlineMs(); atMs !== undefined && atMs <= endMs;) {
+    for (let atMs = this.session.links.nextDeadlineMs(); atMs !== undefined && atMs <= endMs;) {
       this.nowMs = Math.max(this.nowMs, atMs);
-      this.do({ type: 'time', bufferedBytes: buffered() });
-      atMs = this.session.nextDeadlineMs();
+      this.do(({ links }, nowMs) => links.handleTime(buffered(), nowMs));
+      atMs = this.session.links.nextDeadlineMs();
     }
     this.nowMs = endMs;
     return this.effects.slice(before);
@@ -102,9 +146,15 @@ export class ClientHand {
 
   /** Lets time pass until it dials; returns that effect. */
   untilDial(): Effect & { type: 'dial' } {
-    for (let atMs = this.session.nextDeadlineMs(); atMs !== undefined; atMs = this.session.nextDeadlineMs()) {
+    for (
+      let atMs = this.session.links.nextDeadlineMs();
+      atMs !== undefined;
+      atMs = this.session.links.nextDeadlineMs()
+    ) {
       this.nowMs = Math.max(this.nowMs, atMs);
-      const dial = this.do({ type: 'time', bufferedBytes: 0 }).find((effect) => effect.type === 'dial');
+      const dial = this.do(({ links }, nowMs) => links.handleTime(0, nowMs)).find(
+        (effect) => effect.type === 'dial',
+      );
       if (dial) return dial;
     }
     throw new Error('It dials no more.');

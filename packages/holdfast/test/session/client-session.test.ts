@@ -124,7 +124,7 @@ describe('the window', () => {
     const hand = ClientHand.live();
     const first = hand.request();
     for (let i = 1; i < 32; i++) hand.request();
-    hand.do({ type: 'abandon', request: first.id });
+    hand.do(({ request }) => request.remove(first.id));
     const next = hand.request('next');
     const reply = { type: 'reply', request: first.id, payload: new Uint8Array() } as const;
     expect(work(sent(hand.say(1, reply)))).toMatchObject([{ type: 'request', request: next.id }]);
@@ -137,7 +137,7 @@ describe('a message that is too big', () => {
   it('[HELLO-4] fails by itself once the limit is known', () => {
     const hand = ClientHand.live();
     const item = { id: 0, name: 'news', payload: new TextEncoder().encode(big), caller: 'me' };
-    const effects = hand.do({ type: 'publish', item });
+    const effects = hand.do((session, nowMs) => session.add('publish', item, nowMs));
     expect(work(sent(effects))).toEqual([]);
     expect(codes(effects)).toEqual(['too-big']);
   });
@@ -200,15 +200,17 @@ describe('answers', () => {
     hand.say(1, { type: 'reply', request: first.id, payload: new Uint8Array() });
     expect(sent(hand.say(1, { type: 'ping', id: 0, tops: [] }))).toMatchObject([{ finished: first.id + 1 }]);
     const item = { id: 0, name: 'sum', payload: new Uint8Array(1) };
-    expect(work(sent(hand.do({ type: 'request', item })))).toMatchObject([{ finished: first.id + 1 }]);
+    expect(work(sent(hand.do((session, nowMs) => session.add('request', item, nowMs))))).toMatchObject([
+      { finished: first.id + 1 },
+    ]);
   });
 
   it('[SIG-1] a signal is sent while live, and otherwise dropped', () => {
     const hand = ClientHand.live();
-    const signal = { type: 'signal', topic: 'news', payload: new Uint8Array(1) } as const;
-    expect(types(sent(hand.do(signal)))).toEqual(['signal']);
+    const signal = (): WireRecord[] => sent(hand.do((session) => session.signal('news', new Uint8Array(1))));
+    expect(types(signal())).toEqual(['signal']);
     hand.lose(1);
-    expect(sent(hand.do(signal))).toEqual([]);
+    expect(signal()).toEqual([]);
     const { link } = hand.untilDial();
     expect(types(sent(hand.open(link)))).toEqual(['hello']);
   });

@@ -21,7 +21,7 @@ const setUps = {
   live: (): ClientHand => ClientHand.live(),
   suspect: (): ClientHand => {
     const hand = ClientHand.live();
-    hand.do({ type: 'probe' });
+    hand.probe();
     hand.pass(1_000);
     return hand;
   },
@@ -54,7 +54,7 @@ const setUps = {
   },
   closed: (): ClientHand => {
     const hand = ClientHand.live();
-    hand.do({ type: 'close' });
+    hand.close();
     return hand;
   },
   failed: (): ClientHand => {
@@ -66,7 +66,7 @@ const setUps = {
 
 const events = {
   'reconnect()': (hand: ClientHand) => hand.connect(),
-  'close()': (hand: ClientHand) => hand.do({ type: 'close' }),
+  'close()': (hand: ClientHand) => hand.close(),
   'bytes on 1': (hand: ClientHand) => hand.say(1, { type: 'pong', id: 99, finished: 0 }),
   'welcome on 2': (hand: ClientHand) => hand.welcome(2),
   '1 is cut': (hand: ClientHand) => hand.lose(1),
@@ -76,7 +76,7 @@ const events = {
   'go-away on 1': (hand: ClientHand) =>
     hand.say(1, { type: 'go-away', reconnectInMs: 3_000, reason: 'The server is being drained.' }),
   'its next deadline': (hand: ClientHand) => {
-    const atMs = hand.session.nextDeadlineMs();
+    const atMs = hand.session.links.nextDeadlineMs();
     return atMs === undefined ? [] : hand.pass(atMs - hand.nowMs);
   },
 } satisfies Record<string, (hand: ClientHand) => unknown>;

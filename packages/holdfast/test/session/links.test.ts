@@ -8,7 +8,7 @@ const tops = { tops: [] };
 
 function suspect(): ClientHand {
   const hand = ClientHand.live();
-  hand.do({ type: 'probe' });
+  hand.probe();
   hand.pass(PROBE_TIMEOUT_MS);
   expect(hand.phase).toBe('suspect');
   return hand;
@@ -39,7 +39,7 @@ describe('a link that goes silent', () => {
 
   it('[LIVE-4] is suspect when a probe is not answered in time, and not before', () => {
     const hand = ClientHand.live();
-    hand.do({ type: 'probe' });
+    hand.probe();
     hand.pass(PROBE_TIMEOUT_MS - 1);
     expect(hand.phase).toBe('live');
     hand.pass(1);
@@ -54,7 +54,7 @@ describe('a link that goes silent', () => {
     hand.nowMs += 800;
     hand.welcome(1);
     // One sample of R: srtt is R and rttvar R/2, so the timeout is 3 R (RFC 6298 §2.2).
-    hand.do({ type: 'probe' });
+    hand.probe();
     hand.pass(2_399);
     expect(hand.phase).toBe('live');
     hand.pass(1);
@@ -113,7 +113,7 @@ describe('a link that goes silent', () => {
       sent(effects).filter(({ type }) => type === 'ping').length;
     const publish = (): number => {
       const item = { id: 0, name: 'news', payload: new Uint8Array(1) };
-      return pings(hand.do({ type: 'publish', item }));
+      return pings(hand.do((session, nowMs) => session.add('publish', item, nowMs)));
     };
     expect(publish()).toBe(1);
     hand.say(1, { type: 'pong', id: 1, finished: 0 });
@@ -126,7 +126,7 @@ describe('a link that goes silent', () => {
 
   it('[LIVE-4] measures the round trip with the answer to its own probe alone', () => {
     const hand = ClientHand.live();
-    hand.do({ type: 'probe' });
+    hand.probe();
     hand.nowMs += 40;
     expect(hand.say(1, { type: 'pong', id: 99, finished: 0 })).not.toContainEqual({
       type: 'probed',
@@ -155,7 +155,7 @@ describe('a link that is lost', () => {
       code: 'superseded',
       text: 'Another connection took this session over.',
     });
-    expect(hand.session.nextDeadlineMs()).toBeUndefined();
+    expect(hand.session.links.nextDeadlineMs()).toBeUndefined();
   });
 
   const never = Object.entries(closeCodes).filter(
@@ -231,7 +231,7 @@ describe('a link that is lost', () => {
 
   it('[WIRE-2] is dropped when what it says can’t be decoded', () => {
     const hand = ClientHand.live();
-    const effects = hand.do({ type: 'bytes', link: 1, bytes: new Uint8Array([255, 255]) });
+    const effects = hand.hear(1, new Uint8Array([255, 255]));
     expect(effects).toContainEqual({ type: 'drop', link: 1, code: closeCodes['protocol-error'].code });
     expect(hand.phase).toBe('waiting');
     expect(hand.session.links.cause?.code).toBe('protocol-error');
@@ -260,7 +260,7 @@ describe('an attempt', () => {
     const hand = new ClientHand();
     hand.connect();
     const cause = { code: 'invalid-option', text: 'The address is none.' };
-    hand.do({ type: 'dial-failed', link: 1, cause, final: true });
+    hand.do(({ links }, nowMs) => links.finish('failed', cause, nowMs));
     expect(hand.phase).toBe('failed');
     expect(hand.session.links.cause).toEqual(cause);
   });
@@ -268,12 +268,8 @@ describe('an attempt', () => {
   it('[RET-3] that can’t be made counts like one that was lost', () => {
     const hand = new ClientHand();
     hand.connect();
-    hand.do({
-      type: 'dial-failed',
-      link: 1,
-      cause: { code: 'unreachable', text: 'No route.' },
-      final: false,
-    });
+    const cause = { code: 'unreachable', text: 'No route.' };
+    hand.do(({ links }, nowMs) => links.lost(hand.link(1), cause, nowMs));
     expect(hand.phase).toBe('waiting');
     expect(hand.session.links.retryAtMs).toBeGreaterThan(hand.nowMs);
   });
@@ -344,7 +340,7 @@ describe('reconnect()', () => {
 
   it('[RET-4] does not open a client that was closed', () => {
     const hand = ClientHand.live();
-    hand.do({ type: 'close' });
+    hand.close();
     expect(hand.connect()).toEqual([]);
     expect(hand.phase).toBe('closed');
   });

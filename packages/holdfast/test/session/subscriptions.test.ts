@@ -27,9 +27,8 @@ function begin({ epoch, offset }: Position): void {
   events = [];
   sent = [];
   aliases = new Map();
-  subscriptions = new Subscriptions(
-    (_cursor, event) => events.push(event),
-    (record) => sent.push(record),
+  subscriptions = new Subscriptions({ read: (_cursor, event) => events.push(event) }, (record) =>
+    sent.push(record),
   );
   cursor = subscribe();
   subscriptions.handle(aliases, { type: 'subscribed', subscription: cursor.id, alias: ALIAS, epoch, offset });
