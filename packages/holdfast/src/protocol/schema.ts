@@ -148,7 +148,10 @@ export const schema = {
   failed: [23, { operation: choice(...operations), id: uint, code: name, text: explanation }],
   signaled: [24, { alias: uint, payload: bytes }],
   'token-wanted': [25, { withinMs: uint }],
+  /** To a client in good standing: move then. Instead of a welcome: come back then, nothing was taken in. */
   'go-away': [26, { reconnectInMs: uint, reason: explanation }],
+  /** The welcome's window, as the server's load has it by now. */
+  'return-window': [28, { returnWindowMs: uint }],
 } as const satisfies Record<string, readonly [number, Record<string, Field>]>;
 
 type ValueOf<F> = F extends UintField

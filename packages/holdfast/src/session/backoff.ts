@@ -27,6 +27,9 @@ export interface Failure {
  * The first attempt after a loss comes within the window that the server asked for. After one that reached a
  * server the wait doubles, since that server is busy or broken. One that reached nothing costs nobody anything:
  * then the wait follows the outage, up to half of what it has lasted, so a short one is noticed soon.
+ *
+ * Whoever has tried in vain keeps its place in the window: it waits for the whole window at least. Places drawn
+ * anew within the window would make attempts twice as dense in the moment in which the server is back.
  */
 export function backoffDelayMs(
   { reached, wasReached, downMs }: Failure,
@@ -36,5 +39,6 @@ export function backoffDelayMs(
 ): number {
   const growingMs = wasReached ? baseMs * 2 ** (reached - 2) : Math.max(baseMs, downMs / 2);
   const isFirst = wasReached && reached === 1;
-  return random() * Math.max(returnWindowMs, isFirst ? 0 : Math.min(capMs, growingMs));
+  if (isFirst) return random() * returnWindowMs;
+  return Math.max(returnWindowMs, random() * Math.min(capMs, growingMs));
 }

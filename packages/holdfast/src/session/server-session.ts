@@ -63,6 +63,7 @@ export type ServerInput<Topic> =
   | { type: 'token-wanted'; withinMs: number }
   | { type: 'resume-token'; resumeToken: string }
   | { type: 'go-away'; reconnectInMs: number; reason: string }
+  | { type: 'return-window'; returnWindowMs: number }
   | { type: 'writable' }
   | { type: 'time' }
   | { type: 'close'; name: CloseName; text: string }
@@ -91,6 +92,8 @@ export class ServerSession<Topic = unknown> {
   readonly cursors = new Map<number, Cursor<Topic>>();
   /** Whether the connection can take more; the driver keeps it true to its socket. */
   writable = true;
+  /** What the client has sent so far; the driver paces it by that (SPEC FLOW-8). */
+  recordsIn = 0;
   private state: State = { name: 'awaiting-hello' };
   private effects: ServerEffect<Topic>[] = noEffects;
   private reading = 0;
@@ -158,6 +161,7 @@ export class ServerSession<Topic = unknown> {
       case 'token-wanted':
       case 'resume-token':
       case 'go-away':
+      case 'return-window':
         return this.send(input);
       case 'close':
         return this.close(input.name, input.text);
@@ -219,6 +223,7 @@ export class ServerSession<Topic = unknown> {
     if (typeof records === 'string') {
       return this.close('protocol-error', `A message could not be decoded: ${records}.`);
     }
+    this.recordsIn += records.length;
     for (const record of records) this.handleRecord(record);
   }
 
