@@ -76,6 +76,25 @@ export type GapReason = (typeof gapReasons)[number];
 export const operations = ['publish', 'request', 'subscribe'] as const;
 export type Operation = (typeof operations)[number];
 
+/**
+ * Who ended a connection, as its client saw it: the other side or the network (`peer`), the client because nothing
+ * came (`timeout`), the client because it moved to another connection (`move`), or an error of the client's own.
+ */
+export const endings = ['peer', 'timeout', 'move', 'error'] as const;
+export type Ending = (typeof endings)[number];
+
+/** What a client can notice of its surroundings. In `flight` the n-th of them is bit n of `hints`. */
+export const hintNames = [
+  'offline',
+  'online',
+  'hidden',
+  'frozen',
+  'restored',
+  'network-changed',
+  'slept',
+] as const;
+export type HintName = (typeof hintNames)[number];
+
 export const schema = {
   // From the client.
   hello: [
@@ -105,6 +124,28 @@ export const schema = {
   /** `finished`: the client has the replies of all requests below this id. */
   request: [6, { request: uint, finished: uint, method: name, payload: bytes }],
   signal: [7, { topic: name, payload: bytes }],
+  /** How this session's last connection ended (SPEC CAUSE-1). Times are as of that end, but for `agoMs`. */
+  flight: [
+    10,
+    {
+      /** Its number, as in its hello. */
+      connection: uint,
+      openMs: uint,
+      silentInMs: uint,
+      silentOutMs: uint,
+      endedBy: choice(...endings),
+      /** The WebSocket close code; 0 when it was given up without one. */
+      code: uint,
+      /** What was noticed in its last silence: a bit for each of `hintNames`. */
+      hints: uint,
+      /** How far the client's clock jumped, when it slept. */
+      sleptMs: uint,
+      /** Attempts since then that came to nothing. */
+      attempts: uint,
+      /** From its end to this record. */
+      agoMs: uint,
+    },
+  ],
 
   // Either way.
   ping: [8, { id: uint, tops }],
@@ -150,6 +191,8 @@ export const schema = {
   'token-wanted': [25, { withinMs: uint }],
   /** To a client in good standing: move then. Instead of a welcome: come back then, nothing was taken in. */
   'go-away': [26, { reconnectInMs: uint, reason: explanation }],
+  /** Why the connection of the `flight` ended: `confidence` in percent, `text` the evidence (SPEC CAUSE-2). */
+  cause: [27, { id: name, confidence: uint, text: explanation, fix: explanation }],
   /** The welcome's window, as the server's load has it by now. */
   'return-window': [28, { returnWindowMs: uint }],
 } as const satisfies Record<string, readonly [number, Record<string, Field>]>;
