@@ -267,7 +267,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     this.#timer?.cancel();
     const ring = (): void => {
       this.#timer = undefined;
-      this.#tell(({ links }, nowMs) => links.handleTime(this.#dialer.bufferedBytes, nowMs));
+      this.#tell((session, nowMs) => session.handleTime(this.#dialer.bufferedBytes, nowMs));
     };
     this.#timer = {
       atMs,
@@ -398,7 +398,8 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   #flushLines(): void {
     // Stored before it is sent: a page that dies in between must not take a sent publish for an unsent one.
     this.#save();
-    this.#dialer.flush(this.#session.messageBytesMax);
+    const sent = this.#dialer.flush(this.#session.messageBytesMax);
+    if (sent) this.#session.links.flight.outMs = this.#platform.clock.nowMs();
   }
 
   #save(): void {

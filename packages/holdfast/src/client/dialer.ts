@@ -71,10 +71,7 @@ export class Dialer {
       const final = error instanceof HoldfastError;
       const text = error instanceof Error ? error.message : String(error);
       const cause = { code: final ? error.code : 'unreachable', text };
-      this.#tell(({ links }, nowMs) => {
-        if (!final) links.lost(link, cause, nowMs);
-        else if (links.has(link)) links.finish('failed', cause, nowMs);
-      });
+      this.#tell((session, nowMs) => session.dialFailed(link, cause, final, nowMs));
     }
   }
 
@@ -89,11 +86,17 @@ export class Dialer {
     );
   }
 
-  /** Sends what has collected, in as few messages as the server's limit allows. */
-  flush(bytesMax: number): void {
+  /** Sends what has collected, in as few messages as the server's limit allows; says whether there was anything. */
+  flush(bytesMax: number): boolean {
+    let sent = false;
     for (const [link, socket] of this.#sockets) {
-      if (socket) encodeBatches(link.pending.splice(0), bytesMax, (bytes) => socket.send(bytes));
+      if (!socket) continue;
+      encodeBatches(link.pending.splice(0), bytesMax, (bytes) => {
+        socket.send(bytes);
+        sent = true;
+      });
     }
+    return sent;
   }
 
   get bufferedBytes(): number {

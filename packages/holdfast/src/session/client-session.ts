@@ -3,7 +3,7 @@ import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
 import { FIRST_WINDOW } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { WireRecord } from '../protocol/schema.ts';
-import { Links, type Link, type LinksConfig, type LinksHost } from './links.ts';
+import { Links, type Cause, type Link, type LinksConfig, type LinksHost } from './links.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
 import { Subscriptions, type ClientCursor, type ReaderEvent } from './subscriptions.ts';
 
@@ -76,9 +76,9 @@ export class ClientSession<Caller = unknown> {
 
   /** The socket is open: says hello, and everything else with it (SPEC HELLO-2). */
   opened(link: Link, token: string, nowMs: number): void {
-    if (!this.links.opened(link, nowMs)) return;
-    this.publish.restart();
-    this.request.restart();
+    const { links } = this;
+    if (!links.opened(link, nowMs)) return;
+    link.bare ||= this.#cautious;
     link.pending.push({
       type: 'hello',
       connection: link.id,
@@ -88,16 +88,34 @@ export class ClientSession<Caller = unknown> {
       sequenceSent: this.publish.sentThrough,
       requestSent: this.request.sentThrough,
     });
-    if (!this.#cautious) this.#sendAll(link, nowMs);
+    const flight = links.flight.record(nowMs);
+    if (flight) link.pending.push(flight);
+    if (!link.bare) this.#sendAll(link, nowMs);
   }
 
   /** The socket has closed. */
   closed(link: Link, code: number, reason: string, nowMs: number): void {
     if (closeNameOf(code) === 'too-big') this.#cautious = true;
     this.links.closed(link, code, reason, nowMs);
+    this.flush(nowMs);
+  }
+
+  /** A link could not be dialled; `final` when trying again can't help. */
+  dialFailed(link: Link, cause: Cause, final: boolean, nowMs: number): void {
+    if (!final) this.links.lost(link, cause, nowMs);
+    else if (this.links.has(link)) this.links.finish('failed', cause, nowMs);
+    this.flush(nowMs);
+  }
+
+  /** A deadline may be due. `bufferedBytes`: what the sockets have not yet sent. */
+  handleTime(bufferedBytes: number, nowMs: number): void {
+    this.links.handleTime(bufferedBytes, nowMs);
+    this.flush(nowMs);
   }
 
   #sendAll(link: Link, nowMs: number): void {
+    this.publish.restart();
+    this.request.restart();
     link.pending.push(...this.subscriptions.requests());
     this.flush(nowMs);
   }
@@ -108,10 +126,9 @@ export class ClientSession<Caller = unknown> {
     this.node = welcome.node;
     this.messageBytesMax = welcome.messageBytesMax;
     this.#window = welcome.window;
-    this.#host.sessionChanged();
-    const cautious = this.#cautious;
     this.#cautious = false;
-    if (cautious) this.#sendAll(link, nowMs);
+    this.#host.sessionChanged();
+    if (link.bare) this.#sendAll(link, nowMs);
     else this.flush(nowMs);
   }
 
@@ -126,7 +143,8 @@ export class ClientSession<Caller = unknown> {
       const text = `The server sent a message that could not be decoded: ${records}.`;
       return this.links.lost(link, { code: 'protocol-error', text }, nowMs);
     }
-    this.links.heard(link, nowMs);
+    const isHeartbeat = records.every(({ type }) => type === 'ping');
+    this.links.heard(link, isHeartbeat, nowMs);
     for (const record of records) this.#handleRecord(link, record, nowMs);
   }
 
@@ -139,13 +157,13 @@ export class ClientSession<Caller = unknown> {
         return this.subscriptions.handle(link.aliases, record);
       case 'published': {
         const { sequence, epoch, offset } = record;
-        return this.#answer(link, 'publish', sequence, { epoch, offset }, nowMs);
+        return this.#answer('publish', sequence, { epoch, offset }, nowMs);
       }
       case 'reply':
-        return this.#answer(link, 'request', record.request, record.payload, nowMs);
+        return this.#answer('request', record.request, record.payload, nowMs);
       case 'failed':
         if (record.operation === 'subscribe') return this.subscriptions.handle(link.aliases, record);
-        return this.#answer(link, record.operation, record.id, record, nowMs);
+        return this.#answer(record.operation, record.id, record, nowMs);
       case 'welcome':
         return this.#handleWelcome(link, record, nowMs);
       case 'ping':
@@ -160,20 +178,27 @@ export class ClientSession<Caller = unknown> {
       case 'token-wanted':
         return this.#host.tokenWanted();
       case 'go-away':
-        return this.links.goAway(link, record, nowMs);
+        this.links.goAway(link, record, nowMs);
+        return this.flush(nowMs);
+      case 'return-window':
+        this.links.returnWindowMs = record.returnWindowMs;
+        return;
+      case 'cause':
+        // To be told "unknown" explains less than what the client noticed itself.
+        if (record.id !== 'unknown') this.links.explained(record);
+        return;
       // Records of the client's own kind make no sense from a server, and do no harm.
     }
   }
 
-  /** An answer makes room in its own link's window; nobody may wait for it any more. */
+  /** An answer makes room in the window, also when nobody waits for it any more. */
   #answer(
-    link: Link,
     type: 'publish' | 'request',
     id: number,
     answer: Position | Uint8Array | WireRecord<'failed'>,
     nowMs: number,
   ): void {
-    const item = this[type].remove(id, link === this.links.out);
+    const item = this[type].remove(id, true);
     if (item && 'code' in answer) this.#host.failed(item, answer.code, answer.text);
     else if (item) this.#host.answered(item, answer as Position | Uint8Array);
     this.flush(nowMs);
@@ -201,7 +226,8 @@ export class ClientSession<Caller = unknown> {
   /** Sends what waits, within the window, and asks for a sign of life with it. */
   flush(nowMs: number): void {
     const link = this.#ready;
-    if (!link) return;
+    // A session that may be on its way to a rival gets nothing new, which it would not know of.
+    if (!link || this.links.isMoving) return;
     let sent = false;
     let refused = false;
     for (const type of ['publish', 'request'] as const) {
@@ -246,7 +272,7 @@ export class ClientSession<Caller = unknown> {
 
   /** The link that takes records now. */
   get #ready(): Link | undefined {
-    const link = this.links.out;
-    return link?.stage === 'greeting' && this.#cautious ? undefined : link;
+    const { link } = this.links;
+    return link?.stage === 'live' || (link?.stage === 'greeting' && !link.bare) ? link : undefined;
   }
 }

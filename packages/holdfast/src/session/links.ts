@@ -2,6 +2,7 @@ import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import { backoffDelayMs, type BackoffOptions } from './backoff.ts';
 import { Deadlines } from './deadlines.ts';
+import { FlightRecorder } from './flight-recorder.ts';
 import { RoundTrip } from './round-trip.ts';
 import type { Aliases } from './subscriptions.ts';
 
@@ -29,15 +30,23 @@ export interface Link {
   readonly id: number;
   stage: 'dialing' | 'greeting' | 'live';
   greetedAtMs: number;
+  /** Nothing but the hello goes out before the welcome. */
+  bare: boolean;
   readonly aliases: Aliases;
   /** What leaves at the end of the turn. */
   pending: WireRecord[];
 }
 
-/** Why the connection is not live: a word of the closed list or of the client's own, and a sentence for people. */
+/** Why the connection is not live, or last was not. */
 export interface Cause {
+  /** The server's verdict (SPEC CAUSE-2) when it has given one; until then a close's name or the client's own word. */
   readonly code: string;
+  /** A sentence for people: what happened, or the evidence for the verdict. */
   readonly text: string;
+  /** How sure the verdict is, 0 to 1. */
+  readonly confidence?: number;
+  /** What to change, where there is something; else empty. */
+  readonly fix?: string;
 }
 
 export interface LinksConfig {
@@ -63,6 +72,7 @@ const PROBE_SPACING_MS = 1_000;
 
 export class Links {
   readonly roundTrip = new RoundTrip();
+  readonly flight = new FlightRecorder();
   /** Attempts since the connection was last stable. */
   attempt = 0;
   /** When the present phase began. */
@@ -70,11 +80,12 @@ export class Links {
   cause: Cause | undefined;
   /** The number of the last link. */
   count = 0;
+  /** The server wants returns after a loss spread over this long. */
+  returnWindowMs = 0;
   #state: State = { name: 'idle' };
   readonly #deadlines = new Deadlines<DeadlineName>();
   #heartbeatMs = 25_000;
   #graceMs = 20_000;
-  #returnWindowMs = 0;
   /** Attempts since the connection was last stable that got through to something. */
   #reached = 0;
   /** When the connection was last known to be live, or was first wanted. */
@@ -84,6 +95,8 @@ export class Links {
   #lastProbeMs = -Infinity;
   #bufferedBytes = 0;
   #tokenRejected = false;
+  /** The last link that said hello. */
+  #greeted = 0;
   readonly #config: LinksConfig;
   readonly #host: LinksHost;
 
@@ -105,22 +118,19 @@ export class Links {
     return this.#deadlines.next();
   }
 
-  /** The link that new records go to: a rival once it has said hello, since the server then turns to it. */
-  get out(): Link | undefined {
-    const state = this.#state;
-    if (!('link' in state)) return undefined;
-    const link =
-      'rival' in state && state.rival && state.rival.stage !== 'dialing' ? state.rival : state.link;
-    return link.stage === 'dialing' ? undefined : link;
+  /** The link in use. */
+  get link(): Link | undefined {
+    return 'link' in this.#state ? this.#state.link : undefined;
+  }
+
+  /** Whether a rival has said hello, and so the session may be on its way to it. */
+  get isMoving(): boolean {
+    return this.#rival?.stage === 'greeting';
   }
 
   /** Whether the link was not given up. */
   has(link: Link): boolean {
-    return link === this.#link || link === this.#rival;
-  }
-
-  get #link(): Link | undefined {
-    return 'link' in this.#state ? this.#state.link : undefined;
+    return link === this.link || link === this.#rival;
   }
 
   get #rival(): Link | undefined {
@@ -155,6 +165,7 @@ export class Links {
       id: ++this.count,
       stage: 'dialing',
       greetedAtMs: 0,
+      bare: false,
       aliases: new Map(),
       pending: [],
     };
@@ -162,13 +173,20 @@ export class Links {
     return link;
   }
 
-  /** A link's socket is open, so its hello is due; false when it was given up. */
+  /**
+   * A link's socket is open, so its hello is due; false when it was given up. A rival says no more than hello: until
+   * it is welcomed the old link serves, and goes on serving if the rival is turned away (SPEC DRAIN-1).
+   */
   opened(link: Link, nowMs: number): boolean {
     if (!this.has(link)) return false;
+    const isRival = link === this.#rival;
     link.stage = 'greeting';
+    link.bare = isRival;
     link.greetedAtMs = nowMs;
+    this.#greeted = link.id;
+    if (isRival && this.#state.name === 'draining') this.flight.closed(0, 'move', nowMs);
     // A long way gets its time twice: to open, and to be welcomed.
-    this.#deadlines.set(link === this.#rival ? 'rival' : 'connect', nowMs + this.#config.connectTimeoutMs);
+    this.#deadlines.set(isRival ? 'rival' : 'connect', nowMs + this.#config.connectTimeoutMs);
     return true;
   }
 
@@ -181,21 +199,34 @@ export class Links {
     this.roundTrip.sample(nowMs - link.greetedAtMs);
     this.#heartbeatMs = welcome.heartbeatMs;
     this.#graceMs = welcome.graceMs;
-    this.#returnWindowMs = welcome.returnWindowMs;
+    this.returnWindowMs = welcome.returnWindowMs;
     this.#tokenRejected = false;
     this.#ping = undefined;
+    this.flight.opened(link.id, link.greetedAtMs, nowMs);
     this.#becomeLive(link, nowMs);
     this.#deadlines.set('stable', nowMs + this.#config.backoff.stableMs);
     return true;
   }
 
-  /** The server asks this client to move at its own time (SPEC DRAIN-1). */
-  goAway(link: Link, { reconnectInMs, reason }: WireRecord<'go-away'>, nowMs: number): void {
-    const state = this.#state;
-    if (!('link' in state) || state.link !== link) return;
-    this.cause = { code: 'going-away', text: reason };
-    if (!('rival' in state)) this.#become({ name: 'draining', link, rival: undefined }, nowMs);
-    if (!this.#rival) this.#deadlines.set('retry', nowMs + reconnectInMs);
+  /**
+   * The server asks this client to move at its own time (SPEC DRAIN-1); before the welcome, it turns it away until
+   * then, and has taken nothing over (SPEC ADM-3).
+   */
+  goAway(link: Link, { reconnectInMs, reason: text }: WireRecord<'go-away'>, nowMs: number): void {
+    const slotAtMs = nowMs + reconnectInMs;
+    if (link.stage !== 'live') {
+      this.#drop(link);
+      return this.lost(link, { code: 'overloaded', text }, nowMs, { slotAtMs });
+    }
+    this.cause = { code: 'going-away', text };
+    if (this.#state.name === 'live') this.#become({ name: 'draining', link, rival: undefined }, nowMs);
+    if (!this.#rival) this.#deadlines.set('retry', slotAtMs);
+  }
+
+  /** The server's verdict on why the last connection was lost (SPEC CAUSE-2). */
+  explained({ id: code, text, confidence, fix }: WireRecord<'cause'>): void {
+    this.cause = { code, text, confidence: confidence / 100, fix };
+    this.#host.changed();
   }
 
   // ── Losing ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,48 +243,56 @@ export class Links {
     if (retry === 'never' || (retry === 'token' && this.#tokenRejected))
       return this.finish('failed', cause, nowMs);
     if (retry === 'token') this.#tokenRejected = true;
-    this.lost(link, cause, nowMs);
+    this.lost(link, cause, nowMs, { code });
   }
 
   #retryAfter(link: Link, name: ReturnType<typeof closeNameOf>): 'backoff' | 'token' | 'never' {
     // A server has no business with 1000, so there it is some proxy's or shutdown's way of hanging up; and when
     // our own rival has taken the session over, it is no wonder that the old link hears "superseded".
     if (name === undefined || name === 'closed') return 'backoff';
-    if (name === 'superseded' && this.out !== link) return 'backoff';
+    if (name === 'superseded' && link.id !== this.#greeted) return 'backoff';
     return closeCodes[name].retry;
   }
 
-  /** A link is gone, or was given up. */
-  lost(link: Link, cause: Cause, nowMs: number): void {
+  /** A link is gone, with the code that its peer closed it with, or was given up; it is due again at its slot. */
+  lost(
+    link: Link,
+    cause: Cause,
+    nowMs: number,
+    { code, slotAtMs }: { code?: number; slotAtMs?: number } = {},
+  ): void {
     const state = this.#state;
     if (!('link' in state) || !this.has(link)) return;
-    this.cause = cause;
     const rival = this.#rival;
-    if ('rival' in state && rival === link && link.stage === 'dialing') {
+    const wasReached = link.stage !== 'dialing';
+    this.cause = cause;
+    this.flight.closed(code ?? 0, code !== undefined && link === state.link ? 'peer' : 'error', nowMs);
+    if ('rival' in state && link === rival) {
       state.rival = undefined;
       this.#deadlines.clear('rival');
-      return this.#scheduleRetry(false, nowMs);
+      // The old link serves on.
+      if (state.name === 'draining') this.flight.recovered();
+      return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
     }
-    if (rival && rival !== link) {
-      this.#deadlines.clearAll();
-      this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
-      return this.#become({ name: 'connecting', link: rival }, nowMs);
-    }
-    // A rival that had said hello took the session with it: the old link is of no use any more.
-    if (rival) this.#drop(state.link);
-    const slotAtMs = state.name === 'draining' ? this.#deadlines.get('retry') : undefined;
+    if (state.name === 'draining') slotAtMs = this.#deadlines.get('retry');
     this.#deadlines.clearAll();
-    this.#become({ name: 'waiting' }, nowMs);
-    if (slotAtMs === undefined) this.#scheduleRetry(state.link.stage !== 'dialing', nowMs);
-    else this.#deadlines.set('retry', slotAtMs);
+    if (!rival) {
+      this.#become({ name: 'waiting' }, nowMs);
+      return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
+    }
+    this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
+    this.#become({ name: 'connecting', link: rival }, nowMs);
   }
 
-  #scheduleRetry(wasReached: boolean, nowMs: number): void {
+  #scheduleRetry(wasReached: boolean, slotAtMs: number | undefined, nowMs: number): void {
     const { backoff, random } = this.#config;
     this.attempt++;
-    if (wasReached) this.#reached++;
-    const failure = { reached: this.#reached, wasReached, downMs: nowMs - this.#liveAtMs };
-    this.#deadlines.set('retry', nowMs + backoffDelayMs(failure, backoff, this.#returnWindowMs, random));
+    if (slotAtMs === undefined) {
+      if (wasReached) this.#reached++;
+      const failure = { reached: this.#reached, wasReached, downMs: nowMs - this.#liveAtMs };
+      slotAtMs = nowMs + backoffDelayMs(failure, backoff, this.returnWindowMs, random);
+    }
+    this.#deadlines.set('retry', slotAtMs);
     this.#host.changed();
   }
 
@@ -271,14 +310,20 @@ export class Links {
 
   // ── Liveness ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Bytes came: any of them prove the peer alive (SPEC LIVE-1). */
-  heard(link: Link, nowMs: number): void {
+  /**
+   * A message came, which proves the way from the server alive (SPEC LIVE-1). A mere heartbeat does not answer a
+   * probe: it says nothing of the way to the server.
+   */
+  heard(link: Link, isHeartbeat: boolean, nowMs: number): void {
     const state = this.#state;
     if (!('link' in state) || state.link !== link || link.stage !== 'live') return;
-    this.#liveAtMs = nowMs;
+    this.#liveAtMs = this.flight.inMs = nowMs;
+    if (isHeartbeat && this.#ping) return;
     if (state.name === 'suspect') {
-      if (this.#rival && this.#rival.stage !== 'dialing') return;
-      if (this.#rival) this.#drop(this.#rival);
+      // Whichever is live first wins (SPEC LIVE-5).
+      if (this.isMoving) return;
+      if (state.rival) this.#drop(state.rival);
+      this.flight.recovered();
       return this.#becomeLive(link, nowMs);
     }
     this.#deadlines.clear('answer');
@@ -329,7 +374,7 @@ export class Links {
         return this.connect(nowMs);
       case 'connect':
       case 'rival': {
-        const link = due === 'rival' ? this.#rival : this.#link;
+        const link = due === 'rival' ? this.#rival : this.link;
         const text = `No welcome within ${this.#config.connectTimeoutMs} ms of dialling.`;
         return link && this.#giveUp(link, { code: 'unreachable', text }, nowMs);
       }
@@ -341,7 +386,7 @@ export class Links {
         else this.#suspect(nowMs);
         return;
       case 'death':
-        return this.#link && this.#giveUp(this.#link, silent, nowMs);
+        return this.link && this.#giveUp(this.link, silent, nowMs);
       case 'stable':
         this.attempt = this.#reached = 0;
         return;
@@ -352,6 +397,7 @@ export class Links {
     if (this.#state.name !== 'live') return;
     const { link } = this.#state;
     this.cause = silent;
+    this.flight.closed(0, 'timeout', nowMs);
     this.#deadlines.clear('silence');
     this.#deadlines.set('death', nowMs + this.#graceMs);
     this.#become({ name: 'suspect', link, rival: undefined }, nowMs);

@@ -19,8 +19,8 @@ export class Outbox<Caller = unknown> {
   bytes = 0;
   readonly #items = new Map<number, OutboxItem<Caller>>();
   /**
-   * What went out on the present connection and was not answered there: it fills the server's window, also when
-   * its answer came over an older connection, or nobody waits for it any more (SPEC FLOW-4).
+   * What went out on the present connection and was not answered: it fills the server's window, also when nobody
+   * waits for it any more (SPEC FLOW-4).
    */
   readonly #sent = new Set<number>();
   /** How many items are not among them. */
@@ -35,11 +35,11 @@ export class Outbox<Caller = unknown> {
 
   /**
    * Takes out an item because its answer came, or its caller gave up; undefined when it had gone before.
-   * `answeredHere`: the present connection has answered, which makes room in its window.
+   * `answered`: the server has answered, which makes room in its window.
    */
-  remove(id: number, answeredHere = false): OutboxItem<Caller> | undefined {
+  remove(id: number, answered = false): OutboxItem<Caller> | undefined {
     const item = this.#items.get(id);
-    const wasSent = answeredHere ? this.#sent.delete(id) : this.#sent.has(id);
+    const wasSent = answered ? this.#sent.delete(id) : this.#sent.has(id);
     if (!item) return undefined;
     this.#items.delete(id);
     if (!wasSent) this.#unsent--;

@@ -73,7 +73,14 @@ export class ClientHand {
 
   /** A link by its number; one that was never dialled is as good as one that was given up. */
   link(id: number): Link {
-    const stranger: Link = { id, stage: 'dialing', greetedAtMs: 0, aliases: new Map(), pending: [] };
+    const stranger: Link = {
+      id,
+      stage: 'dialing',
+      greetedAtMs: 0,
+      bare: false,
+      aliases: new Map(),
+      pending: [],
+    };
     return this.links.get(id) ?? stranger;
   }
 
@@ -137,7 +144,7 @@ export class ClientHand {
     const buffered = (): number => (typeof bufferedBytes === 'number' ? bufferedBytes : bufferedBytes());
     for (let atMs = this.session.links.nextDeadlineMs(); atMs !== undefined && atMs <= endMs;) {
       this.nowMs = Math.max(this.nowMs, atMs);
-      this.do(({ links }, nowMs) => links.handleTime(buffered(), nowMs));
+      this.do((session, nowMs) => session.handleTime(buffered(), nowMs));
       atMs = this.session.links.nextDeadlineMs();
     }
     this.nowMs = endMs;
@@ -152,7 +159,7 @@ export class ClientHand {
       atMs = this.session.links.nextDeadlineMs()
     ) {
       this.nowMs = Math.max(this.nowMs, atMs);
-      const dial = this.do(({ links }, nowMs) => links.handleTime(0, nowMs)).find(
+      const dial = this.do((session, nowMs) => session.handleTime(0, nowMs)).find(
         (effect) => effect.type === 'dial',
       );
       if (dial) return dial;

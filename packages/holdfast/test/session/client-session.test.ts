@@ -5,9 +5,9 @@ import { ClientHand, sent } from './client-hand.ts';
 
 const types = (records: readonly WireRecord[]): string[] => records.map(({ type }) => type);
 
-/** Records other than signs of life. */
+/** Records other than signs of life, and what is told of the last connection. */
 function work(records: readonly WireRecord[]): WireRecord[] {
-  return records.filter(({ type }) => type !== 'ping' && type !== 'pong');
+  return records.filter(({ type }) => type !== 'ping' && type !== 'pong' && type !== 'flight');
 }
 
 /** Why publishes and requests failed. */
@@ -107,16 +107,13 @@ describe('the window', () => {
     expect(work(sent(hand.say(1, { type: 'published', sequence: 1, epoch: 1, offset: 1 })))).toHaveLength(1);
   });
 
-  it('[FLOW-4] is each connection’s own: answers over an older link make no room in it', () => {
-    const hand = ClientHand.live({});
-    hand.welcome(1);
+  it('[FLOW-4] is each connection’s own: what is unanswered fills it anew', () => {
+    const hand = ClientHand.live();
     for (let i = 0; i < 40; i++) hand.publish();
     hand.connect();
-    // 32 of them again, on the rival.
-    expect(work(sent(hand.open(2)))).toHaveLength(1 + 32);
+    hand.open(2);
+    expect(work(sent(hand.welcome(2)))).toHaveLength(32);
     const answer = { type: 'published', sequence: 1, epoch: 1, offset: 1 } as const;
-    expect(work(sent(hand.say(1, answer)))).toEqual([]);
-    hand.welcome(2);
     expect(work(sent(hand.say(2, answer)))).toMatchObject([{ type: 'publish', sequence: 33 }]);
   });
 
@@ -151,7 +148,7 @@ describe('a message that is too big', () => {
     hand.open(1);
     hand.lose(1, closeCodes['too-big'].code);
     const { link } = hand.untilDial();
-    expect(types(sent(hand.open(link)))).toEqual(['hello']);
+    expect(types(work(sent(hand.open(link))))).toEqual(['hello']);
     hand.publish('meanwhile');
     const effects = hand.welcome(link, { messageBytesMax: 10_000 });
     expect(types(work(sent(effects)))).toEqual(['subscribe', 'publish', 'publish']);
@@ -212,6 +209,6 @@ describe('answers', () => {
     hand.lose(1);
     expect(signal()).toEqual([]);
     const { link } = hand.untilDial();
-    expect(types(sent(hand.open(link)))).toEqual(['hello']);
+    expect(types(work(sent(hand.open(link))))).toEqual(['hello']);
   });
 });

@@ -93,7 +93,7 @@ const table: Record<keyof typeof setUps, Row> = {
     'close()': 'closed, drop 1',
     '1 is cut': 'waiting',
     '1 is superseded': 'waiting',
-    'go-away on 1': 'draining',
+    'go-away on 1': 'waiting, drop 1',
     'its next deadline': 'waiting, drop 1',
   },
   greeting: {
@@ -101,7 +101,7 @@ const table: Record<keyof typeof setUps, Row> = {
     'close()': 'closed, drop 1',
     '1 is cut': 'waiting',
     '1 is superseded': 'failed, drop 1',
-    'go-away on 1': 'draining',
+    'go-away on 1': 'waiting, drop 1',
     'its next deadline': 'connecting, drop 1, dial 2',
   },
   live: {
@@ -127,10 +127,9 @@ const table: Record<keyof typeof setUps, Row> = {
     'close()': 'closed, drop 2, drop 1',
     'welcome on 2': 'live, drop 1',
     '1 is cut': 'connecting',
-    '2 is cut': 'waiting, drop 1',
     '1 is superseded': 'connecting',
     '2 is superseded': 'failed, drop 2, drop 1',
-    'its next deadline': 'connecting, drop 2, drop 1, dial 3',
+    'its next deadline': 'suspect, drop 2, dial 3',
   },
   draining: {
     ...same('draining'),
@@ -152,7 +151,6 @@ const table: Record<keyof typeof setUps, Row> = {
     'close()': 'closed, drop 2, drop 1',
     'welcome on 2': 'live, drop 1',
     '1 is cut': 'connecting',
-    '2 is cut': 'waiting, drop 1',
     '1 is superseded': 'connecting',
     '2 is superseded': 'failed, drop 2, drop 1',
     'its next deadline': 'draining',

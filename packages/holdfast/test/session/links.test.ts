@@ -61,9 +61,20 @@ describe('a link that goes silent', () => {
     expect(hand.phase).toBe('suspect');
   });
 
+  it('[LIVE-4] is not acquitted by a mere heartbeat, which says nothing of the way to the server', () => {
+    const hand = ClientHand.live();
+    hand.probe();
+    hand.pass(PROBE_TIMEOUT_MS - 1);
+    hand.say(1, { type: 'ping', id: 0, ...tops });
+    hand.pass(1);
+    expect(hand.phase).toBe('suspect');
+    hand.say(1, { type: 'ping', id: 0, ...tops });
+    expect(hand.phase).toBe('suspect');
+  });
+
   it('[LIVE-1] is live again with the first bytes, and its rival is dropped', () => {
     const hand = suspect();
-    const effects = hand.say(1, { type: 'ping', id: 0, ...tops });
+    const effects = hand.say(1, { type: 'pong', id: 99, finished: 0 });
     expect(links(effects, 'drop')).toEqual([2]);
     expect(hand.phase).toBe('live');
     expect(hand.session.links.cause?.code).toBe('silent');
@@ -260,7 +271,7 @@ describe('an attempt', () => {
     const hand = new ClientHand();
     hand.connect();
     const cause = { code: 'invalid-option', text: 'The address is none.' };
-    hand.do(({ links }, nowMs) => links.finish('failed', cause, nowMs));
+    hand.do((session, nowMs) => session.dialFailed(hand.link(1), cause, true, nowMs));
     expect(hand.phase).toBe('failed');
     expect(hand.session.links.cause).toEqual(cause);
   });
@@ -269,7 +280,7 @@ describe('an attempt', () => {
     const hand = new ClientHand();
     hand.connect();
     const cause = { code: 'unreachable', text: 'No route.' };
-    hand.do(({ links }, nowMs) => links.lost(hand.link(1), cause, nowMs));
+    hand.do((session, nowMs) => session.dialFailed(hand.link(1), cause, false, nowMs));
     expect(hand.phase).toBe('waiting');
     expect(hand.session.links.retryAtMs).toBeGreaterThan(hand.nowMs);
   });
@@ -292,10 +303,11 @@ describe('a link that is asked to move', () => {
     expect(hand.session.links.cause).toEqual({ code: 'going-away', text: 'The server is being drained.' });
     expect(links(hand.pass(2_999), 'dial')).toEqual([]);
     expect(links(hand.pass(1), 'dial')).toEqual([2]);
-    // Until then the old link serves.
-    expect(hand.session.links.out?.id).toBe(1);
-    hand.open(2);
-    expect(hand.session.links.out?.id).toBe(2);
+    // Until then the old link serves, and the new one says no more than its hello.
+    const hello = sent(hand.open(2)).map(({ type }) => type);
+    expect(hello).toEqual(['hello', 'flight']);
+    hand.subscribe();
+    expect(sent(hand.say(1, { type: 'ping', id: 0, ...tops }), 1)).toHaveLength(1);
     expect(links(hand.welcome(2), 'drop')).toEqual([1]);
     expect(hand.phase).toBe('live');
   });
@@ -308,6 +320,42 @@ describe('a link that is asked to move', () => {
     expect(hand.phase).toBe('waiting');
     expect(links(hand.pass(1_999), 'dial')).toEqual([]);
     expect(links(hand.pass(1), 'dial')).toEqual([2]);
+  });
+
+  it('[DRAIN-1, ADM-3] goes on with its link when the rival is turned away, and comes again in that slot', () => {
+    const hand = ClientHand.live();
+    hand.say(1, goAway);
+    hand.pass(3_000);
+    hand.open(2);
+    // Not to be sent while the session may be on its way.
+    const item = hand.publish();
+    const effects = hand.say(2, { type: 'go-away', reconnectInMs: 5_000, reason: 'Too many at once.' });
+    expect(links(effects, 'drop')).toEqual([2]);
+    expect(hand.phase).toBe('draining');
+    expect(sent(effects, 1)).toMatchObject([{ type: 'publish', sequence: item.id }]);
+    expect(hand.session.links.cause).toEqual({ code: 'overloaded', text: 'Too many at once.' });
+    expect(links(hand.pass(4_999), 'dial')).toEqual([]);
+    expect(links(hand.pass(1), 'dial')).toEqual([3]);
+  });
+
+  it('[ADM-3] comes back in its slot, exactly, when the first attempt is turned away', () => {
+    const hand = new ClientHand();
+    hand.connect();
+    hand.open(1);
+    hand.say(1, { type: 'go-away', reconnectInMs: 5_000, reason: 'Too many at once.' });
+    expect(hand.phase).toBe('waiting');
+    expect(links(hand.pass(4_999), 'dial')).toEqual([]);
+    expect(links(hand.pass(1), 'dial')).toEqual([2]);
+  });
+
+  it('[CLOSE-2] hears that its rival has taken over, though the rival was lost since, and tries again', () => {
+    const hand = ClientHand.live();
+    hand.say(1, goAway);
+    hand.pass(3_000);
+    hand.open(2);
+    hand.lose(2);
+    hand.lose(1, closeCodes.superseded.code);
+    expect(hand.phase).toBe('waiting');
   });
 
   it('[DRAIN-1] tries again when its rival fails', () => {
@@ -325,9 +373,10 @@ describe('reconnect()', () => {
     const hand = ClientHand.live();
     expect(links(hand.connect(), 'dial')).toEqual([2]);
     expect(links(hand.connect(), 'dial')).toEqual([]);
-    expect(hand.session.links.out?.id).toBe(1);
+    expect(hand.session.links.link?.id).toBe(1);
     hand.open(2);
     hand.welcome(2);
+    expect(hand.session.links.link?.id).toBe(2);
     expect(hand.phase).toBe('live');
   });
 
