@@ -291,6 +291,9 @@ export class ServerSession<Topic = unknown> {
         return this.push({ type: 'signal', topic: record.topic, payload: record.payload });
       case 'token':
         return this.push({ type: 'renew', token: record.token });
+      case 'flight':
+        // What it says of the last connection is for the server's verdict (SPEC CAUSE-1).
+        return;
       default:
         return this.close('protocol-error', `A client must not send "${record.type}".`);
     }
