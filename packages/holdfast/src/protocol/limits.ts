@@ -26,6 +26,28 @@ export const defaultLimits = {
   repliesMax: 256,
   /** Their payloads together; older ones make way, and a retry of theirs is told `outcome-unknown`. */
   replyBytesMax: 1_048_576,
+  /** Connections of one node: idle ones fill 1.4 GiB by then. Which limit binds first, `listen` says (SPEC ADM-6). */
+  connectionsMax: 100_000,
+  /** Of one client address (in IPv6: one /64). A large office or carrier has one; 20 machines can't fill a node. */
+  connectionsPerAddressMax: 5_000,
+  /** Connected sessions of one identity. People have a few; a fleet of services under one name has hundreds. */
+  connectionsPerIdentityMax: 1_000,
+  /** Connections that are being told when to come back (SPEC ADM-3); each takes a socket for one round trip. */
+  turnedAwayMax: 1_000,
+  /** Records of one client in a second (SPEC FLOW-8): a core takes some 100,000, and one client is not all of them. */
+  recordsPerSecond: 20_000,
+  /** Bytes of one client in a second: a fast uplink; a backup that floods the log is slowed down. */
+  bytesPerSecond: 16_777_216,
+  /** How often a node tells the others on its log that it is there (SPEC CLUSTER-1). */
+  nodeBeatMs: 5_000,
+  /** A node that missed this many of its beats is dead to the others. */
+  nodeBeatsMissedMax: 3,
+  /** Nodes on one log that a node knows of: what it keeps for each is bounded, so their number is, too. */
+  nodesMax: 64,
+  /** How long a node waits for another to say what became of a request, before it is `outcome-unknown`. */
+  askTimeoutMs: 3_000,
+  /** Sessions that a topic's presence names; beyond it they are only counted (SPEC CLUSTER-10). */
+  presentMax: 1_000,
 } as const;
 
 /** The window of a client that has not been told one: what it may send along with its first hello. */

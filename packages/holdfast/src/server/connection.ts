@@ -7,14 +7,21 @@ import { ServerSession, type ServerEffect, type ServerInput } from '../session/s
 import type { EngineSocket, Handshake, SocketHandler } from './engine.ts';
 import type { HubTopic, Subscriber } from './hub.ts';
 import type { Node } from './node.ts';
+import type { Paced } from './resources/intake.ts';
 import type { Session } from './sessions.ts';
 import type { Waiting } from './wheel.ts';
+
+const HELD_UNREAD = 1;
+const HELD_PACE = 2;
+
+/** Changes of the return window below this are not worth their bytes. */
+const RETURN_WINDOW_STEP_MS = 50;
 
 /**
  * Drives one server session: what the socket, the log and the application say goes in, and its effects come
  * out. What it sends collects until the end of the turn and leaves as one WebSocket message.
  */
-export class Connection implements SocketHandler, Subscriber, Waiting {
+export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   session: Session | undefined;
   /** Kept until the hello is answered, then let go: it is a fifth of an idle connection's memory. */
   handshake: Handshake | undefined;
@@ -25,11 +32,16 @@ export class Connection implements SocketHandler, Subscriber, Waiting {
   /** Publishes whose authorization is still awaited, in order. */
   publishing: Promise<void> | undefined = undefined;
   bucket = 0;
+  paidUntilMs = 0;
+  /** The return window that its client knows of. */
+  returnWindowMs = 0;
+  whenClosed: (() => void) | undefined = undefined;
   private readonly machine: ServerSession<HubTopic>;
   private pending: WireRecord[] | undefined;
   private lastRun = 0;
   private full = false;
-  private paused = false;
+  /** Why it is not read from, as bits. */
+  private holds = 0;
   private closedAs: { name: CloseName; text: string } | undefined;
   private readonly socket: EngineSocket;
   private readonly node: Node;
@@ -58,21 +70,37 @@ export class Connection implements SocketHandler, Subscriber, Waiting {
   // ── From the socket ──────────────────────────────────────────────────────────────────────────────────────
 
   handleMessage(bytes: Uint8Array): void {
+    const { recordsIn } = this.machine;
     this.handle({ type: 'bytes', bytes });
+    this.node.intake.charge(this, this.machine.recordsIn - recordsIn, bytes.length);
     // A peer that sends but does not read what that causes is held back, not buffered for.
-    if (!this.paused && this.socket.bufferedBytes > this.node.limits.socketHighWaterBytes * 4) {
-      this.paused = true;
-      this.socket.pause();
-    }
+    if (this.socket.bufferedBytes > this.node.limits.socketHighWaterBytes * 4) this.holdFor(HELD_UNREAD);
+  }
+
+  /** It sent faster than its pace (SPEC FLOW-8). */
+  hold(): void {
+    this.holdFor(HELD_PACE);
+  }
+
+  release(): void {
+    this.releaseFrom(HELD_PACE);
+  }
+
+  private holdFor(reason: number): void {
+    if (this.holds === 0) this.socket.pause();
+    this.holds |= reason;
+  }
+
+  private releaseFrom(reason: number): void {
+    if ((this.holds & reason) === 0) return;
+    this.holds &= ~reason;
+    if (this.holds === 0) this.socket.resume();
   }
 
   handleDrain(): void {
     this.full = false;
     this.machine.writable = true;
-    if (this.paused) {
-      this.paused = false;
-      this.socket.resume();
-    }
+    this.releaseFrom(HELD_UNREAD);
     this.handle({ type: 'writable' });
   }
 
@@ -191,6 +219,16 @@ export class Connection implements SocketHandler, Subscriber, Waiting {
     }
     this.send({ type: 'ping', id: 0, tops });
     this.node.greeter.refreshResumeToken(this);
+    this.refreshReturnWindow();
+  }
+
+  /** The load has changed since the client was told (SPEC RET-1). */
+  private refreshReturnWindow(): void {
+    const { returnWindowMs } = this.node;
+    const changeMs = Math.abs(returnWindowMs - this.returnWindowMs);
+    if (changeMs < Math.max(RETURN_WINDOW_STEP_MS, this.returnWindowMs / 4)) return;
+    this.returnWindowMs = returnWindowMs;
+    this.handle({ type: 'return-window', returnWindowMs });
   }
 
   terminate(): void {
@@ -203,6 +241,6 @@ export class Connection implements SocketHandler, Subscriber, Waiting {
     // Whoever is silent will not answer a Close frame either.
     if (name === 'heartbeat-timeout') this.socket.terminate();
     else this.socket.close(closeCodes[name].code, text);
-    if (this.paused) this.socket.resume();
+    if (this.holds > 0) this.socket.resume();
   }
 }

@@ -4,6 +4,7 @@ import { systemClock } from './system-clock.ts';
 import { nodeWsEngine } from './engines/node-ws.ts';
 import { memoryLog } from './logs/memory.ts';
 import { resolveOptions, type ServerOptions } from './options.ts';
+import { nodeMachine } from './resources/node-machine.ts';
 import { HoldfastServer } from './server.ts';
 
 /** The largest `writableHighWaterMark` of a socket in the supported releases of Node. */
@@ -26,6 +27,7 @@ export function createServer(options: ServerOptions = {}): HoldfastServer<HttpSe
     clock: systemClock,
     random: Math.random,
     engine: (host) => nodeWsEngine(host, options.path),
+    machine: nodeMachine(),
   });
 }
 

@@ -38,11 +38,13 @@ export interface SocketHandler {
 /** What an engine asks of the server. */
 export interface EngineHost {
   readonly messageBytesMax: number;
+  /** How long a peer may take over its HTTP request. */
+  readonly handshakeTimeoutMs: number;
   /** Undefined admits the upgrade; else the HTTP status and text to refuse it with. */
   admit(handshake: Handshake): { status: number; text: string; retryAfterSeconds?: number } | undefined;
   open(socket: EngineSocket, handshake: Handshake): SocketHandler;
   /** Answers a plain HTTP request, such as one for health. */
-  answer(path: string): { status: number; text: string };
+  answer(path: string): { status: number; text: string; retryAfterSeconds?: number };
 }
 
 export interface Engine<HttpServer = unknown> {

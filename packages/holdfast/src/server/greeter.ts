@@ -1,4 +1,5 @@
 import type { WireRecord } from '../protocol/schema.ts';
+import { FULL_RETRY_MS, refusalText } from './admission/turned-away.ts';
 import type { Connection } from './connection.ts';
 import type { MessageLog } from './message-log.ts';
 import type { Node } from './node.ts';
@@ -36,6 +37,7 @@ export class Greeter {
     const nowMs = node.clock.nowMs();
     const known = hello.resumeToken && this.tokens.verify(hello.resumeToken, identity.id, nowMs);
     const id = known || newSessionId();
+    if (authenticate && this.isCrowded(connection, id, identity)) return;
     const { session, superseded } = node.sessions.take(id, identity, connection, hello.connection);
     // Fenced before anything of the new connection is looked at.
     superseded?.handle({
@@ -47,17 +49,32 @@ export class Greeter {
     connection.session = session;
     node.counters.welcomed++;
     if (known) node.counters.resumed++;
+    const { returnWindowMs } = node;
+    connection.returnWindowMs = returnWindowMs;
     connection.handle({
       type: 'greeted',
       session: session.id,
       resumeToken: this.issue(connection, nowMs),
       resumed: Boolean(known),
-      returnWindowMs: node.returnWindowMs,
+      returnWindowMs,
     });
     this.watchExpiry(connection, identity);
     // A heartbeat may be due long before the hello was.
     node.wheel.schedule(connection);
     node.listener.connected(session, Boolean(known));
+  }
+
+  /** Turns away who has as many sessions connected as it may; a session that only moves is not one more. */
+  private isCrowded(connection: Connection, id: string, identity: Identity): boolean {
+    const { sessions, limits, pacer, clock } = this.node;
+    if (sessions.get(id)?.connection) return false;
+    if (sessions.connectedOf(identity.id) < limits.connectionsPerIdentityMax) return false;
+    const reason = `${limits.connectionsPerIdentityMax} sessions of your user are connected, the limit.`;
+    const reconnectInMs = pacer.book(clock.nowMs(), FULL_RETRY_MS);
+    connection.handle({ type: 'go-away', reconnectInMs, reason });
+    const text = refusalText({ text: reason, delayMs: reconnectInMs });
+    connection.handle({ type: 'close', name: 'overloaded', text });
+    return true;
   }
 
   /** Takes a refreshed credential; it must be the same identity's. */

@@ -46,6 +46,8 @@ export class HubTopic {
 
 /** Fan-out: each run of a topic is encoded once per turn, and the same bytes go to every live subscriber. */
 export class Hub {
+  /** False while resources run short: signals are the first to give way (SPEC ADM-5). */
+  takesSignals = true;
   private readonly topics = new Map<string, HubTopic>();
   private readonly dirty = new Set<HubTopic>();
   private aliases = 0;
@@ -186,7 +188,7 @@ export class Hub {
   /** Offers a signal to live subscribers at the end of the turn; of several in one turn the latest wins. */
   offerSignal(name: string, payload: Uint8Array): void {
     const topic = this.topics.get(name);
-    if (!topic || topic.live.size === 0) return;
+    if (!topic || topic.live.size === 0 || !this.takesSignals) return;
     topic.signal = new Uint8Array(payload);
     this.dirty.add(topic);
     this.wake();

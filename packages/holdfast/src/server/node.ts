@@ -5,12 +5,17 @@ import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import type { ServerSessionConfig } from '../session/server-session.ts';
 import { Connection } from './connection.ts';
-import type { EngineSocket, Handshake, SocketHandler } from './engine.ts';
+import type { EngineSocket, Handshake } from './engine.ts';
 import { Greeter } from './greeter.ts';
 import { Hub, oncePerTurn } from './hub.ts';
+import { Pacer } from './admission/pacer.ts';
 import type { MessageLog } from './message-log.ts';
 import { checkTopicName, Operations } from './operations.ts';
 import type { ResolvedOptions } from './options.ts';
+import { Guard } from './resources/guard.ts';
+import { Intake } from './resources/intake.ts';
+import type { Machine } from './resources/machine.ts';
+import { defaultWatermarks, levels, type Level } from './resources/pressure.ts';
 import { newSessionId } from './resume-token.ts';
 import { Sessions, type Session } from './sessions.ts';
 import { topicPolicies } from './topic-options.ts';
@@ -35,9 +40,13 @@ export interface NodeParts {
   clock: Clock;
   random: () => number;
   listener: NodeListener;
+  /** The process's resources; without it none are watched. */
+  machine?: Machine | undefined;
 }
 
 const UPKEEP_INTERVAL_MS = 10_000;
+/** Of the budget, for those who return after an outage; the rest is for newcomers and for chance. */
+const RETURN_SHARE = 0.8;
 
 /**
  * One server process: its connections, sessions and topics, between the engine's sockets and the log.
@@ -56,6 +65,9 @@ export class Node {
   readonly wheel: Wheel;
   readonly greeter: Greeter;
   readonly operations: Operations;
+  readonly pacer: Pacer;
+  readonly guard: Guard;
+  readonly intake: Intake;
   readonly connections = new Set<Connection>();
   readonly sessionConfig: ServerSessionConfig;
   readonly counters = { welcomed: 0, resumed: 0, published: 0, requests: 0, messagesOut: 0 };
@@ -67,7 +79,7 @@ export class Node {
   private cancelUpkeep = (): void => {};
   private readonly whenEmpty = new Set<() => void>();
 
-  constructor({ options, log, clock, random, listener }: NodeParts) {
+  constructor({ options, log, clock, random, listener, machine }: NodeParts) {
     this.options = options;
     this.limits = options.limits;
     this.log = log;
@@ -81,6 +93,17 @@ export class Node {
     this.greeter = new Greeter(this);
     this.operations = new Operations(this);
     const { limits, heartbeatMs, graceMs } = options;
+    this.pacer = new Pacer(options.handshakesPerSecond, clock.nowMs(), random);
+    this.intake = new Intake(limits.recordsPerSecond, limits.bytesPerSecond, clock);
+    this.guard = new Guard({
+      machine: options.watermarks && machine,
+      marks: options.watermarks ?? defaultWatermarks,
+      limits,
+      clock,
+      logger: options.logger,
+      connections: () => this.connections.size,
+      apply: (level) => this.giveWay(level),
+    });
     this.sessionConfig = { limits, heartbeatMs, graceMs, node: this.id, random };
   }
 
@@ -97,6 +120,7 @@ export class Node {
     });
     await this.greeter.open(this.log);
     this.scheduleUpkeep();
+    this.guard.start();
   }
 
   /** Time as connections experience it: the node's own stalls left out. */
@@ -106,7 +130,7 @@ export class Node {
 
   // ── Connections ──────────────────────────────────────────────────────────────────────────────────────────
 
-  accept(socket: EngineSocket, handshake: Handshake): SocketHandler {
+  accept(socket: EngineSocket, handshake: Handshake): Connection {
     const connection = new Connection(this, socket, handshake);
     this.connections.add(connection);
     this.wheel.schedule(connection);
@@ -117,6 +141,8 @@ export class Node {
     this.connections.delete(connection);
     this.dirty.delete(connection);
     this.wheel.remove(connection);
+    this.intake.forget(connection);
+    connection.whenClosed?.();
     this.causes[reason] = (this.causes[reason] ?? 0) + 1;
     const { session } = connection;
     if (session) {
@@ -163,7 +189,14 @@ export class Node {
 
   /** How long returning clients are asked to spread their return (SPEC RET-1). */
   get returnWindowMs(): number {
-    return Math.round((this.connections.size / this.options.handshakesPerSecond) * 1_000);
+    const perSecond = this.options.handshakesPerSecond * RETURN_SHARE;
+    return Math.round((this.connections.size / perSecond) * 1_000);
+  }
+
+  /** Resources run short, or no longer do (SPEC ADM-5). */
+  private giveWay(level: Level): void {
+    this.hub.takesSignals = level === 'nothing';
+    this.intake.adapt(levels.indexOf(level) >= levels.indexOf('publishers'));
   }
 
   /**
@@ -196,6 +229,8 @@ export class Node {
     for (const connection of this.connections) connection.terminate();
     await this.emptied(2_000);
     this.cancelUpkeep();
+    this.guard.stop();
+    this.intake.stop();
     this.wheel.stop();
     await this.log.close();
   }

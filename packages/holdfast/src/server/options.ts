@@ -14,6 +14,8 @@ import {
   invalid,
   shown,
 } from './option-checks.ts';
+import { forwardedHeaders, networksOf, type ForwardedHeader } from './admission/client-address.ts';
+import { defaultWatermarks, type Watermarks } from './resources/pressure.ts';
 import { topicPolicyNames, type TopicOptions } from './topic-options.ts';
 
 /** Who a session belongs to. Sessions are resumed by the same identity only. */
@@ -58,8 +60,17 @@ export interface ServerOptions {
     /** A peer may be silent this long beyond the interval. Default 20,000. */
     graceMs?: number;
   };
-  /** Connections that this server can welcome in a second; spreads returns after an outage. Default 2,000. */
+  /**
+   * Connections that this server welcomes in a second: it asks clients to spread their return accordingly, and
+   * gives those that exceed it a slot of their own. Default 1,250, about half of what one core can do.
+   */
   handshakesPerSecond?: number;
+  /** Proxies whose word on the client's address is taken, such as `['10.0.0.0/8', '::1']`. Default: none. */
+  trustedProxies?: readonly string[];
+  /** The header to which they append it, read from the right. Default `x-forwarded-for`. */
+  forwardedHeader?: ForwardedHeader;
+  /** Shares of the process's limits, and a delay, at which it begins to spare itself. `false` never does. */
+  watermarks?: Partial<Watermarks> | false;
   /** The path of WebSocket upgrades on `listen`. Default: any. */
   path?: string;
   /** How values become bytes. Must be the same at the client. Default: JSON. */
@@ -69,11 +80,17 @@ export interface ServerOptions {
 }
 
 /** The options with every default filled in. */
-export interface ResolvedOptions extends Omit<ServerOptions, 'limits' | 'logger' | 'log' | 'heartbeat'> {
+export interface ResolvedOptions extends Omit<
+  ServerOptions,
+  'limits' | 'logger' | 'log' | 'heartbeat' | 'watermarks'
+> {
   limits: Limits;
   heartbeatMs: number;
   graceMs: number;
   handshakesPerSecond: number;
+  forwardedHeader: ForwardedHeader;
+  /** Undefined when nothing is watched. */
+  watermarks: Watermarks | undefined;
   codec: PayloadCodec;
   logger: Logger;
 }
@@ -87,6 +104,9 @@ const names = [
   'limits',
   'heartbeat',
   'handshakesPerSecond',
+  'trustedProxies',
+  'forwardedHeader',
+  'watermarks',
   'path',
   'codec',
   'logger',
@@ -107,6 +127,14 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     invalid('path', `is ${shown(path)}; it must begin with /`);
   }
   checkOrigins(options.origins ?? []);
+  checkProxies(options.trustedProxies ?? []);
+  const forwardedHeader = options.forwardedHeader ?? 'x-forwarded-for';
+  if (!forwardedHeaders.includes(forwardedHeader)) {
+    invalid(
+      'forwardedHeader',
+      `is ${shown(forwardedHeader)}; it must be one of ${forwardedHeaders.join(', ')}`,
+    );
+  }
   checkTopics(options.topics ?? {});
   const heartbeat = checkKeys('heartbeat', options.heartbeat ?? {}, ['intervalMs', 'graceMs']);
   const heartbeatMs = checkWhole('heartbeat.intervalMs', heartbeat.intervalMs ?? 25_000);
@@ -119,7 +147,9 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     limits: resolveLimits(options.limits ?? {}),
     heartbeatMs,
     graceMs,
-    handshakesPerSecond: checkPositive('handshakesPerSecond', options.handshakesPerSecond ?? 2_000),
+    handshakesPerSecond: checkPositive('handshakesPerSecond', options.handshakesPerSecond ?? 1_250),
+    forwardedHeader,
+    watermarks: options.watermarks === false ? undefined : resolveWatermarks(options.watermarks ?? {}),
     codec,
     logger: logger === false ? silent : logger,
   };
@@ -148,6 +178,29 @@ function resolveLimits(given: Partial<Limits>): Limits {
     invalid('limits.pageBytesMax', `must not exceed limits.messageBytesMax (${limits.messageBytesMax})`);
   }
   return limits;
+}
+
+function resolveWatermarks(given: Partial<Watermarks>): Watermarks {
+  const names = Object.keys(defaultWatermarks);
+  const marks: Watermarks = { ...defaultWatermarks, ...checkKeys('watermarks', given, names) };
+  for (const [name, value] of Object.entries(marks)) {
+    checkPositive(`watermarks.${name}`, value);
+    if (name !== 'eventLoopDelayMs' && value > 1)
+      invalid(`watermarks.${name}`, `is ${value}; it is a share, 1 at most`);
+  }
+  return marks;
+}
+
+function checkProxies(proxies: readonly string[]): void {
+  if (!Array.isArray(proxies))
+    invalid('trustedProxies', `is ${shown(proxies)}; it must be a list of networks`);
+  for (const entry of proxies) {
+    if (typeof entry === 'string' && networksOf([entry])) continue;
+    invalid(
+      'trustedProxies',
+      `holds ${shown(entry)}; write addresses and networks, such as 10.0.0.0/8 or ::1`,
+    );
+  }
 }
 
 function checkOrigins(origins: readonly string[]): void {

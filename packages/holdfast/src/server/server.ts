@@ -2,10 +2,12 @@ import { HoldfastError } from '../protocol/error-codes.ts';
 import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
-import { Admission } from './admission.ts';
+import { Admission } from './admission/admission.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import type { MessageLog } from './message-log.ts';
 import { Node, type Disconnect } from './node.ts';
+import type { Machine } from './resources/machine.ts';
+import type { Level } from './resources/pressure.ts';
 import type { Identity, ResolvedOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 
@@ -15,6 +17,7 @@ export interface ServerParts<H> {
   clock: Clock;
   random: () => number;
   engine: (host: EngineHost) => Engine<H>;
+  machine?: Machine;
 }
 
 /** What the events of `server.on` carry. */
@@ -38,7 +41,10 @@ export interface ServerStats {
   readonly published: number;
   readonly requests: number;
   readonly messagesOut: number;
+  /** Connections that were refused, or told to come back later. */
   readonly refused: number;
+  /** What gives way because the process runs short of something: `signals`, `publishers` or `newcomers`. */
+  readonly givesWay: Level;
   /** How many connections ended for each reason. */
   readonly causes: Readonly<Record<string, number>>;
 }
@@ -75,13 +81,14 @@ export class HoldfastServer<H = unknown> {
     disconnect: new Set(),
   };
 
-  constructor({ options, log, clock, random, engine }: ServerParts<H>) {
+  constructor({ options, log, clock, random, engine, machine }: ServerParts<H>) {
     this.options = options;
     this.node = new Node({
       options,
       log,
       clock,
       random,
+      machine,
       listener: {
         connected: (session, resumed) => this.emit('connect', { session: this.handleOf(session), resumed }),
         disconnected: (session, disconnect) =>
@@ -91,8 +98,9 @@ export class HoldfastServer<H = unknown> {
     this.admission = new Admission(this.node, options);
     this.engine = engine({
       messageBytesMax: options.limits.messageBytesMax,
+      handshakeTimeoutMs: options.limits.helloTimeoutMs,
       admit: (handshake) => this.admission.admit(handshake),
-      open: (socket, handshake) => this.node.accept(socket, handshake),
+      open: (socket, handshake) => this.admission.open(socket, handshake),
       answer: (path) => this.admission.answer(path),
     });
     this.opened = this.node.open(random);
@@ -112,7 +120,10 @@ export class HoldfastServer<H = unknown> {
    */
   async listen(port: number, host?: string): Promise<{ port: number }> {
     await this.opened;
-    return this.engine.listen(port, host);
+    const listening = await this.engine.listen(port, host);
+    const line = this.node.guard.capacityLine();
+    if (line) this.options.logger.info(line);
+    return listening;
   }
 
   /** Serves the upgrades at `path` of an HTTP server that is the application's, beside Express, Fastify, Hono or Next. */
@@ -186,6 +197,7 @@ export class HoldfastServer<H = unknown> {
       topics: node.hub.topicCount,
       ...node.counters,
       refused: this.admission.refused,
+      givesWay: node.guard.level,
       causes: { ...node.causes },
     };
   }

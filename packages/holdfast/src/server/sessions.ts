@@ -1,6 +1,7 @@
 import type { Limits } from '../protocol/limits.ts';
 import { ReplyBook, type Outcome } from '../session/reply-book.ts';
 import type { Connection } from './connection.ts';
+import { Tally } from './admission/tally.ts';
 import type { Identity } from './options.ts';
 
 /**
@@ -27,6 +28,7 @@ type SessionLimits = Pick<Limits, 'repliesMax' | 'replyBytesMax' | 'sessionTtlMs
 
 export class Sessions {
   private readonly sessions = new Map<string, Session>();
+  private readonly connected = new Tally();
   private readonly limits: SessionLimits;
 
   constructor(limits: SessionLimits) {
@@ -35,6 +37,11 @@ export class Sessions {
 
   get(id: string): Session | undefined {
     return this.sessions.get(id);
+  }
+
+  /** How many sessions of an identity are connected to this node. */
+  connectedOf(identity: string): number {
+    return this.connected.of(identity);
   }
 
   values(): Iterable<Session> {
@@ -53,6 +60,7 @@ export class Sessions {
     }
     const old = session.connection;
     if (old && number <= session.connectionNumber) return { session, superseded: connection };
+    if (!old) this.connected.add(identity.id);
     session.connection = connection;
     session.connectionNumber = number;
     session.identity = identity;
@@ -63,6 +71,7 @@ export class Sessions {
   leave(session: Session, connection: Connection, ended: boolean, nowMs: number): void {
     if (session.connection !== connection) return;
     session.connection = undefined;
+    this.connected.remove(session.identity.id);
     session.leftAtMs = nowMs;
     if (ended) session.replies?.finish(Infinity);
     if (!session.replies) this.sessions.delete(session.id);

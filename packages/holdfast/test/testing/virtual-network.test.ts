@@ -17,6 +17,7 @@ async function line(admit = true) {
   const server: { socket?: EngineSocket } = {};
   const host: EngineHost = {
     messageBytesMax: 1_000,
+    handshakeTimeoutMs: 1_000,
     admit: () => (admit ? undefined : { status: 503, text: 'No.' }),
     open(socket) {
       server.socket = socket;

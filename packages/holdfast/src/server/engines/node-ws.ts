@@ -46,8 +46,17 @@ class NodeWsEngine implements Engine<HttpServer> {
   }
 
   async listen(port: number, hostName: string | undefined): Promise<{ port: number }> {
-    const server = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
-      const { status, text } = this.host.answer(request.url ?? '/');
+    const { handshakeTimeoutMs } = this.host;
+    const bounds = {
+      maxHeaderSize: 16_384,
+      // Node looks for requests that take too long each 30 s unless told otherwise.
+      headersTimeout: handshakeTimeoutMs,
+      requestTimeout: handshakeTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(handshakeTimeoutMs / 4),
+    };
+    const server = createServer(bounds, (request, response) => {
+      const { status, text, retryAfterSeconds } = this.host.answer(request.url ?? '/');
+      if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
       // RFC 9110 §15.5.22: a 426 says what to upgrade to.
       if (status === 426) response.setHeader('upgrade', 'websocket');
       response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(text);

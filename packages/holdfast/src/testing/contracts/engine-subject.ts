@@ -8,6 +8,7 @@ export const MESSAGE_BYTES_MAX = 65_536;
 /** An engine under test, listening, with a host that writes down what it is told. */
 export class EngineSubject implements EngineHost {
   readonly messageBytesMax = MESSAGE_BYTES_MAX;
+  readonly handshakeTimeoutMs = 10_000;
   readonly opened = new Queue<Speaker>('a connection');
   openedCount = 0;
   refusal: ReturnType<EngineHost['admit']>;

@@ -1,0 +1,111 @@
+import type { EngineHost, EngineSocket, Handshake, SocketHandler } from '../engine.ts';
+import type { Node } from '../node.ts';
+import type { ResolvedOptions } from '../options.ts';
+import { ClientAddress } from './client-address.ts';
+import { Tally } from './tally.ts';
+import { FULL_RETRY_MS, TurnedAway, type Refusal } from './turned-away.ts';
+
+type HttpRefusal = ReturnType<EngineHost['admit']>;
+
+const DRAIN_RETRY_SECONDS = 2;
+
+/**
+ * Decides over upgrades, before anything of a connection is kept, and answers for the server's health. Those that
+ * it has no room for are told so in a way that a browser can read, while there is room for that (SPEC ADM-3).
+ */
+export class Admission {
+  refused = 0;
+  private turnedAway = 0;
+  private readonly node: Node;
+  private readonly origins: ReadonlySet<string> | undefined;
+  private readonly addresses: ClientAddress;
+  private readonly perAddress = new Tally();
+
+  constructor(node: Node, { origins, trustedProxies, forwardedHeader }: ResolvedOptions) {
+    this.node = node;
+    this.origins = origins && new Set(origins);
+    this.addresses = new ClientAddress(trustedProxies, forwardedHeader);
+  }
+
+  /** The refusals that are no more than an HTTP status. */
+  admit({ headers }: Handshake): HttpRefusal {
+    const refusal = this.unavailable() ?? this.foreign(headers.origin);
+    if (refusal) this.refused++;
+    return refusal;
+  }
+
+  private unavailable(): HttpRefusal {
+    if (this.node.state !== 'open') {
+      const text = 'This server is going away; another takes its place.';
+      return { status: 503, text, retryAfterSeconds: DRAIN_RETRY_SECONDS };
+    }
+    if (this.turnedAway < this.node.guard.turnedAwayMax) return undefined;
+    const retryAfterSeconds = Math.ceil(this.node.pacer.book(this.node.clock.nowMs()) / 1_000);
+    const text = `This server is overloaded. Come back in ${retryAfterSeconds} s.`;
+    return { status: 503, text, retryAfterSeconds };
+  }
+
+  private foreign(origin: string | string[] | undefined): HttpRefusal {
+    // Only browsers send an Origin, and only they can be made to connect by a hostile page (CWE-1385).
+    if (!this.origins || origin === undefined) return undefined;
+    if (typeof origin === 'string' && this.origins.has(origin)) return undefined;
+    const text = 'This origin may not connect; the server’s option "origins" lists those that may.';
+    return { status: 403, text };
+  }
+
+  /** Takes an upgraded connection in, or sends it away with its own slot. */
+  open(socket: EngineSocket, given: Handshake): SocketHandler {
+    const address = this.addresses.of(given);
+    const key = this.addresses.keyOf(address);
+    const refusal = this.refusalFor(key);
+    if (refusal) return this.turnAway(socket, refusal);
+    const handshake = address === given.address ? given : { ...given, address };
+    const connection = this.node.accept(socket, handshake);
+    if (key !== undefined) {
+      this.perAddress.add(key);
+      connection.whenClosed = () => this.perAddress.remove(key);
+    }
+    return connection;
+  }
+
+  private refusalFor(key: string | undefined): Refusal | undefined {
+    const { node } = this;
+    const nowMs = node.clock.nowMs();
+    const full = this.fullText(key);
+    if (full) return { text: full, delayMs: node.pacer.book(nowMs, FULL_RETRY_MS) };
+    if (node.pacer.admit(nowMs)) return undefined;
+    return { text: 'More connections come than this server admits.', delayMs: node.pacer.book(nowMs) };
+  }
+
+  private fullText(key: string | undefined): string | undefined {
+    const { connections, guard, limits } = this.node;
+    const { connectionsMax, connectionsPerAddressMax } = limits;
+    if (connections.size >= connectionsMax)
+      return `This server holds ${connectionsMax} connections, its limit.`;
+    if (key !== undefined && this.perAddress.of(key) >= connectionsPerAddressMax) {
+      return `${connectionsPerAddressMax} connections come from your address, the limit.`;
+    }
+    return guard.shortage(connections.size);
+  }
+
+  private turnAway(socket: EngineSocket, refusal: Refusal): TurnedAway {
+    this.refused++;
+    this.turnedAway++;
+    return new TurnedAway(socket, refusal, () => this.turnedAway--);
+  }
+
+  /** `/healthz`: the process works. `/readyz`: it takes new connections. */
+  answer(url: string): ReturnType<EngineHost['answer']> {
+    const path = url.split('?', 1)[0];
+    const { state, connections } = this.node;
+    const text = JSON.stringify({ state, connections: connections.size });
+    if (path === '/healthz') return { status: 200, text };
+    if (path === '/readyz') return { status: state === 'open' ? 200 : 503, text };
+    const refusal = this.unavailable();
+    if (refusal) return { ...refusal, text: JSON.stringify({ error: refusal.text }) };
+    return {
+      status: 426,
+      text: JSON.stringify({ error: 'This is a WebSocket server; connect with a WebSocket client.' }),
+    };
+  }
+}
