@@ -20,6 +20,18 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'prints a complete configuration of a proxy for WebSockets',
     load: () => import('./config/command.ts'),
   },
+  preflight: {
+    summary: 'says how many connections this machine holds, what binds first, and how to lift it',
+    load: () => import('./preflight/command.ts'),
+  },
+  load: {
+    summary: 'holds many connections to a server of yours, breaks them, and lets them return',
+    load: () => import('./load/command.ts'),
+  },
+  chaos: {
+    summary: 'a proxy that breaks connections the way networks do, with a page to control it',
+    load: () => import('./chaos/command.ts'),
+  },
 };
 
 const help = `holdfast: WebSocket connections that hold

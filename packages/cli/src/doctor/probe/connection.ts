@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { TLSSocket } from 'node:tls';
 import { constants, inflateRawSync } from 'node:zlib';
 import { type Budget, BudgetExceeded } from './budget.ts';
 import { encodeClientFrame, type Frame, FrameReader, OPCODE } from './frames.ts';
@@ -39,6 +40,8 @@ export class ProbeConnection {
   readonly unaskedAtMs: number[] = [];
   /** Answers the server's pings, as every browser does by itself. */
   answersPings = true;
+  /** Takes every message, instead of those who wait for the next one. Compressed ones come as they are. */
+  onMessage: ((bytes: Buffer) => void) | null = null;
 
   readonly #socket: Socket;
   readonly #budget: Budget;
@@ -89,7 +92,7 @@ export class ProbeConnection {
       this.#pings.set(payload, (atMs) => resolve(atMs - sentAtMs)),
     );
     this.#send(OPCODE.ping, Buffer.from(payload));
-    const rttMs = await this.#within(timeoutMs, pong);
+    const rttMs = await this.within(timeoutMs, pong);
     this.#pings.delete(payload);
     return rttMs;
   }
@@ -103,6 +106,10 @@ export class ProbeConnection {
     if (!this.ending) this.#send(OPCODE.text, Buffer.from(text));
   }
 
+  sendBinary(bytes: Uint8Array): void {
+    if (!this.ending) this.#send(OPCODE.binary, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+  }
+
   /** Sends the text and resolves with the next message, or with null when none came in time. */
   async exchange(text: string, timeoutMs: number): Promise<Message | null> {
     const answer = this.nextMessage(timeoutMs);
@@ -114,7 +121,7 @@ export class ProbeConnection {
     let deliver!: (message: Message) => void;
     const message = new Promise<Message>((resolve) => (deliver = resolve));
     this.#waitingForMessage.push(deliver);
-    const received = await this.#within(timeoutMs, message);
+    const received = await this.within(timeoutMs, message);
     const index = this.#waitingForMessage.indexOf(deliver);
     if (index !== -1) this.#waitingForMessage.splice(index, 1);
     return received;
@@ -129,7 +136,7 @@ export class ProbeConnection {
   async close(): Promise<boolean> {
     if (!this.ending) {
       this.#send(OPCODE.close, Buffer.from([0x03, 0xe8]));
-      await this.#within(CLOSE_ANSWER_MS_MAX, this.ended);
+      await this.within(CLOSE_ANSWER_MS_MAX, this.ended);
     }
     const answered = this.ending !== null && this.ending.how !== 'timed-out';
     this.#end({ how: 'local' });
@@ -140,7 +147,15 @@ export class ProbeConnection {
     this.#end({ how: 'local' });
   }
 
-  async #within<T>(timeoutMs: number, wanted: Promise<T>): Promise<T | null> {
+  /** Breaks it with a RST, as a crash or a firewall does. */
+  reset(): void {
+    // Node can reset plain TCP only.
+    if (!this.ending && !(this.#socket instanceof TLSSocket)) this.#socket.resetAndDestroy();
+    this.#end({ how: 'local' });
+  }
+
+  /** What is wanted, or null when it did not come in time or the connection ended. */
+  async within<T>(timeoutMs: number, wanted: Promise<T>): Promise<T | null> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, timeoutMs, null)));
     const gone = this.ended.then(() => null);
@@ -209,6 +224,11 @@ export class ProbeConnection {
     this.#messageBytes += frame.payloadBytes;
     if (this.#messageBytes <= MESSAGE_BYTES_MAX) this.#message.push(frame.payload);
     if (!frame.final) return;
+    if (this.onMessage) {
+      const whole = Buffer.concat(this.#message);
+      this.#message = [];
+      return this.onMessage(whole);
+    }
     const waiting = this.#waitingForMessage.shift();
     if (!waiting) return this.#noteUnasked();
     const bytes = Buffer.concat(this.#message);

@@ -32,6 +32,8 @@ export type LineOutcome =
 export interface LineOptions {
   /** Connects here instead of asking the resolver again. */
   readonly address?: string | undefined;
+  /** The address of this machine to leave from. */
+  readonly localAddress?: string | undefined;
   readonly ca?: string | undefined;
   readonly alpn?: readonly string[] | undefined;
   readonly timeoutMs: number;
@@ -42,7 +44,11 @@ export interface LineOptions {
 export function openLine(target: Target, options: LineOptions): Promise<LineOutcome> {
   return new Promise((resolve) => {
     let phase: LineFailure['phase'] = options.address || target.isAddress ? 'tcp' : 'name';
-    const tcp = connectTcp({ host: options.address ?? target.host, port: target.port });
+    const tcp = connectTcp({
+      host: options.address ?? target.host,
+      port: target.port,
+      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    });
     let socket: Socket = tcp;
     const settle = (outcome: LineOutcome) => {
       clearTimeout(timer);
