@@ -1,0 +1,189 @@
+import type { Entry } from '../../../protocol/schema.ts';
+import type { Appended, LogConfig, Retention } from '../../message-log.ts';
+import { blockKey, floorKey, sessionKey, topicKey } from './keys.ts';
+import {
+  decodeSession,
+  encodeBlock,
+  encodeSession,
+  encodeTopic,
+  usedAtMsOf,
+  type SessionRecord,
+  type TopicRecord,
+} from './records.ts';
+import { blockAfter, floorIn, topicIn, type Tree } from './tree.ts';
+
+/** A block's payloads together: large enough to hold a busy turn's messages, small enough to be read for one. */
+const BLOCK_BYTES_MAX = 16_384;
+/** How many blocks an append may free on its way: more than it makes, so that a topic shrinks to its bounds. */
+const BLOCKS_FREED_MAX = 8;
+/** An empty topic's top is kept so long for those who have all of it. */
+const TOP_KEPT_MS = 30 * 24 * 3_600_000;
+
+interface OpenTopic {
+  record: TopicRecord;
+  retention: Retention;
+  /** Appended in this transaction, and not yet written. */
+  fresh: Entry[];
+  freshAtMs: number;
+}
+
+/**
+ * What is done between one flush to disk and the next, for whoever asked meanwhile. Topics and sessions are read
+ * once and written once, however many messages they get; all of it is kept, or nothing.
+ */
+export class Transaction {
+  /** What each topic got. */
+  readonly appended = new Map<string, Entry[]>();
+  readonly tree: Tree;
+  private readonly epoch: number;
+  private readonly topics = new Map<string, OpenTopic>();
+  private readonly sessions = new Map<string, SessionRecord>();
+
+  constructor(tree: Tree, epoch: number) {
+    this.tree = tree;
+    this.epoch = epoch;
+  }
+
+  append(
+    config: LogConfig,
+    name: string,
+    session: string | undefined,
+    sequence: number,
+    payload: Uint8Array,
+  ): Appended {
+    const known = session === undefined ? undefined : this.openSession(session);
+    const repeat = known && this.findRepeat(known, sequence);
+    if (repeat) return repeat;
+    const topic = this.openTopic(name, config);
+    const previous = topic.record.top;
+    const offset = previous + 1;
+    const nowMs = Math.max(0, Math.floor(config.nowMs()));
+    if (topic.record.trimmedThrough === previous) topic.record.oldestAtMs = nowMs;
+    topic.record.top = offset;
+    topic.record.newestAtMs = nowMs;
+    topic.record.bytes += payload.length;
+    topic.fresh.push({ offset, payload });
+    topic.freshAtMs = nowMs;
+    if (known) {
+      known.offsets.set(sequence, offset);
+      known.highest = sequence;
+      known.usedAtMs = nowMs;
+      if (known.offsets.size > config.dedupWindow) known.offsets.delete(known.offsets.keys().next().value!);
+    }
+    return { status: 'appended', position: { epoch: this.epoch, offset }, previous };
+  }
+
+  /** Lets go what a topic's retention no longer covers; false when more steps are needed. */
+  trim(config: LogConfig, name: string, blocksMax: number): boolean {
+    const topic = this.openTopic(name, config);
+    const nowMs = config.nowMs();
+    const done = this.trimTopic(name, topic, nowMs, blocksMax);
+    const { top, trimmedThrough, newestAtMs } = topic.record;
+    if (top === trimmedThrough && nowMs - newestAtMs > TOP_KEPT_MS) this.forget(name, top);
+    return done;
+  }
+
+  /** Drops sessions that are still unused, now that nobody else can write. */
+  forgetSessions(keys: readonly Buffer[], usedBeforeMs: number): void {
+    for (const key of keys) {
+      const bytes = this.tree.getBinary(key);
+      if (bytes && usedAtMsOf(bytes) < usedBeforeMs) void this.tree.remove(key);
+    }
+  }
+
+  /** Writes what was gathered. */
+  finish(): void {
+    for (const [name, topic] of this.topics) {
+      if (topic.fresh.length > 0) {
+        this.appended.set(name, topic.fresh);
+        this.writeBlocks(name, topic);
+        this.trimTopic(name, topic, topic.freshAtMs, BLOCKS_FREED_MAX);
+      }
+      this.put(topicKey(name), encodeTopic(topic.record));
+    }
+    for (const [session, record] of this.sessions) this.put(sessionKey(session), encodeSession(record));
+  }
+
+  put(key: Buffer, value: Uint8Array): void {
+    // Within a transaction a put is carried out at once, and what it returns is no promise to wait for.
+    void this.tree.put(key, value as Buffer);
+  }
+
+  private findRepeat({ offsets, highest }: SessionRecord, sequence: number): Appended | undefined {
+    if (sequence > highest) return undefined;
+    const offset = offsets.get(sequence);
+    if (offset === undefined) return { status: 'stale' };
+    return { status: 'duplicate', position: { epoch: this.epoch, offset }, previous: offset - 1 };
+  }
+
+  private openSession(session: string): SessionRecord {
+    let record = this.sessions.get(session);
+    if (!record) {
+      const bytes = this.tree.getBinary(sessionKey(session));
+      record = bytes ? decodeSession(bytes) : { usedAtMs: 0, highest: 0, offsets: new Map<number, number>() };
+      this.sessions.set(session, record);
+    }
+    return record;
+  }
+
+  private openTopic(name: string, config: LogConfig): OpenTopic {
+    let topic = this.topics.get(name);
+    if (!topic) {
+      const record = topicIn(this.tree, name) ?? emptyTopic(floorIn(this.tree));
+      topic = { record, retention: config.retentionOf(name), fresh: [], freshAtMs: 0 };
+      this.topics.set(name, topic);
+    }
+    return topic;
+  }
+
+  private writeBlocks(name: string, { fresh, freshAtMs }: OpenTopic): void {
+    let start = 0;
+    let bytes = 0;
+    for (const [index, { offset, payload }] of fresh.entries()) {
+      bytes += payload.length;
+      const next = fresh[index + 1];
+      if (next && bytes + next.payload.length <= BLOCK_BYTES_MAX) continue;
+      this.put(blockKey(name, offset), encodeBlock(freshAtMs, fresh.slice(start, index + 1)));
+      start = index + 1;
+      bytes = 0;
+    }
+  }
+
+  private trimTopic(
+    name: string,
+    { record, retention }: OpenTopic,
+    nowMs: number,
+    blocksMax: number,
+  ): boolean {
+    const isTooMuch = (atMs: number): boolean =>
+      record.top - record.trimmedThrough > retention.countMax ||
+      record.bytes > retention.bytesMax ||
+      nowMs - atMs > retention.ageMaxMs;
+    for (let freed = 0; freed < blocksMax; freed++) {
+      if (record.top === record.trimmedThrough || !isTooMuch(record.oldestAtMs)) return true;
+      const block = blockAfter(this.tree, name, record.trimmedThrough);
+      if (!block) throw new Error(`The log lacks messages of the topic "${name}": its file is damaged.`);
+      record.oldestAtMs = block.atMs;
+      for (const { offset, payload } of block.entries) {
+        if (offset <= record.trimmedThrough) continue;
+        if (!isTooMuch(block.atMs)) return true;
+        record.trimmedThrough = offset;
+        record.bytes -= payload.length;
+      }
+      void this.tree.remove(block.key);
+    }
+    return false;
+  }
+
+  private forget(name: string, top: number): void {
+    this.topics.delete(name);
+    void this.tree.remove(topicKey(name));
+    const floor = Buffer.alloc(6);
+    floor.writeUIntBE(Math.max(top, floorIn(this.tree)), 0, 6);
+    this.put(floorKey, floor);
+  }
+}
+
+function emptyTopic(top: number): TopicRecord {
+  return { top, trimmedThrough: top, bytes: 0, oldestAtMs: 0, newestAtMs: 0 };
+}
