@@ -42,6 +42,8 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   private full = false;
   /** Why it is not read from, as bits. */
   private holds = 0;
+  /** Its session was ended by either side, rather than cut off. */
+  isDone = false;
   private closedAs: { name: CloseName; text: string } | undefined;
   private readonly socket: EngineSocket;
   private readonly node: Node;
@@ -105,6 +107,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   }
 
   handleClose(code: number, reason: string): void {
+    if (closeNameOf(code) === 'closed') this.isDone = true;
     this.handle({ type: 'disconnected' });
     this.pending = undefined;
     const { name, text } = this.closedAs ?? { name: closeNameOf(code) ?? code, text: reason };
@@ -175,7 +178,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
       case 'append':
         return this.node.operations.append(this, effect);
       case 'finished':
-        return this.session?.replies?.finish(effect.below);
+        return this.node.operations.finish(this.session!, effect.below);
       case 'signal':
         return this.node.operations.signal(this, effect.topic, effect.payload);
       case 'greet':
@@ -193,7 +196,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
         effect.cursor.topic!.live.delete(effect.cursor);
         return;
       case 'shut':
-        if (effect.cursor.topic) this.node.hub.release(effect.cursor.topic);
+        if (effect.cursor.topic) this.node.operations.shutCursor(this, effect.cursor.topic);
         return;
       case 'beat':
         return this.beat();
@@ -237,6 +240,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
 
   private close(name: CloseName, text: string): void {
     this.closedAs = { name, text };
+    if (name === 'ended-by-server') this.isDone = true;
     this.flush();
     // Whoever is silent will not answer a Close frame either.
     if (name === 'heartbeat-timeout') this.socket.terminate();

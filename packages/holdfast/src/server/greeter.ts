@@ -56,6 +56,7 @@ export class Greeter {
       session: session.id,
       resumeToken: this.issue(connection, nowMs),
       resumed: Boolean(known),
+      requestsKnown: Boolean(known) && node.cluster.resumed(session, hello),
       returnWindowMs,
     });
     this.watchExpiry(connection, identity);

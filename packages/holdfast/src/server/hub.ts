@@ -4,7 +4,8 @@ import type { Entry, GapReason } from '../protocol/schema.ts';
 import type { Clock } from '../session/clock.ts';
 import type { Cursor } from '../session/cursor.ts';
 import type { CursorPage } from '../session/server-session.ts';
-import type { FollowedMessage, MessageLog, ReadLimit } from './message-log.ts';
+import type { TopicSource } from './cluster/presence-topics.ts';
+import type { FollowedMessage, ReadLimit } from './message-log.ts';
 import type { TopicPolicy } from './topic-options.ts';
 
 /** A connection as the hub sees it. */
@@ -24,6 +25,8 @@ export class HubTopic {
   /** Names the topic on the wire, node-wide, so that a run is the same bytes for everyone. */
   readonly alias: number;
   readonly policy: TopicPolicy['policy'];
+  /** Whether it is known who is on it. */
+  readonly presence: boolean;
   readonly live = new Map<Cursor<HubTopic>, Subscriber>();
   /** Live cursors were sent everything up to here. */
   sent: Position = { epoch: 0, offset: 0 };
@@ -37,10 +40,11 @@ export class HubTopic {
   quiet = false;
   unfollow: () => void = () => {};
 
-  constructor(name: string, alias: number, policy: TopicPolicy['policy']) {
+  constructor(name: string, alias: number, { policy, presence }: TopicPolicy) {
     this.name = name;
     this.alias = alias;
     this.policy = policy;
+    this.presence = presence && !name.startsWith('$');
   }
 }
 
@@ -52,12 +56,12 @@ export class Hub {
   private readonly dirty = new Set<HubTopic>();
   private aliases = 0;
   private runs = 0;
-  private readonly log: MessageLog;
+  private readonly log: TopicSource;
   private readonly policyOf: (topic: string) => TopicPolicy;
   private readonly limit: ReadLimit;
   private readonly wake: () => void;
 
-  constructor(log: MessageLog, policyOf: (topic: string) => TopicPolicy, limit: ReadLimit, wake: () => void) {
+  constructor(log: TopicSource, policyOf: (topic: string) => TopicPolicy, limit: ReadLimit, wake: () => void) {
     this.log = log;
     this.policyOf = policyOf;
     this.limit = limit;
@@ -76,7 +80,7 @@ export class Hub {
   async use(name: string): Promise<HubTopic> {
     let topic = this.topics.get(name);
     if (!topic) {
-      topic = new HubTopic(name, ++this.aliases, this.policyOf(name).policy);
+      topic = new HubTopic(name, ++this.aliases, this.policyOf(name));
       this.topics.set(name, topic);
       topic.ready = this.begin(topic);
     }

@@ -4,6 +4,7 @@ import type { Limits } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import type { ServerSessionConfig } from '../session/server-session.ts';
+import { Cluster } from './cluster/cluster.ts';
 import { Connection } from './connection.ts';
 import type { EngineSocket, Handshake } from './engine.ts';
 import { Greeter } from './greeter.ts';
@@ -18,7 +19,7 @@ import type { Machine } from './resources/machine.ts';
 import { defaultWatermarks, levels, type Level } from './resources/pressure.ts';
 import { newSessionId } from './resume-token.ts';
 import { Sessions, type Session } from './sessions.ts';
-import { topicPolicies } from './topic-options.ts';
+import { topicPolicies, type TopicPolicy } from './topic-options.ts';
 import { Wheel } from './wheel.ts';
 
 /** How a connection ended. */
@@ -65,6 +66,8 @@ export class Node {
   readonly wheel: Wheel;
   readonly greeter: Greeter;
   readonly operations: Operations;
+  readonly cluster: Cluster;
+  readonly policyOf: (topic: string) => TopicPolicy;
   readonly pacer: Pacer;
   readonly guard: Guard;
   readonly intake: Intake;
@@ -89,7 +92,6 @@ export class Node {
     this.wheel = new Wheel(clock);
     this.wake = oncePerTurn(clock, () => this.flush());
     const { pageMessagesMax: messagesMax, pageBytesMax: bytesMax } = options.limits;
-    this.hub = new Hub(log, topicPolicies(options.topics ?? {}), { messagesMax, bytesMax }, this.wake);
     this.greeter = new Greeter(this);
     this.operations = new Operations(this);
     const { limits, heartbeatMs, graceMs } = options;
@@ -105,20 +107,24 @@ export class Node {
       apply: (level) => this.giveWay(level),
     });
     this.sessionConfig = { limits, heartbeatMs, graceMs, node: this.id, random };
+    this.policyOf = topicPolicies(options.topics ?? {});
+    this.cluster = new Cluster(this);
+    const { presenceTopics } = this.cluster;
+    this.hub = new Hub(presenceTopics, this.policyOf, { messagesMax, bytesMax }, this.wake);
   }
 
   /** Opens the log; nothing else may be called before. */
   async open(random: () => number): Promise<void> {
-    const policyOf = topicPolicies(this.options.topics ?? {});
     await this.log.open({
-      retentionOf: (topic) => policyOf(topic).retention,
+      retentionOf: (topic) => this.policyOf(topic).retention,
       nowMs: () => this.clock.nowMs(),
       random,
       dedupTtlMs: this.limits.sessionTtlMs * 2,
       dedupWindow: this.limits.windowMax,
-      heard: () => {},
+      heard: (message) => this.cluster.heard(message),
     });
     await this.greeter.open(this.log);
+    this.cluster.open();
     this.scheduleUpkeep();
     this.guard.start();
   }
@@ -187,6 +193,12 @@ export class Node {
     return appended.position;
   }
 
+  /** Offers a signal to whoever is live on the topic, on every node. */
+  signal(topic: string, payload: Uint8Array): void {
+    this.hub.offerSignal(topic, payload);
+    this.cluster.signal(topic, payload);
+  }
+
   /** How long returning clients are asked to spread their return (SPEC RET-1). */
   get returnWindowMs(): number {
     const perSecond = this.options.handshakesPerSecond * RETURN_SHARE;
@@ -232,6 +244,7 @@ export class Node {
     this.guard.stop();
     this.intake.stop();
     this.wheel.stop();
+    this.cluster.close();
     await this.log.close();
   }
 
@@ -252,6 +265,7 @@ export class Node {
   private scheduleUpkeep(): void {
     this.cancelUpkeep = this.clock.setTimer(() => {
       this.sessions.expire(this.clock.nowMs());
+      this.cluster.expire(this.nowMs());
       Promise.all([this.log.trim(), this.hub.check()]).catch((error: unknown) => {
         this.options.logger.warn(`Holdfast: the log failed: ${String(error)}`);
       });

@@ -1,4 +1,5 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+import type { PayloadCodec } from '../protocol/payload.ts';
 import { schema } from '../protocol/schema.ts';
 import { NAME_BYTES_MAX } from '../protocol/limits.ts';
 import type { Outcome } from '../session/reply-book.ts';
@@ -66,7 +67,7 @@ export class Operations {
   call(connection: Connection, { request, finished, method, payload }: Effect<'call'>): void {
     const session = connection.session!;
     const replies = this.node.sessions.repliesOf(session);
-    replies.finish(finished);
+    this.finish(session, finished);
     const entry = replies.begin(request);
     if (entry.state === 'done')
       return connection.handle({ type: 'replied', request, outcome: entry.outcome });
@@ -78,14 +79,27 @@ export class Operations {
       return connection.handle({ type: 'replied', request, outcome });
     }
     if (entry.state === 'running') return;
-    this.node.counters.requests++;
-    const outcome = this.run(connection, method, payload);
-    if (outcome instanceof Promise)
-      void outcome.then((done) => this.node.sessions.complete(session, request, done));
-    else this.node.sessions.complete(session, request, outcome);
+    const run = () => this.run(connection, method, payload);
+    const elsewhere = this.node.cluster.elsewhere(session, request);
+    const outcome = elsewhere?.then((known) => (known === 'not-run' ? run() : known)) ?? run();
+    if (outcome instanceof Promise) void outcome.then((done) => this.complete(session, request, done));
+    else this.complete(session, request, outcome);
+  }
+
+  private complete(session: Session, request: number, outcome: Outcome): void {
+    this.node.sessions.complete(session, request, outcome);
+    this.node.cluster.completed(session, request, outcome);
+  }
+
+  /** The client has the outcomes of all requests below this one. */
+  finish(session: Session, below: number): void {
+    session.replies?.finish(below);
+    this.node.cluster.finished(session, below);
   }
 
   private run(connection: Connection, name: string, payload: Uint8Array): Outcome | Promise<Outcome> {
+    this.node.counters.requests++;
+    if (name === '$presence') return this.listPresent(connection, payload);
     const allowed = this.isAllowed(connection, 'request', name);
     if (typeof allowed !== 'boolean') return allowed.then((is) => this.runIf(connection, name, payload, is));
     return this.runIf(connection, name, payload, allowed);
@@ -129,22 +143,39 @@ export class Operations {
     return failure('method-failed', `The method "${name}" failed on the server; its log says why.`);
   }
 
+  /** The request `$presence`: who is on a topic, for whoever may read it (SPEC CLUSTER-12). */
+  private listPresent(connection: Connection, payload: Uint8Array): Outcome | Promise<Outcome> {
+    const { codec } = this.node.options;
+    const topic = decodedText(codec, payload);
+    if (topic === undefined || !this.node.cluster.hasPresence(topic))
+      return failure('invalid-payload', 'Send the name of a topic whose option `presence` is true.');
+    const answer = (is: boolean): Outcome =>
+      is
+        ? this.success(codec.encode(this.node.cluster.present(topic)))
+        : failure('not-authorized', notAllowed('subscribe', topic));
+    const allowed = this.isAllowed(connection, 'subscribe', topic);
+    return typeof allowed === 'boolean' ? answer(allowed) : allowed.then(answer);
+  }
+
   signal(connection: Connection, topic: string, payload: Uint8Array): void {
     if (checkTopicName(topic)) return;
     const allowed = this.isAllowed(connection, 'signal', topic);
-    if (allowed === true) return this.node.hub.offerSignal(topic, payload);
+    if (allowed === true) return this.node.signal(topic, payload);
     if (allowed === false) return;
-    void allowed.then((is) => is && this.node.hub.offerSignal(topic, payload));
+    void allowed.then((is) => is && this.node.signal(topic, payload));
   }
 
   /** Opens a subscription: authorized anew on each connection, resumed or not (SPEC AUTH-2). */
   async openCursor(connection: Connection, { cursor, topic: asked, start }: Effect<'open'>): Promise<void> {
     const fail = (code: ErrorCode, text: string) =>
       connection.handle({ type: 'open-failed', cursor, code, text });
+    const { cluster } = this.node;
     const name = inboxName(asked, connection.session!) ?? asked;
-    const wrong = name === asked ? checkTopicName(asked) : undefined;
+    // Whoever may read a topic may see who is on it.
+    const read = cluster.watchedBy(asked) ?? asked;
+    const wrong = name === asked ? checkTopicName(read) : undefined;
     if (wrong) return fail(asked.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);
-    const allowed = name === asked ? this.isAllowed(connection, 'subscribe', asked) : true;
+    const allowed = name === asked ? this.isAllowed(connection, 'subscribe', read) : true;
     if (!(typeof allowed === 'boolean' ? allowed : await allowed))
       return fail('not-authorized', notAllowed('subscribe', asked));
     const { hub } = this.node;
@@ -153,10 +184,18 @@ export class Operations {
       const begin = await hub.startOf(topic, start.from, start.epoch, start.offset);
       if (cursor.state !== 'opening') return hub.release(topic);
       cursor.topic = topic;
+      if (topic.presence) cluster.presence.enter(name, connection.session!);
       connection.handle({ type: 'opened', cursor, alias: topic.alias, start: begin, liveFrom: topic.sent });
     } catch (error) {
       this.logFailed(connection, error);
     }
+  }
+
+  shutCursor(connection: Connection, topic: HubTopic): void {
+    this.node.hub.release(topic);
+    if (!topic.presence) return;
+    const lost = connection.isClosed && !connection.isDone;
+    this.node.cluster.presence.leave(topic.name, connection.session!.id, lost, this.node.nowMs());
   }
 
   /** Asks again about everything that a connection reads, and withdraws what is no longer allowed (SPEC AUTH-4). */
@@ -164,8 +203,10 @@ export class Operations {
     // A copy: each page that is read puts its cursor last, so a replay would be asked about again and again.
     for (const cursor of Array.from(connection.cursors())) {
       const { topic } = cursor;
-      if (!topic || topic.name.startsWith('$')) continue;
-      if (await this.isAllowed(connection, 'subscribe', topic.name)) continue;
+      if (!topic) continue;
+      const read = this.node.cluster.watchedBy(topic.name) ?? topic.name;
+      if (read.startsWith('$')) continue;
+      if (await this.isAllowed(connection, 'subscribe', read)) continue;
       connection.handle({ type: 'revoked', cursor, position: topic.sent });
     }
   }
@@ -190,6 +231,15 @@ export class Operations {
     } catch (error) {
       return refuse(error);
     }
+  }
+}
+
+function decodedText(codec: PayloadCodec, payload: Uint8Array): string | undefined {
+  try {
+    const value = codec.decode(payload);
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -215,7 +215,10 @@ function checkOrigins(origins: readonly string[]): void {
 function checkTopics(topics: NonNullable<ServerOptions['topics']>): void {
   for (const [topic, options] of checkEntries('topics', topics)) {
     const name = `topics.${topic}`;
-    const { policy, retention } = checkKeys(name, options as TopicOptions, ['policy', 'retention']);
+    const keys = ['policy', 'retention', 'presence'];
+    const { policy, retention, presence } = checkKeys(name, options as TopicOptions, keys);
+    if (presence !== undefined && typeof presence !== 'boolean')
+      invalid(`${name}.presence`, `is ${shown(presence)}; it must be true or false`);
     if (policy !== undefined && !topicPolicyNames.includes(policy)) {
       invalid(`${name}.policy`, `is ${shown(policy)}; it must be one of ${topicPolicyNames.join(', ')}`);
     }

@@ -3,6 +3,8 @@ import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import { Admission } from './admission/admission.ts';
+import type { ClusterStats } from './cluster/cluster-stats.ts';
+import type { Present } from './cluster/roster.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import type { MessageLog } from './message-log.ts';
 import { Node, type Disconnect } from './node.ts';
@@ -96,6 +98,7 @@ export class HoldfastServer<H = unknown> {
       },
     });
     this.admission = new Admission(this.node, options);
+    this.node.cluster.statsOf = () => this.stats();
     this.engine = engine({
       messageBytesMax: options.limits.messageBytesMax,
       handshakeTimeoutMs: options.limits.helloTimeoutMs,
@@ -141,7 +144,7 @@ export class HoldfastServer<H = unknown> {
   topic(name: string): TopicHandle {
     return {
       publish: (data) => this.publish(name, data),
-      signal: (data) => this.node.hub.offerSignal(name, this.options.codec.encode(data)),
+      signal: (data) => this.node.signal(name, this.options.codec.encode(data)),
       top: () => this.opened.then(() => this.node.log.top(name)),
     };
   }
@@ -165,6 +168,24 @@ export class HoldfastServer<H = unknown> {
     return session && this.handleOf(session);
   }
 
+  /** Sends to a session, on whichever node it is, or away: the topic `$inbox` of its client. */
+  async sendToSession(id: string, data: unknown): Promise<Position> {
+    await this.opened;
+    return this.node.append(`$inbox:${id}`, this.options.codec.encode(data));
+  }
+
+  /** Ends a session on whichever node it is connected to; false when none has it. */
+  async closeSession(id: string, text: string): Promise<boolean> {
+    await this.opened;
+    return this.node.cluster.order(id, 'close', text);
+  }
+
+  /** Asks `authorize` again about all that a session reads, on whichever node it is; false when none has it. */
+  async reauthorizeSession(id: string): Promise<boolean> {
+    await this.opened;
+    return this.node.cluster.order(id, 'reauthorize', '');
+  }
+
   /** Sends to every session of one user, also to those that are away: the topic `$user` of their clients. */
   async sendToUser(identity: string, data: unknown): Promise<Position> {
     await this.opened;
@@ -186,6 +207,23 @@ export class HoldfastServer<H = unknown> {
   async close(): Promise<void> {
     await this.opened.catch(() => {});
     await Promise.all([this.engine.close(), this.node.close()]);
+  }
+
+  /**
+   * Who is on a topic whose option `presence` is true, on all nodes: how many, and `limits.presentMax` of them by
+   * name. A lost connection is missed after 5 to 10 s, and a dead node after `nodeBeatsMissedMax` beats.
+   */
+  presence(topic: string): { count: number; present: Present[] } {
+    if (!this.node.cluster.hasPresence(topic)) {
+      const text = `"${topic}" has no presence; set it in createServer({ topics: { ${JSON.stringify(topic)}: { presence: true } } }).`;
+      throw new HoldfastError('invalid-option', text);
+    }
+    return this.node.cluster.present(topic);
+  }
+
+  /** The figures of this node and of all others on its log, as of their last beats, and what they add up to. */
+  clusterStats(): ClusterStats {
+    return this.node.cluster.stats();
   }
 
   stats(): ServerStats {

@@ -14,6 +14,8 @@ export interface Session {
   connection: Connection | undefined;
   /** The client's own number for it. */
   connectionNumber: number;
+  /** The number under which the other nodes were told that it was resumed here; 0 when it was not. */
+  takenOverAt: number;
   replies: ReplyBook | undefined;
   /** When it was left without a connection. */
   leftAtMs: number;
@@ -55,7 +57,7 @@ export class Sessions {
   take(id: string, identity: Identity, connection: Connection, number: number): Takeover {
     let session = this.sessions.get(id);
     if (!session) {
-      session = { id, identity, connection: undefined, connectionNumber: 0, replies: undefined, leftAtMs: 0 };
+      session = { id, identity, ...nowhere };
       this.sessions.set(id, session);
     }
     const old = session.connection;
@@ -94,9 +96,19 @@ export class Sessions {
    */
   expire(nowMs: number): void {
     const { sessionTtlMs, helloTimeoutMs } = this.limits;
+    // As long as its resume token may be good (`resume-token.ts`).
+    const resumableMs = sessionTtlMs * 1.5;
     for (const [id, { connection, replies, leftAtMs }] of this.sessions) {
-      const keptMs = replies?.size ? sessionTtlMs : helloTimeoutMs;
+      const keptMs = replies?.size ? resumableMs : helloTimeoutMs;
       if (!connection && nowMs - leftAtMs > keptMs) this.sessions.delete(id);
     }
   }
 }
+
+const nowhere = {
+  connection: undefined,
+  connectionNumber: 0,
+  takenOverAt: 0,
+  replies: undefined,
+  leftAtMs: 0,
+} satisfies Partial<Session>;

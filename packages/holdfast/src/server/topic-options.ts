@@ -9,6 +9,11 @@ import type { Retention } from './message-log.ts';
 export interface TopicOptions {
   policy?: TopicPolicy['policy'];
   retention?: Partial<Retention>;
+  /**
+   * Whether it is known who is on the topic: `server.presence(topic)`, and for clients that may read it the topic
+   * `$presence:<topic>` and the request `$presence`. Default: false.
+   */
+  presence?: boolean;
 }
 
 export const topicPolicyNames = ['replay', 'latest', 'drop'] as const;
@@ -16,6 +21,7 @@ export const topicPolicyNames = ['replay', 'latest', 'drop'] as const;
 export interface TopicPolicy {
   policy: (typeof topicPolicyNames)[number];
   retention: Retention;
+  presence: boolean;
 }
 
 const defaultRetention: Retention = { countMax: 10_000, bytesMax: 16 * 1_048_576, ageMaxMs: 3_600_000 };
@@ -26,13 +32,13 @@ export function topicPolicies(
 ): (topic: string) => TopicPolicy {
   const policies = new Map<string, TopicPolicy>();
   const patterns: [prefix: string, policy: TopicPolicy][] = [];
-  for (const [name, { policy = 'replay', retention }] of Object.entries(options)) {
-    const resolved: TopicPolicy = { policy, retention: { ...defaultRetention, ...retention } };
+  for (const [name, { policy = 'replay', retention, presence = false }] of Object.entries(options)) {
+    const resolved: TopicPolicy = { policy, retention: { ...defaultRetention, ...retention }, presence };
     if (name.endsWith('*')) patterns.push([name.slice(0, -1), resolved]);
     else policies.set(name, resolved);
   }
   patterns.sort(([a], [b]) => b.length - a.length);
-  const fallback: TopicPolicy = { policy: 'replay', retention: defaultRetention };
+  const fallback: TopicPolicy = { policy: 'replay', retention: defaultRetention, presence: false };
   return (topic) =>
     policies.get(topic) ?? patterns.find(([prefix]) => topic.startsWith(prefix))?.[1] ?? fallback;
 }

@@ -37,11 +37,17 @@ export class ReplyBook {
 
   /** Registers a request that arrived, for the first time or again. */
   begin(request: number): Entry {
+    const entry = this.find(request);
+    if (entry.state === 'new') this.outcomes.set(request, 'running');
+    return entry;
+  }
+
+  /** The same, for somebody who only asks. */
+  find(request: number): Entry {
     const known = this.outcomes.get(request);
     if (known === 'running') return RUNNING;
     if (known !== undefined) return { state: 'done', outcome: known };
     if (request < this.finishedBelow || request <= this.evictedThrough) return FORGOTTEN;
-    this.outcomes.set(request, 'running');
     return NEW;
   }
 

@@ -51,7 +51,15 @@ export interface CursorPage {
 
 export type ServerInput<Topic> =
   | { type: 'bytes'; bytes: Uint8Array }
-  | { type: 'greeted'; session: string; resumeToken: string; resumed: boolean; returnWindowMs: number }
+  | {
+      type: 'greeted';
+      session: string;
+      resumeToken: string;
+      resumed: boolean;
+      /** Whether the outcomes of requests that earlier connections may have sent can be found out. */
+      requestsKnown: boolean;
+      returnWindowMs: number;
+    }
   | { type: 'opened'; cursor: Cursor<Topic>; alias: number; start: Position; liveFrom: Position }
   | { type: 'open-failed'; cursor: Cursor<Topic>; code: ErrorCode; text: string }
   | { type: 'page'; cursor: Cursor<Topic>; page: CursorPage }
@@ -255,9 +263,9 @@ export class ServerSession<Topic = unknown> {
     const { limits, heartbeatMs, graceMs, node } = this.config;
     this.state = { name: 'live' };
     this.lastInMs = nowMs;
-    // Without the old session its dedup is gone, and a request's fate is known to its own node alone (SPEC RES-4).
+    // Without the old session its dedup is gone (SPEC RES-4).
     this.unknownPublishesThrough = input.resumed ? 0 : hello.sequenceSent;
-    this.unknownRequestsThrough = input.resumed && hello.node === node ? 0 : hello.requestSent;
+    this.unknownRequestsThrough = input.resumed && input.requestsKnown ? 0 : hello.requestSent;
     this.send({
       type: 'welcome',
       session: input.session,

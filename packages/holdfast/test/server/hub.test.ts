@@ -7,6 +7,7 @@ import { Cursor } from '../../src/session/cursor.ts';
 
 const policyOf = () => ({
   policy: 'replay' as const,
+  presence: false,
   retention: { countMax: 10, bytesMax: 1_000, ageMaxMs: 1_000_000 },
 });
 

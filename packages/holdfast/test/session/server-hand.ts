@@ -34,8 +34,9 @@ export class ServerHand {
     return this.do({ type: 'bytes', bytes: encode(records) });
   }
 
-  greet(resumed = false): readonly Effect[] {
-    return this.do({ type: 'greeted', session: 'me', resumeToken: 'token', resumed, returnWindowMs: 70 });
+  greet(resumed = false, requestsKnown = resumed): readonly Effect[] {
+    const welcome = { session: 'me', resumeToken: 'token', returnWindowMs: 70 };
+    return this.do({ type: 'greeted', ...welcome, resumed, requestsKnown });
   }
 
   /** Lets time pass, with a call at each deadline on the way. */

@@ -67,16 +67,16 @@ describe('a connection before its welcome', () => {
 
 describe('what an earlier connection may have sent', () => {
   const cases = [
-    { resumed: true, node: 'node-1', publishes: 'append', requests: 'call' },
-    { resumed: true, node: 'node-0', publishes: 'append', requests: 'outcome-unknown' },
-    { resumed: false, node: 'node-1', publishes: 'outcome-unknown', requests: 'outcome-unknown' },
+    { resumed: true, known: true, publishes: 'append', requests: 'call' },
+    { resumed: true, known: false, publishes: 'append', requests: 'outcome-unknown' },
+    { resumed: false, known: true, publishes: 'outcome-unknown', requests: 'outcome-unknown' },
   ];
-  for (const { resumed, node, publishes, requests } of cases) {
-    const title = `${resumed ? 'the same' : 'a new'} session on ${node === 'node-1' ? 'the same' : 'another'} node`;
+  for (const { resumed, known, publishes, requests } of cases) {
+    const title = `${resumed ? 'the same' : 'a new'} session, whose requests ${known ? 'can' : 'can’t'} be found out about`;
     it(`[RES-4] ${title}: publish: ${publishes}, request: ${requests}`, () => {
       const hand = new ServerHand();
-      hand.say(hello({ node, sequenceSent: 5, requestSent: 3 }));
-      hand.greet(resumed);
+      hand.say(hello({ node: 'node-0', sequenceSent: 5, requestSent: 3 }));
+      hand.greet(resumed, known);
       const outcomes = (record: WireRecord): string[] =>
         hand
           .say(record)

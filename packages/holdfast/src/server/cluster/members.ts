@@ -1,0 +1,105 @@
+import type { ServerStats } from '../server.ts';
+import { LIST_MAX, type NodeMessage } from './node-messages.ts';
+
+/** Another node on this log. */
+export interface Member {
+  readonly id: string;
+  /** Its beats are due this often. */
+  everyMs: number;
+  heardAtMs: number;
+  stats: ServerStats;
+  /** How far it has heard this node (see `telling.ts`). */
+  heardOfUs: Progress;
+  /** How far this node has heard it. */
+  heard: Progress;
+}
+
+export interface Progress {
+  takeovers: number;
+  presence: number;
+}
+
+interface MemberLimits {
+  nodeBeatMs: number;
+  nodeBeatsMissedMax: number;
+  nodesMax: number;
+}
+
+/** A beat that says it is the last for hours would keep a dead node alive. */
+const EVERY_MS_MAX = 60_000;
+
+/**
+ * The other nodes on this log, as their beats show them. A node that misses its beats is dead until it is heard
+ * again: it may only have been cut off. One that said good-bye never returns, since each start is a new node.
+ */
+export class Members {
+  private readonly alive = new Map<string, Member>();
+  /** Those that died or left, the latest last. */
+  private readonly gone = new Map<string, 'dead' | 'left'>();
+  private readonly self: string;
+  private readonly limits: MemberLimits;
+
+  constructor(self: string, limits: MemberLimits) {
+    this.self = self;
+    this.limits = limits;
+  }
+
+  get size(): number {
+    return this.alive.size;
+  }
+
+  get(id: string): Member | undefined {
+    return this.alive.get(id);
+  }
+
+  values(): Iterable<Member> {
+    return this.alive.values();
+  }
+
+  isGone(id: string): boolean {
+    return this.gone.has(id);
+  }
+
+  /** Undefined for a beat of a node that has left, or of one too many. */
+  heard(beat: NodeMessage<'beat'>, nowMs: number): Member | undefined {
+    const { from: id, stats } = beat;
+    let member = this.alive.get(id);
+    if (!member) {
+      if (this.gone.get(id) === 'left' || this.alive.size >= this.limits.nodesMax - 1) return undefined;
+      this.gone.delete(id);
+      const nothing = { takeovers: 0, presence: 0 };
+      member = { id, stats, everyMs: 0, heardAtMs: nowMs, heard: { ...nothing }, heardOfUs: nothing };
+      this.alive.set(id, member);
+    }
+    const [, takeovers = 0, presence = 0] = beat.heard.find(([node]) => node === this.self) ?? [];
+    member.heardOfUs = { takeovers, presence };
+    member.everyMs = Math.min(beat.everyMs, EVERY_MS_MAX);
+    member.heardAtMs = nowMs;
+    member.stats = stats;
+    return member;
+  }
+
+  /** It said good-bye. */
+  leave(id: string): Member | undefined {
+    return this.end(id, 'left');
+  }
+
+  /** Those that were not heard for too long; they are no members any more. */
+  takeDead(nowMs: number): Member[] {
+    const { nodeBeatMs, nodeBeatsMissedMax } = this.limits;
+    const dead = [...this.alive.values()].filter(
+      ({ heardAtMs, everyMs }) => nowMs - heardAtMs > Math.max(everyMs, nodeBeatMs) * nodeBeatsMissedMax,
+    );
+    for (const { id } of dead) this.end(id, 'dead');
+    return dead;
+  }
+
+  private end(id: string, how: 'dead' | 'left'): Member | undefined {
+    const member = this.alive.get(id);
+    this.alive.delete(id);
+    this.gone.delete(id);
+    this.gone.set(id, how);
+    if (this.gone.size > LIST_MAX) this.gone.delete(this.gone.keys().next().value!);
+    return member;
+  }
+}

@@ -1,0 +1,154 @@
+import { cutText } from '../cut-text.ts';
+import { Roster, type Present } from './roster.ts';
+import { Telling, type Fact, type Run } from './telling.ts';
+
+/** On the wire between nodes: who is on a topic, by user, or that a session has left it. */
+export type PresenceFact = [topic: string, session: string, user: string | null];
+
+/** A session of this node on a topic, or the trace of one until all nodes have heard that it left. */
+interface Own {
+  readonly topic: string;
+  readonly session: string;
+  readonly user: string;
+  number: number;
+  /** How many subscriptions it has there. */
+  uses: number;
+  state: { name: 'here' } | { name: 'away'; sinceMs: number } | { name: 'left' };
+}
+
+/** What another node has told. */
+interface Others {
+  facts: Map<string, { topic: string; session: string; round: number }>;
+  /** Counts the lists that began anew: what the newest did not name is gone. */
+  round: number;
+}
+
+const USER_BYTES_MAX = 256;
+/** Facts kept of one other node; a node that tells of more is not believed. */
+const FACTS_MAX = 250_000;
+
+/**
+ * Who is on the topics that have presence. Each node tells of its own sessions, and each keeps what the others
+ * told: the list is at hand on every node, and a node's death takes its sessions off all lists at once.
+ */
+export class Presence {
+  readonly telling: Telling<PresenceFact>;
+  readonly roster: Roster;
+  private readonly own = new Map<string, Own>();
+  private readonly others = new Map<string, Others>();
+  /** The highest number of a fact that left no trace: whoever has not heard it must hear the whole list. */
+  private prunedThrough = 0;
+
+  constructor(
+    send: (run: Run<PresenceFact>) => void,
+    changed: (topic: string, change: 'joined' | 'left', present: Present) => void,
+  ) {
+    this.roster = new Roster(changed);
+    this.telling = new Telling((after) => this.factsAfter(after), send);
+  }
+
+  // ── This node's sessions ─────────────────────────────────────────────────────────────────────────────────
+
+  enter(topic: string, session: { id: string; identity: { id: string } }): void {
+    const key = keyOf(topic, session.id);
+    let own = this.own.get(key);
+    if (!own || own.state.name === 'left') {
+      const user = cutText(session.identity.id, USER_BYTES_MAX);
+      own = { topic, session: session.id, user, number: 0, uses: 0, state: { name: 'here' } };
+      this.own.set(key, own);
+      own.number = this.telling.tell([topic, session.id, user]);
+      this.roster.add(topic, session.id, user);
+    }
+    own.uses++;
+    own.state = { name: 'here' };
+  }
+
+  /** One subscription less. Whoever lost the connection is away until the next sweep but one, and may come back. */
+  leave(topic: string, session: string, lost: boolean, nowMs: number): void {
+    const own = this.own.get(keyOf(topic, session));
+    if (!own || --own.uses > 0) return;
+    if (lost) own.state = { name: 'away', sinceMs: nowMs };
+    else this.remove(own);
+  }
+
+  /** Takes off those who have been away for so long. */
+  sweep(nowMs: number, awayMaxMs: number): void {
+    for (const own of this.own.values()) {
+      if (own.state.name === 'away' && nowMs - own.state.sinceMs >= awayMaxMs) this.remove(own);
+    }
+  }
+
+  /** Forgets those that left, once all nodes have heard it. */
+  prune(heardByAll: number): void {
+    for (const [key, { state, number }] of this.own) {
+      if (state.name !== 'left' || number > heardByAll) continue;
+      this.own.delete(key);
+      this.prunedThrough = Math.max(this.prunedThrough, number);
+    }
+  }
+
+  /** Tells those that have heard no further than this again. */
+  repeat(heard: number): void {
+    this.telling.repeat(heard < this.prunedThrough ? 0 : heard);
+  }
+
+  private remove(own: Own): void {
+    own.state = { name: 'left' };
+    own.number = this.telling.tell([own.topic, own.session, null]);
+    this.roster.remove(own.topic, own.session);
+  }
+
+  private factsAfter(after: number): Fact<PresenceFact>[] {
+    const facts: Fact<PresenceFact>[] = [];
+    for (const { topic, session, user, number, state } of this.own.values()) {
+      if (number > after) facts.push({ number, fact: [topic, session, state.name === 'left' ? null : user] });
+    }
+    return facts;
+  }
+
+  // ── Other nodes' sessions ────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes in what another node told; the caller has checked that it continues what was heard. */
+  hear(node: string, { after, through, top, facts }: Run<PresenceFact>): void {
+    let others = this.others.get(node);
+    if (!others) this.others.set(node, (others = { facts: new Map(), round: 0 }));
+    // A run from the beginning is the whole list.
+    if (after === 0) others.round++;
+    for (const fact of facts) this.take(others, fact);
+    if (through < top) return;
+    for (const [key, { round }] of others.facts) if (round < others.round) this.drop(others, key);
+  }
+
+  /** The node is gone, and its sessions with it, until they show themselves elsewhere. */
+  forget(node: string): void {
+    const others = this.others.get(node);
+    if (!others) return;
+    this.others.delete(node);
+    for (const key of others.facts.keys()) this.drop(others, key);
+  }
+
+  private take(others: Others, [topic, session, user]: PresenceFact): void {
+    const key = keyOf(topic, session);
+    const known = others.facts.get(key);
+    if (user === null) return this.drop(others, key);
+    if (known) {
+      known.round = others.round;
+      return;
+    }
+    if (others.facts.size >= FACTS_MAX) return;
+    others.facts.set(key, { topic, session, round: others.round });
+    this.roster.add(topic, session, user);
+  }
+
+  private drop(others: Others, key: string): void {
+    const known = others.facts.get(key);
+    if (!known) return;
+    others.facts.delete(key);
+    this.roster.remove(known.topic, known.session);
+  }
+}
+
+/** Names of topics hold no control characters. */
+function keyOf(topic: string, session: string): string {
+  return `${topic}\n${session}`;
+}
