@@ -1,0 +1,406 @@
+import { backoffDelayMs } from '../session/backoff.ts';
+import { Buffer, byteLengthOf } from './buffer.ts';
+import { closeEvent, defineHandlers, SocketErrorEvent } from './events.ts';
+import { Heartbeat } from './heartbeat.ts';
+import {
+  resolveOptions,
+  type Data,
+  type HoldfastWebSocketOptions,
+  type ProtocolsProvider,
+  type ResolvedOptions,
+  type UrlProvider,
+} from './options.ts';
+
+export { HoldfastError } from '../protocol/error-codes.ts';
+export type {
+  Data,
+  HeartbeatOptions,
+  HoldfastWebSocketOptions,
+  ProtocolsProvider,
+  UrlProvider,
+} from './options.ts';
+
+/**
+ *            ┌──────────────── wait over, online, reconnect() ───────────────┐
+ *            ▼                                                               │
+ *       connecting ──open──▶ live ──lost──┐                                  │
+ *            └────── lost, timeout ───────┴──▶ waiting ──────────────────────┘
+ *                                         └──▶ failed   retriesMax, shouldReconnect
+ *   any ──close()──▶ closed            closed, failed ──reconnect()──▶ connecting
+ *
+ * An attempt is its state object: whatever comes late for one that is no more the state goes unheard.
+ */
+type State =
+  | { readonly name: 'waiting'; readonly retryAt: number }
+  | { readonly name: 'connecting'; socket: WebSocket | undefined }
+  | { readonly name: 'live'; readonly socket: WebSocket; readonly heartbeat: Heartbeat | undefined }
+  | { readonly name: 'closed' | 'failed' };
+
+/** The connection's state at one moment, as `holdfast/client` has it; times are milliseconds since 1970. */
+export interface SocketStatus {
+  readonly phase: 'connecting' | 'live' | 'waiting' | 'offline' | 'closed' | 'failed';
+  readonly since: number;
+  /** Losses since the connection was last stable. */
+  readonly attempt: number;
+  readonly retryAt: number | undefined;
+  readonly rttMs: number | undefined;
+  readonly endpoint: string | undefined;
+  /** Messages that wait for a connection. */
+  readonly queued: number;
+  readonly unacknowledged: 0;
+  readonly cause: { readonly code: string; readonly text: string } | undefined;
+}
+
+/** Why a connection was lost: RFC 6455 §7.4.1 and the IANA registry of close codes. */
+const causes: Record<number, string> = {
+  1001: 'gone',
+  1008: 'policy-violation',
+  1009: 'too-big',
+  1011: 'internal-error',
+  1012: 'going-away',
+  1013: 'overloaded',
+};
+
+/** Events after which a connection may be dead without anybody having said so: each means "probe now". */
+const hints = ['online', 'offline', 'visibilitychange', 'resume', 'pageshow', 'focus'];
+
+const nowMs = (): number => performance.timeOrigin + performance.now();
+
+// This only types what EventTarget and `defineHandlers` give.
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging
+export interface HoldfastWebSocket {
+  onopen: ((this: WebSocket, event: Event) => unknown) | null;
+  onmessage: ((this: WebSocket, event: MessageEvent) => unknown) | null;
+  onerror: ((this: WebSocket, event: Event) => unknown) | null;
+  onclose: ((this: WebSocket, event: CloseEvent) => unknown) | null;
+  addEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
+/**
+ * A WebSocket that comes back, for servers that know nothing of it. `open` and `close` are told each time, and
+ * `readyState` is CONNECTING while it is about to come back. What is sent meanwhile waits, within bounds, and
+ * goes out after the listeners of `open` have run, so that they can sign in first.
+ *
+ * What a socket had taken when it died may be lost: only a server that speaks Holdfast can tell.
+ */
+export class HoldfastWebSocket extends EventTarget implements WebSocket {
+  static readonly CONNECTING = 0;
+  static readonly OPEN = 1;
+  static readonly CLOSING = 2;
+  static readonly CLOSED = 3;
+  readonly CONNECTING = 0;
+  readonly OPEN = 1;
+  readonly CLOSING = 2;
+  readonly CLOSED = 3;
+  readonly #url: UrlProvider;
+  readonly #protocols: ProtocolsProvider;
+  readonly #options: ResolvedOptions;
+  readonly #buffer: Buffer;
+  readonly #statusListeners = new Set<(status: SocketStatus) => void>();
+  #state: State = { name: 'closed' };
+  #sinceMs = nowMs();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #binaryType: BinaryType = 'blob';
+  #endpoint: string | undefined;
+  #attempt = 0;
+  /** Losses since the connection was last stable of connections that had been open. */
+  #reached = 0;
+  #liveAtMs = 0;
+  #cause: SocketStatus['cause'];
+  #status: SocketStatus | undefined;
+  #isTelling = false;
+  #discardedBytes = 0;
+
+  /**
+   * @throws SyntaxError (a DOMException) for an address that can't be dialled, as WebSocket does.
+   * @throws HoldfastError `invalid-option`
+   */
+  constructor(url: UrlProvider, protocols?: ProtocolsProvider, options: HoldfastWebSocketOptions = {}) {
+    super();
+    this.#url = url;
+    this.#protocols = protocols;
+    this.#options = resolveOptions(options);
+    this.#buffer = new Buffer(this.#options.buffer);
+    if (typeof url !== 'function') this.#endpoint = addressOf(url);
+    if (!options.startClosed) this.reconnect();
+  }
+
+  get readyState(): 0 | 1 | 3 {
+    const { name } = this.#state;
+    return name === 'live' ? 1 : name === 'closed' || name === 'failed' ? 3 : 0;
+  }
+
+  /** The address that was dialled last. */
+  get url(): string {
+    return this.#endpoint ?? '';
+  }
+
+  get protocol(): string {
+    return this.#socket?.protocol ?? '';
+  }
+
+  get extensions(): string {
+    return this.#socket?.extensions ?? '';
+  }
+
+  get bufferedAmount(): number {
+    return this.#buffer.bytes + this.#discardedBytes + (this.#socket?.bufferedAmount ?? 0);
+  }
+
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    this.#binaryType = type;
+    if (this.#socket) this.#socket.binaryType = type;
+  }
+
+  /** Losses since the connection was last stable. */
+  get retryCount(): number {
+    return this.#attempt;
+  }
+
+  /** The state now. The same object until something changes. */
+  get status(): SocketStatus {
+    const state = this.#state;
+    this.#status ??= Object.freeze({
+      phase: state.name === 'waiting' && globalThis.navigator?.onLine === false ? 'offline' : state.name,
+      since: this.#sinceMs,
+      attempt: this.#attempt,
+      retryAt: state.name === 'waiting' ? state.retryAt : undefined,
+      rttMs: state.name === 'live' ? state.heartbeat?.rttMs : undefined,
+      endpoint: this.#endpoint,
+      queued: this.#buffer.count,
+      unacknowledged: 0,
+      cause: this.#cause,
+    });
+    return this.#status;
+  }
+
+  /** Calls the listener with each new state; the result removes it. */
+  onStatus(listener: (status: SocketStatus) => void): () => void {
+    this.#statusListeners.add(listener);
+    return () => void this.#statusListeners.delete(listener);
+  }
+
+  /**
+   * Sends, or keeps it until there is a connection. After `close()` it is discarded, as WebSocket does.
+   * @throws HoldfastError `outbox-full` when it would wait and there is no room.
+   */
+  send(data: Data): void {
+    if (this.readyState === 3) {
+      this.#discardedBytes += byteLengthOf(data);
+      return;
+    }
+    // A socket that is closing would discard it in silence.
+    if (this.#state.name === 'live' && this.#state.socket.readyState === 1)
+      return this.#state.socket.send(data as ArrayBuffer);
+    this.#buffer.add(data);
+    this.#changed();
+  }
+
+  /**
+   * Ends the connection and all attempts. The `close` event follows at once: a peer that is gone would answer
+   * after a minute or never.
+   */
+  close(code = 1000, reason = ''): void {
+    if (code !== 1000 && !(code >= 3000 && code <= 4999))
+      throw new DOMException(`A page may close with 1000 or 3000–4999, not ${code}.`, 'InvalidAccessError');
+    if (this.readyState === 3) return;
+    this.#release(code, reason);
+    this.#buffer.take();
+    this.#watchHints(false);
+    this.#become({ name: 'closed' });
+    queueMicrotask(() => this.dispatchEvent(closeEvent({ code, reason, wasClean: true })));
+  }
+
+  /** Tries now, also after `close()`. A connection that is open is replaced; an attempt under way goes on. */
+  reconnect(code?: number, reason?: string): void {
+    const { name } = this.#state;
+    if (name === 'connecting') return;
+    if (name === 'closed' || name === 'failed') {
+      this.#attempt = this.#reached = 0;
+      this.#liveAtMs = nowMs();
+      this.#watchHints(true);
+    }
+    if (name === 'live') {
+      this.#release(code, reason);
+      queueMicrotask(() =>
+        this.dispatchEvent(closeEvent({ code: code ?? 1000, reason: reason ?? '', wasClean: true })),
+      );
+    }
+    void this.#dial();
+  }
+
+  get #socket(): WebSocket | undefined {
+    return 'socket' in this.#state ? this.#state.socket : undefined;
+  }
+
+  async #dial(): Promise<void> {
+    const state: State = { name: 'connecting', socket: undefined };
+    const { connectTimeoutMs, WebSocket } = this.#options;
+    const isStale = (): boolean => this.#state !== state;
+    const giveTime = (what: string): void => {
+      clearTimeout(this.#timer);
+      const text = `No ${what} within ${connectTimeoutMs} ms.`;
+      this.#timer = setTimeout(
+        () => this.#lose('unreachable', { code: 1006, reason: text }, text),
+        connectTimeoutMs,
+      );
+    };
+    this.#become(state);
+    giveTime('address');
+    try {
+      const url = this.#url;
+      const protocols = this.#protocols;
+      const [address, names] = await Promise.all([
+        typeof url === 'function' ? url() : url,
+        typeof protocols === 'function' ? protocols() : protocols,
+      ]);
+      if (isStale()) return;
+      this.#endpoint = addressOf(address);
+      const socket = new WebSocket(this.#endpoint, names);
+      state.socket = socket;
+      giveTime('connection');
+      let failure: unknown;
+      socket.binaryType = this.#binaryType;
+      socket.onopen = () => this.#handleOpen(socket);
+      socket.onmessage = (event) => this.#handleMessage(event);
+      socket.onerror = (event) => (failure = event);
+      socket.onclose = ({ code, reason, wasClean }) =>
+        this.#lose(causes[code] ?? 'lost', { code, reason, wasClean }, failure);
+    } catch (error) {
+      if (!isStale()) this.#lose('unreachable', { code: 1006, reason: '' }, error);
+    }
+  }
+
+  #handleOpen(socket: WebSocket): void {
+    const { heartbeat, backoff } = this.#options;
+    const onSilence = (): void => {
+      const text = 'The server did not answer the heartbeat in time.';
+      this.#lose('silent', { code: 1006, reason: text }, text);
+    };
+    const state: State = {
+      name: 'live',
+      socket,
+      heartbeat: heartbeat && new Heartbeat(heartbeat, socket, onSilence),
+    };
+    this.#become(state);
+    this.#timer = setTimeout(() => {
+      this.#attempt = this.#reached = 0;
+      this.#changed();
+    }, backoff.stableMs);
+    this.dispatchEvent(new Event('open'));
+    if (this.#state !== state) return;
+    for (const data of this.#buffer.take()) socket.send(data as ArrayBuffer);
+    this.#changed();
+  }
+
+  #handleMessage({ data, origin, lastEventId }: MessageEvent): void {
+    const { heartbeat } = this.#state as State & { name: 'live' };
+    if (heartbeat?.heard(data)) return this.#changed();
+    // Node's MessageEvent takes only texts here, and `ws` gives none.
+    const from = { origin: origin ?? '', lastEventId: lastEventId ?? '' };
+    this.dispatchEvent(new MessageEvent('message', { data, ...from }));
+  }
+
+  /** The connection, or the attempt at one, is over: `failure` is what an `error` event tells, if there was any. */
+  #lose(name: string, close: CloseEventInit, failure: unknown): void {
+    const { backoff, returnWindowMs, retriesMax, shouldReconnect } = this.#options;
+    const wasReached = this.#state.name === 'live';
+    const now = nowMs();
+    this.#release();
+    if (wasReached) {
+      this.#reached++;
+      this.#liveAtMs = now;
+    }
+    this.#attempt++;
+    const text = messageOf(failure) || close.reason || `The connection was lost (close code ${close.code}).`;
+    this.#cause = { code: wasReached ? name : 'unreachable', text };
+    const event = closeEvent(close);
+    if (this.#attempt > retriesMax || !shouldReconnect(event)) {
+      this.#watchHints(false);
+      this.#become({ name: 'failed' });
+    } else {
+      const loss = { reached: this.#reached, wasReached, downMs: now - this.#liveAtMs };
+      const delayMs = backoffDelayMs(loss, backoff, returnWindowMs, Math.random);
+      this.#become({ name: 'waiting', retryAt: now + delayMs });
+      this.#timer = setTimeout(() => void this.#dial(), delayMs);
+    }
+    if (failure !== undefined) this.dispatchEvent(new SocketErrorEvent(text, failure));
+    this.dispatchEvent(event);
+  }
+
+  /** Lets go of the socket without waiting for its end, which on a dead line comes after a minute. */
+  #release(code?: number, reason?: string): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    // An `error` that nobody listens for would end a Node process.
+    socket.onerror = () => {};
+    socket.close(code, reason);
+  }
+
+  readonly #handleHint = ({ type }: Event): void => {
+    const state = this.#state;
+    if (state.name === 'waiting' && type === 'online') void this.#dial();
+    if (state.name === 'live') state.heartbeat?.probe();
+    this.#changed();
+  };
+
+  #watchHints(on: boolean): void {
+    const change = on ? globalThis.addEventListener : globalThis.removeEventListener;
+    // Capturing, because `visibilitychange` and `resume` happen to the document.
+    for (const name of hints) change?.(name, this.#handleHint, true);
+  }
+
+  #become(state: State): void {
+    clearTimeout(this.#timer);
+    if (this.#state.name === 'live') this.#state.heartbeat?.stop();
+    if (this.#state.name !== state.name) this.#sinceMs = nowMs();
+    this.#state = state;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#status = undefined;
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      for (const listener of this.#statusListeners) listener(this.status);
+    });
+  }
+}
+
+defineHandlers(HoldfastWebSocket.prototype, ['open', 'message', 'error', 'close']);
+
+export default HoldfastWebSocket;
+
+/** As WebSocket reads an address (WHATWG WebSockets §3.1): relative to the page, `http` as `ws`. */
+function addressOf(url: string | URL): string {
+  try {
+    const address = new URL(url, globalThis.location?.href);
+    address.protocol = address.protocol.replace(/^http/, 'ws');
+    if (/^wss?:$/.test(address.protocol) && !address.hash) return address.href;
+  } catch {
+    // It is told below.
+  }
+  throw new DOMException('The address must be like wss://host/path, without a fragment.', 'SyntaxError');
+}
+
+function messageOf(failure: unknown): string {
+  return typeof failure === 'string'
+    ? failure
+    : ((failure as { message?: string } | undefined)?.message ?? '');
+}
