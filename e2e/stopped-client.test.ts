@@ -81,7 +81,7 @@ describe.runIf(process.platform === 'linux')('a client process that is stopped (
     expect(gaps).toContain('retention');
     const last = received.findLastIndex((item) => 'gap' in item);
     expect(received.length - last, 'a topic keeps 16 MiB').toBeGreaterThan(200);
-    expect((await server.call('stats')).causes).toEqual({});
+    expect((await server.call('stats')).closes).toEqual({});
   });
 
   it('[LIVE-2, SUB-4] that the server has given up comes back, with a gap where something is gone and nothing twice', async () => {
@@ -91,7 +91,7 @@ describe.runIf(process.platform === 'linux')('a client process that is stopped (
     reader.signal('SIGSTOP');
     await broadcast(64);
     await vi.waitFor(
-      async () => expect((await server.call('stats')).causes).toEqual({ 'heartbeat-timeout': 1 }),
+      async () => expect((await server.call('stats')).closes).toEqual({ 'heartbeat-timeout': 1 }),
       patient,
     );
     reader.signal('SIGCONT');

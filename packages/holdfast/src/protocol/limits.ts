@@ -26,6 +26,8 @@ export const defaultLimits = {
   repliesMax: 256,
   /** Their payloads together; older ones make way, and a retry of theirs is told `outcome-unknown`. */
   replyBytesMax: 1_048_576,
+  /** Ended connections of which a node keeps a record for their clients' return; older ones are explained without it. */
+  flightsMax: 10_000,
   /** Connections of one node: idle ones fill 1.4 GiB by then. Which limit binds first, `listen` says (SPEC ADM-6). */
   connectionsMax: 100_000,
   /** Of one client address (in IPv6: one /64). A large office or carrier has one; 20 machines can't fill a node. */

@@ -4,6 +4,8 @@ import type { Position } from '../protocol/position.ts';
 import type { Top, WireRecord } from '../protocol/schema.ts';
 import type { Cursor } from '../session/cursor.ts';
 import { ServerSession, type ServerEffect, type ServerInput } from '../session/server-session.ts';
+import { addressMark } from './causes/address-mark.ts';
+import type { ServerFlight } from './causes/verdict.ts';
 import type { EngineSocket, Handshake, SocketHandler } from './engine.ts';
 import type { HubTopic, Subscriber } from './hub.ts';
 import type { Node } from './node.ts';
@@ -25,6 +27,12 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   session: Session | undefined;
   /** Kept until the hello is answered, then let go: it is a fifth of an idle connection's memory. */
   handshake: Handshake | undefined;
+  /** Its client's own number for it. */
+  number = 0;
+  /** The network that it comes from. */
+  readonly address: number;
+  /** What is known of its end was noted when another took its session over. */
+  isNoted = false;
   /** When its resume token was issued. */
   resumeTokenAtMs = 0;
   /** When something must be done about its credential's expiry. */
@@ -44,7 +52,9 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   private holds = 0;
   /** Its session was ended by either side, rather than cut off. */
   isDone = false;
-  private closedAs: { name: CloseName; text: string } | undefined;
+  private closedAs: { name: CloseName; text: string; atMs: number } | undefined;
+  private readonly openedAtMs: number;
+  private lastOutMs: number;
   private readonly socket: EngineSocket;
   private readonly node: Node;
 
@@ -52,7 +62,10 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     this.node = node;
     this.socket = socket;
     this.handshake = handshake;
-    this.machine = new ServerSession(node.sessionConfig, node.nowMs());
+    this.address = addressMark(handshake, node.options.trustedProxies !== undefined);
+    this.openedAtMs = node.clock.nowMs();
+    this.lastOutMs = node.nowMs();
+    this.machine = new ServerSession(node.sessionConfig, this.lastOutMs);
   }
 
   get isClosed(): boolean {
@@ -114,6 +127,23 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     this.node.closed(this, name, text);
   }
 
+  /** What is known of it at its end (SPEC CAUSE-2); without a reason it still stands. */
+  flight(reason: CloseName | number | undefined): ServerFlight {
+    const { node, machine, closedAs } = this;
+    const endedAtMs = closedAs?.atMs ?? node.clock.nowMs();
+    return {
+      connection: this.number,
+      openMs: endedAtMs - this.openedAtMs,
+      silentInMs: node.nowMs() - machine.lastInMs,
+      silentOutMs: node.nowMs() - this.lastOutMs,
+      endedBy: closedAs ? 'server' : reason === undefined ? 'nobody' : 'peer',
+      reason: closedAs?.name ?? reason ?? 'superseded',
+      endedAtMs,
+      wasToldToGo: machine.wasToldToGo,
+      address: this.address,
+    };
+  }
+
   // ── From the wheel and the hub ───────────────────────────────────────────────────────────────────────────
 
   nextDeadlineMs(): number {
@@ -132,6 +162,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     // What was said before the run, such as where a subscription begins, arrives before it.
     if (this.pending) this.flush();
     this.socket.send(shared);
+    this.lastOutMs = this.node.nowMs();
     this.node.counters.messagesOut++;
     this.checkRoom();
     return true;
@@ -149,6 +180,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     if (!pending) return;
     this.pending = undefined;
     encodeBatches(pending, this.node.limits.messageBytesMax, (bytes) => this.socket.send(bytes));
+    this.lastOutMs = this.node.nowMs();
     this.node.counters.messagesOut += pending.length;
     this.machine.handleFlushed();
     this.checkRoom();
@@ -183,6 +215,8 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
         return this.node.operations.signal(this, effect.topic, effect.payload);
       case 'greet':
         return void this.node.greeter.greet(this, effect.hello);
+      case 'welcomed':
+        return this.node.causes.handleReturn(this, effect.node, effect.flight);
       case 'renew':
         return void this.node.greeter.renew(this, effect.token);
       case 'open':
@@ -239,7 +273,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   }
 
   private close(name: CloseName, text: string): void {
-    this.closedAs = { name, text };
+    this.closedAs = { name, text, atMs: this.node.clock.nowMs() };
     if (name === 'ended-by-server') this.isDone = true;
     this.flush();
     // Whoever is silent will not answer a Close frame either.

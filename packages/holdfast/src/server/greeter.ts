@@ -39,6 +39,11 @@ export class Greeter {
     const id = known || newSessionId();
     if (authenticate && this.isCrowded(connection, id, identity)) return;
     const { session, superseded } = node.sessions.take(id, identity, connection, hello.connection);
+    connection.number = hello.connection;
+    if (superseded && superseded !== connection) {
+      superseded.isNoted = true;
+      node.causes.handleEnd(session, superseded.flight(undefined));
+    }
     // Fenced before anything of the new connection is looked at.
     superseded?.handle({
       type: 'close',

@@ -5,6 +5,8 @@ import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import type { ServerSessionConfig } from '../session/server-session.ts';
 import { Cluster } from './cluster/cluster.ts';
+import { Causes } from './causes/causes.ts';
+import type { ServerFlight, Verdict } from './causes/verdict.ts';
 import { Connection } from './connection.ts';
 import type { EngineSocket, Handshake } from './engine.ts';
 import { Greeter } from './greeter.ts';
@@ -27,12 +29,15 @@ export interface Disconnect {
   /** A name of the closed list (SPEC CLOSE-2), or the WebSocket close code when nobody of ours closed it. */
   readonly reason: CloseName | number;
   readonly text: string;
+  /** What the node knows of its end. */
+  readonly record: ServerFlight;
 }
 
 /** What the node tells the application. */
 export interface NodeListener {
   connected(session: Session, resumed: boolean): void;
   disconnected(session: Session, disconnect: Disconnect): void;
+  explained(session: Session, verdict: Verdict): void;
 }
 
 export interface NodeParts {
@@ -74,8 +79,9 @@ export class Node {
   readonly connections = new Set<Connection>();
   readonly sessionConfig: ServerSessionConfig;
   readonly counters = { welcomed: 0, resumed: 0, published: 0, requests: 0, messagesOut: 0 };
+  readonly causes: Causes;
   /** How many connections ended for each reason. */
-  readonly causes: Record<string, number> = {};
+  readonly closes: Record<string, number> = {};
   state: 'open' | 'draining' | 'closed' = 'open';
   private readonly dirty = new Set<Connection>();
   private readonly wake: () => void;
@@ -92,6 +98,7 @@ export class Node {
     this.wheel = new Wheel(clock);
     this.wake = oncePerTurn(clock, () => this.flush());
     const { pageMessagesMax: messagesMax, pageBytesMax: bytesMax } = options.limits;
+    this.causes = new Causes(this);
     this.greeter = new Greeter(this);
     this.operations = new Operations(this);
     const { limits, heartbeatMs, graceMs } = options;
@@ -149,12 +156,14 @@ export class Node {
     this.wheel.remove(connection);
     this.intake.forget(connection);
     connection.whenClosed?.();
-    this.causes[reason] = (this.causes[reason] ?? 0) + 1;
+    this.closes[reason] = (this.closes[reason] ?? 0) + 1;
     const { session } = connection;
     if (session) {
       const ended = reason === 'closed' || reason === 'ended-by-server';
       this.sessions.leave(session, connection, ended, this.clock.nowMs());
-      this.listener.disconnected(session, { reason, text });
+      const record = connection.flight(reason);
+      this.listener.disconnected(session, { reason, text, record });
+      if (!connection.isNoted) this.causes.handleEnd(session, record);
     }
     if (this.connections.size === 0) for (const done of this.whenEmpty) done();
   }
@@ -240,6 +249,7 @@ export class Node {
     await this.emptied(2_000);
     for (const connection of this.connections) connection.terminate();
     await this.emptied(2_000);
+    this.causes.close();
     this.cancelUpkeep();
     this.guard.stop();
     this.intake.stop();
@@ -265,6 +275,7 @@ export class Node {
   private scheduleUpkeep(): void {
     this.cancelUpkeep = this.clock.setTimer(() => {
       this.sessions.expire(this.clock.nowMs());
+      this.causes.expire(this.clock.nowMs());
       this.cluster.expire(this.nowMs());
       Promise.all([this.log.trim(), this.hub.check()]).catch((error: unknown) => {
         this.options.logger.warn(`Holdfast: the log failed: ${String(error)}`);

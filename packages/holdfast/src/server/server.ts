@@ -5,6 +5,7 @@ import type { Clock } from '../session/clock.ts';
 import { Admission } from './admission/admission.ts';
 import type { ClusterStats } from './cluster/cluster-stats.ts';
 import type { Present } from './cluster/roster.ts';
+import type { Verdict } from './causes/verdict.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import type { MessageLog } from './message-log.ts';
 import { Node, type Disconnect } from './node.ts';
@@ -26,6 +27,8 @@ export interface ServerParts<H> {
 export interface ServerEvents {
   connect: { session: SessionHandle; resumed: boolean };
   disconnect: { session: SessionHandle } & Disconnect;
+  /** Why a session lost its connection: as soon as that is certain, at the latest `sessionTtlMs` after the end. */
+  explained: { session: SessionHandle; cause: Verdict };
 }
 
 export interface MethodContext {
@@ -47,7 +50,9 @@ export interface ServerStats {
   readonly refused: number;
   /** What gives way because the process runs short of something: `signals`, `publishers` or `newcomers`. */
   readonly givesWay: Level;
-  /** How many connections ended for each reason. */
+  /** How many connections ended for each reason: a name of the closed list, or a close code. */
+  readonly closes: Readonly<Record<string, number>>;
+  /** Why sessions lost their connections: how many for each verdict (SPEC CAUSE-3). */
   readonly causes: Readonly<Record<string, number>>;
 }
 
@@ -81,6 +86,7 @@ export class HoldfastServer<H = unknown> {
   private readonly listeners: { [E in keyof ServerEvents]: Set<(event: ServerEvents[E]) => void> } = {
     connect: new Set(),
     disconnect: new Set(),
+    explained: new Set(),
   };
 
   constructor({ options, log, clock, random, engine, machine }: ServerParts<H>) {
@@ -95,6 +101,7 @@ export class HoldfastServer<H = unknown> {
         connected: (session, resumed) => this.emit('connect', { session: this.handleOf(session), resumed }),
         disconnected: (session, disconnect) =>
           this.emit('disconnect', { session: this.handleOf(session), ...disconnect }),
+        explained: (session, cause) => this.emit('explained', { session: this.handleOf(session), cause }),
       },
     });
     this.admission = new Admission(this.node, options);
@@ -236,7 +243,8 @@ export class HoldfastServer<H = unknown> {
       ...node.counters,
       refused: this.admission.refused,
       givesWay: node.guard.level,
-      causes: { ...node.causes },
+      closes: { ...node.closes },
+      causes: { ...node.causes.counts },
     };
   }
 

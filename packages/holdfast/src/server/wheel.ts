@@ -21,6 +21,8 @@ const TICK_MS_MAX = 2_000;
  */
 export class Wheel {
   private readonly buckets = new Map<number, Set<Waiting>>();
+  /** The last time that the process did not run. */
+  stall: { atMs: number; forMs: number } | undefined;
   private now: number;
   private tickedAtMs: number;
   private reached: number;
@@ -66,6 +68,8 @@ export class Wheel {
 
   private tick(): void {
     const clockMs = this.clock.nowMs();
+    const lateMs = clockMs - this.tickedAtMs - TICK_MS;
+    if (lateMs > TICK_MS_MAX - TICK_MS) this.stall = { atMs: this.tickedAtMs + TICK_MS, forMs: lateMs };
     this.now += Math.min(clockMs - this.tickedAtMs, TICK_MS_MAX);
     this.tickedAtMs = clockMs;
     this.arm();

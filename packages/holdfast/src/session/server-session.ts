@@ -72,6 +72,7 @@ export type ServerInput<Topic> =
   | { type: 'resume-token'; resumeToken: string }
   | { type: 'go-away'; reconnectInMs: number; reason: string }
   | { type: 'return-window'; returnWindowMs: number }
+  | { type: 'cause'; id: string; confidence: number; text: string; fix: string }
   | { type: 'writable' }
   | { type: 'time' }
   | { type: 'close'; name: CloseName; text: string }
@@ -80,6 +81,8 @@ export type ServerInput<Topic> =
 export type ServerEffect<Topic> =
   | { type: 'send'; record: WireRecord }
   | { type: 'greet'; hello: WireRecord<'hello'> }
+  /** A connection was welcomed: what its client says of the one before, and the node that this was to. */
+  | { type: 'welcomed'; node: string; flight: WireRecord<'flight'> | undefined }
   | { type: 'renew'; token: string }
   | { type: 'open'; cursor: Cursor<Topic>; topic: string; start: WireStart }
   | { type: 'read'; cursor: Cursor<Topic> }
@@ -104,6 +107,8 @@ export class ServerSession<Topic = unknown> {
   recordsIn = 0;
   private state: State = { name: 'awaiting-hello' };
   private effects: ServerEffect<Topic>[] = noEffects;
+  /** It was asked to move. */
+  wasToldToGo = false;
   private reading = 0;
   private appending = 0;
   private calling = 0;
@@ -112,7 +117,8 @@ export class ServerSession<Topic = unknown> {
   /** Up to these, what an earlier connection may have sent has an outcome that nobody here knows. */
   private unknownPublishesThrough = 0;
   private unknownRequestsThrough = 0;
-  private lastInMs: number;
+  /** When something last came. */
+  lastInMs: number;
   private lastBeatMs: number;
   private readonly config: ServerSessionConfig;
 
@@ -166,9 +172,12 @@ export class ServerSession<Topic = unknown> {
         return this.fail('publish', input.sequence, input.code, input.text);
       case 'replied':
         return this.handleReplied(input.request, input.outcome);
+      case 'go-away':
+        this.wasToldToGo = true;
+        return this.send(input);
+      case 'cause':
       case 'token-wanted':
       case 'resume-token':
-      case 'go-away':
       case 'return-window':
         return this.send(input);
       case 'close':
@@ -278,6 +287,8 @@ export class ServerSession<Topic = unknown> {
       window: limits.windowMax,
       returnWindowMs: input.returnWindowMs,
     });
+    const flight = waiting[0]?.type === 'flight' ? waiting[0] : undefined;
+    this.push({ type: 'welcomed', node: hello.node, flight });
     for (const record of waiting) this.handleRecord(record);
   }
 
@@ -300,7 +311,7 @@ export class ServerSession<Topic = unknown> {
       case 'token':
         return this.push({ type: 'renew', token: record.token });
       case 'flight':
-        // What it says of the last connection is for the server's verdict (SPEC CAUSE-1).
+        // One that comes late explains nothing any more (SPEC CAUSE-1).
         return;
       default:
         return this.close('protocol-error', `A client must not send "${record.type}".`);

@@ -112,7 +112,7 @@ describe('close()', () => {
     await bed.wait(bed.client.close());
     expect(await bed.codeOf(publish)).toMatch(/^resolved/);
     await bed.until(() => bed.server.stats().connections === 0);
-    expect(bed.server.stats().causes).toEqual({ closed: 1 });
+    expect(bed.server.stats().closes).toEqual({ closed: 1 });
   });
 
   it('[ERR-1] gives up after a moment; what is left rejects with "closed"', async () => {

@@ -84,7 +84,7 @@ describe('publish()', () => {
       expect(await bed.codeOf(refused)).toBe(code);
       expect(await bed.codeOf(taken)).toMatch(/^resolved/);
       expect(bed.client.status).toMatchObject({ phase: 'live', attempt: 0 });
-      expect(bed.server.stats().causes).toEqual({});
+      expect(bed.server.stats().closes).toEqual({});
     });
   }
 
@@ -126,7 +126,7 @@ describe('names on the wire', () => {
   it('[ERR-1] a method’s that is too long rejects with "invalid-name"', async () => {
     const bed = await Bed.live();
     expect(await bed.codeOf(bed.client.request(long, 1))).toBe('invalid-name');
-    expect(bed.server.stats().causes).toEqual({});
+    expect(bed.server.stats().closes).toEqual({});
   });
 
   it('[ERR-1] a start that is none is told at once by subscribe()', async () => {
@@ -148,6 +148,6 @@ describe('names on the wire', () => {
     );
     expect(() => bed.client.signal(long, 1)).toThrow(expect.objectContaining({ code: 'invalid-name' }));
     await bed.pass(1_000);
-    expect(bed.server.stats().causes).toEqual({});
+    expect(bed.server.stats().closes).toEqual({});
   });
 });

@@ -89,7 +89,7 @@ describe('messages that are no records', () => {
       hostile.sendBytes(new Uint8Array(100_001));
       expect((await hostile.end()).code).toBe(1009);
       expect(await disconnected).toMatchObject({ reason: 'too-big', text: aSentence });
-      expect(server.stats().causes).toEqual({ 'too-big': 1 });
+      expect(server.stats().closes).toEqual({ 'too-big': 1 });
     },
     { limits: { messageBytesMax: 100_000 } },
   );

@@ -306,11 +306,12 @@ describe('statistics', () => {
       requests: 1,
       refused: 0,
       causes: {},
+      closes: {},
     });
     expect(server.stats().messagesOut).toBeGreaterThanOrEqual(5);
     await a.close(1000);
     await b.close(3999);
     await (await Honest.join(port)).works();
-    expect(server.stats()).toMatchObject({ connections: 1, topics: 1, causes: { closed: 1, 3999: 1 } });
+    expect(server.stats()).toMatchObject({ connections: 1, topics: 1, closes: { closed: 1, 3999: 1 } });
   });
 });

@@ -175,7 +175,7 @@ describe('drain', () => {
     expect((await client.end()).code).toBe(4010);
     await draining;
     expect(client.data).toEqual(['the last word']);
-    expect(server.stats().causes).toEqual({ 'going-away': 1 });
+    expect(server.stats().closes).toEqual({ 'going-away': 1 });
   });
 
   it('[DRAIN-1] a server without clients is drained at once', async () => {

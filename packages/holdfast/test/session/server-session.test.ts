@@ -23,7 +23,7 @@ describe('a connection before its welcome', () => {
     expect(types(hand.say(hello(), publish(1), request(1)))).toEqual(['greet']);
     expect(hand.say(publish(2))).toEqual([]);
     const effects = hand.greet();
-    expect(types(effects)).toEqual(['send', 'append', 'call', 'append']);
+    expect(types(effects)).toEqual(['send', 'welcomed', 'append', 'call', 'append']);
     expect(sent(effects)[0]).toMatchObject({ type: 'welcome' });
   });
 

@@ -1,0 +1,145 @@
+import { schema, type WireRecord } from '../../protocol/schema.ts';
+import type { Connection } from '../connection.ts';
+import { cutText } from '../cut-text.ts';
+import type { Node } from '../node.ts';
+import type { Session } from '../sessions.ts';
+import { cutOf } from './cuts.ts';
+import { explain } from './explain.ts';
+import type { ClientFlight, Cut, Evidence, ServerFlight, Verdict } from './verdict.ts';
+
+/** Cuts to compare with: enough for rare ones to stand out, and quickly looked through. */
+const CUTS_MAX = 256;
+const EXPLANATION_BYTES_MAX = schema.cause[1].text.bytesMax;
+/** From here up nothing that a client could add would change the verdict. */
+const CERTAIN = 0.95;
+
+/** An ended connection of a session, until the session is forgotten. */
+interface Ended {
+  readonly session: Session;
+  /** The client's own number for it. */
+  readonly connection: number;
+  readonly server: ServerFlight | undefined;
+  readonly atMs: number;
+  verdict: Verdict | undefined;
+}
+
+/**
+ * Explains each disconnect of a session once: at once where nothing more is to be learned, else when its client is
+ * back and has told its side, or when it is too late for that (SPEC CAUSE-5).
+ */
+export class Causes {
+  /** How many disconnects were explained by each verdict. */
+  readonly counts: Record<string, number> = {};
+  private readonly ended = new Map<string, Ended>();
+  private readonly cuts: Cut[] = [];
+  private readonly startedAtMs: number;
+  private readonly node: Node;
+
+  constructor(node: Node) {
+    this.node = node;
+    this.startedAtMs = node.clock.nowMs();
+  }
+
+  /** A session has lost its connection, or another has taken it over. */
+  handleEnd(session: Session, server: ServerFlight): void {
+    const before = this.ended.get(session.id);
+    if (before) this.giveUp(before);
+    const ended = this.keep(session, server.connection, server);
+    const evidence = this.evidence(ended, undefined, 0, true);
+    const verdict = explain(evidence);
+    if (verdict.confidence >= CERTAIN) this.settle(ended, evidence, verdict);
+  }
+
+  /**
+   * A session is back, on the connection that is its own now. `lastNode` is the process that its client was
+   * connected to before; `flight` what it says of the end. Its client gets the verdict, if it told its side.
+   */
+  handleReturn(connection: Connection, lastNode: string, flight: WireRecord<'flight'> | undefined): void {
+    const session = connection.session!;
+    let ended = this.ended.get(session.id);
+    if (ended && flight && ended.connection !== flight.connection) {
+      this.giveUp(ended);
+      // Of a later connection its client never knew; the one that it speaks of was explained to that.
+      if (flight.connection < ended.connection) return;
+      ended = undefined;
+    }
+    if (!ended) {
+      if (!flight) return;
+      ended = this.keep(session, flight.connection, undefined);
+    }
+    const wasHere = ended.server !== undefined || lastNode === this.node.id;
+    const evidence = this.evidence(ended, flight, connection.address, wasHere);
+    const verdict = ended.verdict ?? this.settle(ended, evidence, explain(evidence));
+    if (!flight) return;
+    connection.handle({
+      type: 'cause',
+      id: verdict.id,
+      confidence: Math.round(verdict.confidence * 100),
+      text: cutText(verdict.evidence.join(' '), EXPLANATION_BYTES_MAX),
+      fix: verdict.fix ?? '',
+    });
+  }
+
+  /** Explains what nobody came back for in time, as well as can be. */
+  expire(nowMs: number): void {
+    for (const ended of this.ended.values()) {
+      // The oldest stand first.
+      if (nowMs - ended.atMs <= this.node.limits.sessionTtlMs) return;
+      this.giveUp(ended);
+    }
+  }
+
+  /** Explains what is left when nobody can come back any more. */
+  close(): void {
+    for (const ended of this.ended.values()) this.giveUp(ended);
+  }
+
+  private keep(session: Session, connection: number, server: ServerFlight | undefined): Ended {
+    const ended: Ended = { session, connection, server, atMs: this.node.clock.nowMs(), verdict: undefined };
+    // Deleted first, so that the newest stands last.
+    this.ended.delete(session.id);
+    this.ended.set(session.id, ended);
+    if (this.ended.size > this.node.limits.flightsMax) {
+      const [oldest] = this.ended.values();
+      this.giveUp(oldest!);
+    }
+    return ended;
+  }
+
+  private giveUp(ended: Ended): void {
+    this.ended.delete(ended.session.id);
+    if (ended.verdict) return;
+    const evidence = this.evidence(ended, undefined, 0, true);
+    this.settle(ended, evidence, explain(evidence));
+  }
+
+  private settle(ended: Ended, evidence: Evidence, verdict: Verdict): Verdict {
+    ended.verdict = verdict;
+    this.counts[verdict.id] = (this.counts[verdict.id] ?? 0) + 1;
+    this.noteCut(evidence, verdict);
+    this.node.listener.explained(ended.session, verdict);
+    return verdict;
+  }
+
+  /** What something in between cut, as far as is known, is what later cuts are compared with. */
+  private noteCut(evidence: Evidence, { id }: Verdict): void {
+    if (id !== 'unknown' && id !== 'idle-cut-by-intermediary' && id !== 'lifetime-cut-by-intermediary')
+      return;
+    const cut = cutOf(evidence);
+    if (!cut) return;
+    this.cuts.push(cut);
+    if (this.cuts.length > CUTS_MAX) this.cuts.shift();
+  }
+
+  private evidence(
+    { server }: Ended,
+    client: ClientFlight | undefined,
+    address: number,
+    wasHere: boolean,
+  ): Evidence {
+    const { startedAtMs, cuts } = this;
+    const { clock, wheel } = this.node;
+    const around = { nowMs: clock.nowMs(), startedAtMs, wasHere, address, stall: wheel.stall, cuts };
+    return { client, server, around };
+  }
+}

@@ -1,0 +1,157 @@
+import { hintNames, type HintName } from '../../protocol/schema.ts';
+import { isElsewhere } from './address-mark.ts';
+import { inSeconds } from './cuts.ts';
+import type { ClientFlight, Evidence, Suspicion } from './verdict.ts';
+
+/** Timers of a hidden page may come once a minute: such a jump of its clock is no sleep. */
+const HIDDEN_JUMP_MS_MAX = 70_000;
+const LONG_SLEEP_MS = 30_000;
+/** A first packet that was lost is sent again after a second (RFC 6298 §2): a dial that took less met no loss. */
+const PROMPT_DIAL_MS_MAX = 900;
+/** A client takes a silent connection for suspect after at most so long (SPEC LIVE-4). */
+const ANSWER_MS_MAX = 5_000;
+/** The way and the authentication of a hello make an end look this much later than it was. */
+const CLOSE_MS = 1_000;
+/** A process that starts this long after a loss is not its reason: somebody would have come back to the old one. */
+const RESTART_MS_MAX = 10 * 60_000;
+
+export function noticed(client: ClientFlight | undefined, ...names: HintName[]): boolean {
+  return names.some((name) => ((client?.hints ?? 0) >> hintNames.indexOf(name)) & 1);
+}
+
+/** The server learned of the end when the client did, so something told both: the line itself worked. */
+function bothWereTold({ client, server, around }: Evidence): boolean {
+  if (!client || server?.endedBy !== 'peer') return false;
+  return Math.abs(around.nowMs - client.agoMs - server.endedAtMs) < 2_000;
+}
+
+/** From the server's side the connection just went silent, or still stood when the client came back. */
+function wentSilent({ server }: Evidence): boolean {
+  if (server?.endedBy === 'nobody' || server?.reason === 'heartbeat-timeout') return true;
+  return server?.endedBy === 'server' && server.reason === 'superseded';
+}
+
+/** The device or the page did not run. */
+export function asleep(evidence: Evidence): Suspicion | undefined {
+  const { client, server } = evidence;
+  if (!client) return undefined;
+  const { sleptMs } = client;
+  // A nap that is shorter than what anybody waits for ends no connection.
+  const missedMs = server?.reason === 'heartbeat-timeout' ? server.silentInMs / 2 : LONG_SLEEP_MS;
+  const wasMissed = sleptMs >= missedMs;
+  const silent = wentSilent(evidence);
+  const wasFrozen = noticed(client, 'frozen', 'restored');
+  if (wasFrozen) {
+    const confidence = wasMissed ? 0.92 : silent || client.endedBy === 'timeout' ? 0.85 : 0.6;
+    const what = noticed(client, 'restored')
+      ? 'came back from the back/forward cache'
+      : 'was frozen by the browser';
+    return {
+      id: 'tab-frozen',
+      confidence,
+      because: `The page ${what} in the connection’s last silence.`,
+      fix: 'Nothing: a page that is frozen can’t answer. It has caught up since.',
+    };
+  }
+  if (!noticed(client, 'slept') || sleptMs < 1_000) return undefined;
+  let confidence = wasMissed ? (silent ? 0.92 : 0.85) : 0.5;
+  if (noticed(client, 'hidden') && sleptMs < HIDDEN_JUMP_MS_MAX) confidence = Math.min(confidence, 0.5);
+  return {
+    id: 'device-slept',
+    confidence,
+    because: `The client’s clock jumped by ${inSeconds(sleptMs)} in the connection’s last silence.`,
+    fix: 'Nothing: a device that sleeps can’t answer. It has caught up since.',
+  };
+}
+
+/** The client has another network now. */
+export function networkChanged(evidence: Evidence): Suspicion | undefined {
+  const { client, server, around } = evidence;
+  if (!client || client.endedBy === 'error') return undefined;
+  const told = bothWereTold(evidence);
+  const fix =
+    'Nothing: connections don’t survive a change of network. The client has come back over the new one.';
+  if (noticed(client, 'network-changed')) {
+    const because = 'The client’s network interfaces changed in the connection’s last silence.';
+    return { id: 'network-changed', confidence: told ? 0.6 : server ? 0.9 : 0.75, because, fix };
+  }
+  if (!isElsewhere(server?.address ?? 0, around.address)) return undefined;
+  const because = 'The client came back from another address.';
+  return { id: 'network-changed', confidence: told ? 0.45 : wentSilent(evidence) ? 0.85 : 0.6, because, fix };
+}
+
+/** There was no network for a while. */
+export function networkLost(evidence: Evidence): Suspicion | undefined {
+  const { client, around } = evidence;
+  if (!client || client.endedBy === 'error') return undefined;
+  const silent = wentSilent(evidence);
+  const fix =
+    'Nothing on the server: the way between was gone for a while. The client came back as soon as it could.';
+  if (noticed(client, 'offline')) {
+    const because = 'The client’s system said that it was offline.';
+    return {
+      id: 'network-lost',
+      confidence: silent ? 0.9 : bothWereTold(evidence) ? 0.55 : 0.7,
+      because,
+      fix,
+    };
+  }
+  const wasUnreachable = client.attempts > 0 || client.agoMs >= PROMPT_DIAL_MS_MAX;
+  if (client.endedBy !== 'timeout' || !wasUnreachable) return undefined;
+  const because =
+    client.attempts > 0
+      ? `Nothing came any more, and ${client.attempts} attempt${client.attempts > 1 ? 's' : ''} to come back came to nothing.`
+      : `Nothing came any more, and a new connection took ${inSeconds(client.agoMs)}.`;
+  return { id: 'network-lost', confidence: silent ? 0.85 : around.wasHere ? 0.55 : 0.4, because, fix };
+}
+
+/** The connection was dead while the network was not: something on the way had forgotten it. */
+export function halfOpen(evidence: Evidence): Suspicion | undefined {
+  const { client, server } = evidence;
+  if (!client || !server || !wentSilent(evidence)) return undefined;
+  if (noticed(client, 'offline', 'network-changed', 'slept', 'frozen', 'restored')) return undefined;
+  const fix =
+    'Look for a NAT or firewall that forgets connections silently; a heartbeat below its limit keeps them alive.';
+  if (client.endedBy === 'timeout' && client.attempts === 0 && client.agoMs < PROMPT_DIAL_MS_MAX) {
+    const because = `Nothing came any more and nobody closed it, while a new connection took only ${Math.round(client.agoMs)} ms.`;
+    return { id: 'half-open', confidence: 0.85, because, fix };
+  }
+  if (client.endedBy === 'peer' && server.reason === 'heartbeat-timeout') {
+    const because = 'The client was awake, but nothing of what it sent arrived.';
+    return { id: 'half-open', confidence: 0.6, because, fix };
+  }
+  return undefined;
+}
+
+/** The process on the other end was gone, and another is in its place. */
+export function serverCrash({ client, server, around }: Evidence): Suspicion | undefined {
+  if (!client || server || around.wasHere) return undefined;
+  if (client.endedBy === 'move' || client.endedBy === 'error') return undefined;
+  const endedMs = around.nowMs - client.agoMs;
+  const lateMs = around.startedAtMs - endedMs;
+  if (lateMs <= -CLOSE_MS) return undefined;
+  // Where nobody was ever turned away, a new node may have come beside an old one that still stands.
+  let confidence = client.attempts > 0 ? (client.endedBy === 'peer' ? 0.9 : 0.8) : 0.7;
+  if (lateMs > RESTART_MS_MAX) confidence = 0.5;
+  return {
+    id: 'server-crash',
+    confidence,
+    because: `The server’s process ended without a word; this one started ${inSeconds(Math.max(0, lateMs))} after the connection was lost.`,
+    fix: 'Look into the old process’s log and the system’s (out of memory, kill); end servers with server.drain().',
+  };
+}
+
+/** This process had no time for its connections. */
+export function stalled(evidence: Evidence): Suspicion | undefined {
+  const { client, around } = evidence;
+  if (!client || client.endedBy !== 'timeout' || !around.stall) return undefined;
+  const endedMs = around.nowMs - client.agoMs;
+  const { atMs, forMs } = around.stall;
+  if (forMs < 1_000 || endedMs < atMs || endedMs > atMs + forMs + ANSWER_MS_MAX) return undefined;
+  return {
+    id: 'overload',
+    confidence: 0.85,
+    because: `This server did not run for ${inSeconds(forMs)} when the client waited for an answer.`,
+    fix: 'Find what blocks the event loop (node --cpu-prof), or give the process a core of its own.',
+  };
+}
