@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@redis/client';
+import { vi } from 'vitest';
+import { systemEnv } from '../peers.ts';
+import { patient } from './ledger.ts';
+
+/** A Redis process of its own, with its files in a folder that goes with it. */
+export class RedisServer {
+  readonly port: number;
+  private readonly folder = mkdtempSync(join(tmpdir(), 'holdfast-redis-'));
+  private readonly settings: readonly string[];
+  private process!: ChildProcess;
+  private exited!: Promise<void>;
+
+  private constructor(port: number, settings: readonly string[]) {
+    this.port = port;
+    this.settings = settings;
+  }
+
+  /** `settings` are arguments of redis-server, such as `--appendonly yes`. */
+  static async start(...settings: readonly string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), settings);
+    await server.run();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it, or starts it again with the data that it left. */
+  async run(): Promise<void> {
+    const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', ''];
+    const settings = this.settings.flatMap((setting) => setting.split(' '));
+    this.process = spawn('redis-server', [...fixed, '--loglevel', 'warning', ...settings], {
+      env: systemEnv,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    this.exited = new Promise((resolve) => this.process.once('exit', () => resolve()));
+    await vi.waitFor(() => this.command('PING'), patient);
+  }
+
+  /** SIGSTOP, SIGCONT: the process stands still, and its sockets stay. */
+  signal(name: NodeJS.Signals): void {
+    this.process.kill(name);
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.exited;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** One command on a connection of its own, as an operator would give it. */
+  async command<T = unknown>(...args: readonly string[]): Promise<T> {
+    const socket = { host: '127.0.0.1', port: this.port, reconnectStrategy: false as const };
+    const client = createClient({ RESP: 2, socket });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return await client.sendCommand<T>(args);
+    } finally {
+      client.destroy();
+    }
+  }
+}
+
+/** Three primaries, which share the slots. */
+export async function startCluster(): Promise<RedisServer[]> {
+  const servers = await Promise.all(
+    [1, 2, 3].map(() => RedisServer.start('--cluster-enabled yes', '--cluster-node-timeout 2000')),
+  );
+  const bounds = [0, 5_461, 10_923, 16_384];
+  for (const [index, server] of servers.entries()) {
+    await server.command('CLUSTER', 'ADDSLOTSRANGE', String(bounds[index]), String(bounds[index + 1]! - 1));
+    await server.command('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
+  }
+  for (const { port } of servers.slice(1))
+    await servers[0]!.command('CLUSTER', 'MEET', '127.0.0.1', String(port));
+  for (const server of servers) {
+    await vi.waitFor(async () => {
+      const info = await server.command<string>('CLUSTER', 'INFO');
+      if (!info.includes('cluster_state:ok') || !info.includes('cluster_known_nodes:3'))
+        throw new Error(info);
+    }, patient);
+  }
+  return servers;
+}
+
+/** Redis can’t say which port it took, so one is found for it; a cluster’s second one lies 10,000 above. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer();
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    await new Promise((resolve) => server.close(resolve));
+    if (port < 55_000) return port;
+  }
+}

@@ -1,0 +1,142 @@
+import { isRefusal, unavailable } from './failures.ts';
+import type { Pause } from './pause.ts';
+
+/** What may be appended again without harm, because it has a sequence. */
+export interface Pending {
+  readonly sequence: number;
+  readonly bytes: number;
+}
+
+export interface LaneParts<Entry, Answer> {
+  /** Appends, unless `ahead`, the sequence sent before it, is still to come: then it answers `early`. */
+  send(key: string, entry: Entry, ahead: number): Promise<Answer | 'early'>;
+  pause: Pause;
+  random: () => number;
+  /** As many sequences as Redis remembers of a lane: no more may be in question. */
+  windowMax: number;
+  deadlineMs: number;
+  bytesMax: number;
+}
+
+interface Waiting<Entry, Answer> {
+  entry: Entry;
+  deadlineAtMs: number;
+  resolve(answer: Answer): void;
+  reject(error: unknown): void;
+}
+
+interface Lane<Entry, Answer> {
+  key: string;
+  queue: Waiting<Entry, Answer>[];
+  /** How many of the queue's first are on their way. */
+  sent: number;
+  state: 'open' | 'holding' | 'over';
+  tries: number;
+}
+
+/**
+ * Appends of one session, in their order: sent without waiting for each other, and when one fails for a reason that
+ * passes, sent again from there on. Redis knows those that it has already by their sequence. A lane has at most
+ * `windowMax` in flight, waits at most `deadlineMs`, and fails as a whole: a later one that was applied would make
+ * the earlier stale (SPEC PUB-3).
+ */
+export class Lanes<Entry extends Pending, Answer> {
+  private readonly lanes = new Map<string, Lane<Entry, Answer>>();
+  private bytes = 0;
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private readonly parts: LaneParts<Entry, Answer>;
+
+  constructor(parts: LaneParts<Entry, Answer>) {
+    this.parts = parts;
+  }
+
+  append(key: string, entry: Entry): Promise<Answer> {
+    const { bytesMax, deadlineMs } = this.parts;
+    if (this.bytes + entry.bytes > bytesMax && this.bytes > 0) {
+      return Promise.reject(
+        unavailable(new Error(`${this.bytes} bytes wait for it already (\`pendingBytesMax\`)`)),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const lane = this.lanes.get(key) ?? this.begin(key);
+      this.bytes += entry.bytes;
+      lane.queue.push({ entry, deadlineAtMs: performance.now() + deadlineMs, resolve, reject });
+      this.pump(lane);
+    });
+  }
+
+  /** Fails all that waits. */
+  close(error: Error): void {
+    for (const lane of this.lanes.values()) this.end(lane, error);
+  }
+
+  private begin(key: string): Lane<Entry, Answer> {
+    const lane: Lane<Entry, Answer> = { key, queue: [], sent: 0, state: 'open', tries: 0 };
+    this.lanes.set(key, lane);
+    this.timer ??= setInterval(() => this.expire(), Math.min(250, this.parts.deadlineMs / 4));
+    return lane;
+  }
+
+  private pump(lane: Lane<Entry, Answer>): void {
+    while (lane.state === 'open' && lane.sent < Math.min(lane.queue.length, this.parts.windowMax)) {
+      const waiting = lane.queue[lane.sent]!;
+      const ahead = lane.queue[lane.sent - 1]?.entry.sequence ?? 0;
+      lane.sent++;
+      this.parts.send(lane.key, waiting.entry, ahead).then(
+        (answer) => this.settle(lane, waiting, answer),
+        (error: unknown) => this.fail(lane, error),
+      );
+    }
+  }
+
+  private settle(lane: Lane<Entry, Answer>, waiting: Waiting<Entry, Answer>, answer: Answer | 'early'): void {
+    if (lane.state === 'over') return;
+    if (answer === 'early') return this.fail(lane, new Error('An earlier one is still to come'));
+    const index = lane.queue.indexOf(waiting);
+    if (index < 0) return;
+    lane.queue.splice(index, 1);
+    if (index < lane.sent) lane.sent--;
+    lane.tries = 0;
+    this.bytes -= waiting.entry.bytes;
+    waiting.resolve(answer);
+    if (lane.queue.length === 0) this.end(lane, undefined);
+    else this.pump(lane);
+  }
+
+  /** Everything from the first unanswered one is sent again; those that arrived all the same are repeats. */
+  private fail(lane: Lane<Entry, Answer>, error: unknown): void {
+    if (lane.state !== 'open') return;
+    if (isRefusal(error)) return this.end(lane, error);
+    lane.state = 'holding';
+    void this.resume(lane);
+  }
+
+  private async resume(lane: Lane<Entry, Answer>): Promise<void> {
+    const { pause, random } = this.parts;
+    await pause.wait(random() * Math.min(1_000, 10 * 2 ** Math.min(lane.tries++, 10)));
+    if (lane.state !== 'holding') return;
+    lane.state = 'open';
+    lane.sent = 0;
+    this.pump(lane);
+  }
+
+  private expire(): void {
+    const nowMs = performance.now();
+    for (const lane of this.lanes.values()) {
+      if (lane.queue[0]!.deadlineAtMs > nowMs) continue;
+      this.end(lane, new Error(`It did not answer within ${this.parts.deadlineMs} ms (\`deadlineMs\`)`));
+    }
+  }
+
+  private end(lane: Lane<Entry, Answer>, error: unknown): void {
+    lane.state = 'over';
+    this.lanes.delete(lane.key);
+    for (const { entry, reject } of lane.queue.splice(0)) {
+      this.bytes -= entry.bytes;
+      reject(unavailable(error));
+    }
+    if (this.lanes.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+}

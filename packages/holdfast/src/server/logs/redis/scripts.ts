@@ -1,0 +1,210 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * What is done in Redis, each in one atomic step. A topic has two keys:
+ *
+ *   state      hash: epoch, top (the newest offset), floor (the newest one that is gone), bytes (of the payloads
+ *              between), reign and process (see below), past (epochs that ended, with what of each is left)
+ *   messages   stream: an entry's id is its offset; `t` is when it was appended, `p` its payload
+ *
+ * and one for each session that publishes: a stream of its newest sequences, with the position of each.
+ * Offsets are contiguous over all epochs of a topic, so a message's `previous` is its offset less one.
+ */
+export interface Script {
+  readonly name: string;
+  readonly text: string;
+  readonly sha: string;
+}
+
+/** How long the state of a topic outlives its messages: whoever has them all must not be told of a gap. */
+const STATE_TTL_MS = 86_400_000;
+/** Clocks of nodes and of Redis differ: keys are kept longer than was promised by this much. */
+const TTL_SLACK_MS = 60_000;
+/** Messages that one call drops at most, so that a smaller retention does not stop Redis while it is applied. */
+const DROPS_MAX = 1_024;
+/** Epochs that a topic remembers: positions of older ones read on from the start of what is kept. */
+const PAST_MAX = 16;
+
+/**
+ * `reign` is the id under which this process writes its replication history, and `process` the process itself.
+ * Another of them may lack what its predecessor had acknowledged: a replica that was promoted, a restart from disk.
+ * Only a process that was never a replica may change its history and still have everything (it does when its first
+ * replica comes, and when the last one has long been gone).
+ */
+const topic = `
+local state, messages = KEYS[1], KEYS[2]
+local now, countMax, bytesMax, ageMax = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local t = {}
+
+local function text(number) return string.format('%.0f', number) end
+
+local function begin(process)
+  t.epoch, t.top, t.floor, t.bytes, t.past = ARGV[1], 0, 0, 0, ''
+  redis.call('UNLINK', messages)
+  redis.call('HSET', state, 'epoch', t.epoch, 'top', 0, 'floor', 0, 'bytes', 0,
+    'reign', t.reign, 'process', process, 'past', '')
+  redis.call('PEXPIRE', state, text(ageMax + ${STATE_TTL_MS}))
+end
+
+local function renew(process, past)
+  past = t.epoch .. ':' .. text(t.top) .. ' ' .. past
+  local kept = 0
+  for cut in string.gmatch(past, '() ') do
+    kept = kept + 1
+    if kept == ${PAST_MAX} then past = string.sub(past, 1, cut) break end
+  end
+  t.epoch, t.past = ARGV[1], past
+  redis.call('HSET', state, 'epoch', t.epoch, 'reign', t.reign, 'process', process, 'past', past)
+end
+
+local function open()
+  local is = redis.call('HMGET', state, 'epoch', 'top', 'floor', 'bytes', 'reign', 'process', 'past')
+  local history = redis.call('INFO', 'replication')
+  t.reign = string.match(history, 'master_replid:(%x+)')
+  if is[1] and is[5] == t.reign then
+    t.epoch, t.top, t.floor, t.bytes, t.past = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), is[7]
+    return
+  end
+  local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  if not is[1] then return begin(process) end
+  t.epoch, t.top, t.floor, t.bytes, t.past = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), is[7]
+  if is[6] == process and string.match(history, 'master_replid2:0+%c') then
+    redis.call('HSET', state, 'reign', t.reign)
+  else
+    renew(process, is[7])
+  end
+end
+
+-- Drops what is beyond the retention.
+local function trim()
+  local floor, bytes, batch, dropped, kept = t.floor, t.bytes, 1, 0, false
+  while floor < t.top and not kept and dropped < ${DROPS_MAX} do
+    local entries = redis.call('XRANGE', messages, text(floor + 1), '+', 'COUNT', batch)
+    batch = 16
+    if #entries == 0 then floor, bytes = t.top, 0 end
+    for _, entry in ipairs(entries) do
+      kept = t.top - floor <= countMax and bytes <= bytesMax and now - tonumber(entry[2][2]) <= ageMax
+      if kept then break end
+      floor, bytes, dropped = tonumber(string.match(entry[1], '%d+')), bytes - #entry[2][4], dropped + 1
+    end
+  end
+  if floor == t.floor then return end
+  t.floor, t.bytes = floor, bytes
+  redis.call('XTRIM', messages, 'MINID', text(floor + 1))
+  redis.call('HSET', state, 'floor', text(floor), 'bytes', text(bytes))
+end
+
+-- A topic that somebody asks about is not forgotten, however long it is silent.
+local function prolong()
+  local ttl = ageMax + ${STATE_TTL_MS}
+  if redis.call('PTTL', state) < ttl / 2 then redis.call('PEXPIRE', state, text(ttl)) end
+end
+`;
+
+const append = `
+local dedup, sequence, ahead, payload = KEYS[3], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local newest = redis.call('XREVRANGE', dedup, '+', '-', 'COUNT', 1)[1]
+local highest = newest and tonumber(string.match(newest[1], '%d+')) or 0
+if sequence <= highest then
+  local known = redis.call('XRANGE', dedup, ARGV[6], ARGV[6])[1]
+  if not known then return {'stale'} end
+  return {'duplicate', known[2][2], known[2][4]}
+end
+-- One that was sent before this one is still to come: it would be stale, had this one been applied first.
+if ahead > highest then return {'early'} end
+
+open()
+local offset = text(t.top + 1)
+local bytes = t.bytes + #payload
+redis.call('XADD', messages, offset .. '-0', 't', ARGV[2], 'p', payload)
+redis.call('XADD', dedup, 'MAXLEN', ARGV[9], ARGV[6] .. '-1', 'e', t.epoch, 'o', offset)
+redis.call('HSET', state, 'top', offset, 'bytes', text(bytes))
+redis.call('PEXPIRE', messages, text(ageMax + ${TTL_SLACK_MS}))
+redis.call('PEXPIRE', state, text(ageMax + ${STATE_TTL_MS}))
+redis.call('PEXPIRE', dedup, text(tonumber(ARGV[10]) + ${TTL_SLACK_MS}))
+t.top, t.bytes = t.top + 1, bytes
+-- Exactly what the retention wants is left to readers and to the upkeep: here it would cost each append a read.
+if t.top - t.floor > countMax * 1.1 + 16 or bytes > bytesMax * 1.1 then trim() end
+redis.call(ARGV[12], ARGV[11], struct.pack('>dd', tonumber(t.epoch), t.top) .. payload)
+return {'appended', t.epoch, offset}
+`;
+
+const look = `
+open() trim() prolong()
+return {t.epoch, text(t.top), text(t.floor)}
+`;
+
+/** The newest message, unless it is the one that the caller knows of. */
+const peek = `
+open()
+if t.epoch == ARGV[6] and t.top <= tonumber(ARGV[7]) then return {} end
+local newest = redis.call('XREVRANGE', messages, '+', '-', 'COUNT', 1)[1]
+if not newest or newest[1] ~= text(t.top) .. '-0' then return {} end
+return {t.epoch, text(t.top), newest[2][4]}
+`;
+
+const read = `
+open() trim()
+local epoch, after = ARGV[6], tonumber(ARGV[7])
+local previous, reason = math.max(after, t.floor), ''
+if epoch == t.epoch and after <= t.top then
+  if previous > after then reason = 'retention' end
+else
+  reason = 'epoch'
+  -- Of an epoch that ended this much is left; of one that nobody remembers, nothing.
+  local left, survived = after, 0
+  for ended, top in string.gmatch(t.past, '(%d+):(%d+) ') do
+    left = math.min(left, tonumber(top))
+    if ended == epoch then survived = left break end
+  end
+  previous = math.max(survived, t.floor)
+end
+
+local reply, bytes, size, at = {t.epoch, text(previous), reason}, 0, 0, previous
+local messagesMax, pageBytesMax = tonumber(ARGV[8]), tonumber(ARGV[9])
+local batch, taken = 4, 0
+while at < t.top and taken < messagesMax do
+  local entries = redis.call('XRANGE', messages, text(at + 1), '+', 'COUNT', math.min(batch, messagesMax - taken))
+  if #entries == 0 then break end
+  for _, entry in ipairs(entries) do
+    size = #entry[2][4]
+    if taken > 0 and bytes + size > pageBytesMax then return reply end
+    local offset = string.match(entry[1], '%d+')
+    bytes, taken, at = bytes + size, taken + 1, tonumber(offset)
+    reply[#reply + 1] = offset
+    reply[#reply + 1] = entry[2][4]
+  end
+  -- About as many as still fit, so that large messages are not fetched in vain.
+  batch = math.max(1, math.min(128, math.ceil((pageBytesMax - bytes) * taken / (bytes + 1))))
+end
+return reply
+`;
+
+/** Heard by the subscriber only if both its connections lead to the same, living primary. */
+const probe = `
+if not string.find(redis.call('INFO', 'replication'), 'role:master', 1, true) then
+  return redis.error_reply('READONLY This is a replica.')
+end
+return redis.call(ARGV[1], ARGV[2], ARGV[3])
+`;
+
+/** Whose prefix this is: the first deployment's that comes. */
+const claim = `
+redis.call('HSETNX', KEYS[1], 'key', ARGV[1])
+redis.call('HSETNX', KEYS[1], 'layout', ARGV[2])
+redis.call('HSETNX', KEYS[1], 'deployment', ARGV[3])
+return redis.call('HMGET', KEYS[1], 'key', 'layout', 'deployment')
+`;
+
+function script(name: string, text: string): Script {
+  return { name, text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+export const scripts = {
+  append: script('append', topic + append),
+  look: script('look', topic + look),
+  peek: script('peek', topic + peek),
+  read: script('read', topic + read),
+  probe: script('probe', probe),
+  claim: script('claim', claim),
+} as const;
