@@ -45,7 +45,7 @@ export function boundsOf(
   ];
   if (files) {
     bounds.push({
-      name: `open files (ulimit -n is ${count(files.limit)})`,
+      name: `open files (ulimit -n: ${count(files.limit)})`,
       connections: fit(files, marks.files, 1),
       raise: 'ulimit -n 1048576 before the start, or LimitNOFILE=1048576 in the systemd unit',
     });
@@ -55,8 +55,8 @@ export function boundsOf(
 
 /** What the server says of it when it starts. */
 export function capacityLine([first, second]: readonly Bound[]): string {
-  const beyond = second ? ` Then ${second.name} binds, at ${count(second.connections)}.` : '';
-  return `Holdfast: room for ${count(first!.connections)} connections. ${first!.name} binds first; to raise it: ${first!.raise}.${beyond}`;
+  const next = second ? ` Next comes ${second.name}, at ${count(second.connections)}.` : '';
+  return `Holdfast: room for ${count(first!.connections)} connections, bound by ${first!.name}; to raise that: ${first!.raise}.${next}`;
 }
 
 function count(value: number): string {

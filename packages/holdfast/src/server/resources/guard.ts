@@ -21,7 +21,7 @@ export interface GuardParts {
   clock: Clock;
   logger: Logger;
   connections: () => number;
-  /** What gives way has changed, or goes on: told after each reading. */
+  /** What gives way of the work of those who are connected: told after each reading. */
   apply: (level: Level) => void;
 }
 
@@ -51,8 +51,7 @@ export class Guard {
   }
 
   get level(): Level {
-    const highest = Math.max(...Object.values(this.perResource).map((level) => levels.indexOf(level)));
-    return levels[highest]!;
+    return highest(Object.values(this.perResource));
   }
 
   start(): void {
@@ -94,7 +93,8 @@ export class Guard {
     this.fitting = boundsOf(reading, marks, limits, connections())[0]!.connections;
     const spare = reading.files ? Math.max(0, (reading.files.limit - reading.files.used) / 2) : Infinity;
     this.turnedAwayMax = Math.min(limits.turnedAwayMax, spare);
-    apply(this.level);
+    const { memory, heap, eventLoopDelayMs } = this.perResource;
+    apply(highest([memory, heap, eventLoopDelayMs]));
   }
 
   private report(resource: Resource, value: number, level: Level): void {
@@ -107,6 +107,10 @@ export class Guard {
     if (level === 'nothing') logger.info(text);
     else logger.warn(text);
   }
+}
+
+function highest(given: readonly Level[]): Level {
+  return levels[Math.max(...given.map((level) => levels.indexOf(level)))]!;
 }
 
 const consequences: Readonly<Record<Level, string>> = {
