@@ -6,6 +6,7 @@ import { Admission } from './admission/admission.ts';
 import type { ClusterStats } from './cluster/cluster-stats.ts';
 import type { Present } from './cluster/roster.ts';
 import type { Verdict } from './causes/verdict.ts';
+import { drainOnSignal, type DrainOnSignalOptions } from './drain-on-signal.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import type { MessageLog } from './message-log.ts';
 import { Node, type Disconnect } from './node.ts';
@@ -208,6 +209,17 @@ export class HoldfastServer<H = unknown> {
   /** Stops admitting, turns `/readyz` to 503, lets every client move in its own time, then closes what is left. */
   async drain({ deadlineMs = 30_000 }: { deadlineMs?: number } = {}): Promise<void> {
     await this.node.drain(deadlineMs);
+  }
+
+  /**
+   * Drains, closes and ends the process with code 0 when it gets SIGTERM. The result takes the listener away.
+   *
+   * ```ts
+   * server.drainOnSignal({ deadlineMs: 25_000 });
+   * ```
+   */
+  drainOnSignal(options: DrainOnSignalOptions = {}): () => void {
+    return drainOnSignal(this, this.options.logger, options);
   }
 
   /** Closes every connection and the port. Clients will try to come back: another server may take them. */
