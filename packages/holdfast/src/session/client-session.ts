@@ -128,8 +128,25 @@ export class ClientSession<Caller = unknown> {
     this.#window = welcome.window;
     this.#cautious = false;
     this.#host.sessionChanged();
-    if (link.bare) this.#sendAll(link, nowMs);
-    else this.flush(nowMs);
+    if (!link.bare) return this.flush(nowMs);
+    if (!welcome.resumed) this.#forgetSent();
+    this.#sendAll(link, nowMs);
+  }
+
+  /**
+   * A server that has lost the session fails what came along with the hello, because it may have been done before
+   * (SPEC RES-4). What would come later it could not tell from new, so it does not come.
+   */
+  #forgetSent(): void {
+    for (const outbox of [this.publish, this.request]) {
+      outbox.restart();
+      for (const item of outbox.takeSendable(Infinity, outbox.sentThrough)) {
+        // What is too big is known not to have been done; it goes the usual way.
+        if (this.tooBig(item.payload)) continue;
+        outbox.remove(item.id, true);
+        this.#host.failed(item, 'outcome-unknown', 'The session was lost while this was under way.');
+      }
+    }
   }
 
   // ── Receiving ────────────────────────────────────────────────────────────────────────────────────────────

@@ -59,6 +59,19 @@ describe('a new connection', () => {
     expect(sequences).toEqual([2, 3]);
   });
 
+  it('[RES-4] that lost the session, and had but the hello, is not sent what may have been done before', () => {
+    const hand = ClientHand.live();
+    const [maybe, call] = [hand.publish('maybe done'), hand.request('maybe run')];
+    hand.connect();
+    hand.open(2);
+    const fresh = hand.publish('never sent');
+    const effects = hand.welcome(2, { resumed: false });
+    expect(codes(effects)).toEqual(['outcome-unknown', 'outcome-unknown']);
+    expect(effects).toContainEqual(expect.objectContaining({ type: 'failed', item: maybe }));
+    expect(effects).toContainEqual(expect.objectContaining({ type: 'failed', item: call }));
+    expect(work(sent(effects))).toMatchObject([{ type: 'publish', sequence: fresh.id }]);
+  });
+
   it('[REQ-5] a request that was never sent waits for the welcome, once a node is known', () => {
     const hand = ClientHand.live();
     hand.request('sent before');
@@ -112,7 +125,7 @@ describe('the window', () => {
     for (let i = 0; i < 40; i++) hand.publish();
     hand.connect();
     hand.open(2);
-    expect(work(sent(hand.welcome(2)))).toHaveLength(32);
+    expect(work(sent(hand.welcome(2, { resumed: true })))).toHaveLength(32);
     const answer = { type: 'published', sequence: 1, epoch: 1, offset: 1 } as const;
     expect(work(sent(hand.say(2, answer)))).toMatchObject([{ type: 'publish', sequence: 33 }]);
   });
@@ -143,21 +156,22 @@ describe('a message that is too big', () => {
     const hand = new ClientHand();
     hand.connect();
     hand.publish(big);
-    const small = hand.publish('small');
+    hand.publish('small');
     hand.subscribe();
     hand.open(1);
     hand.lose(1, closeCodes['too-big'].code);
     const { link } = hand.untilDial();
     expect(types(work(sent(hand.open(link))))).toEqual(['hello']);
-    hand.publish('meanwhile');
+    const meanwhile = hand.publish('meanwhile');
     const effects = hand.welcome(link, { messageBytesMax: 10_000 });
-    expect(types(work(sent(effects)))).toEqual(['subscribe', 'publish', 'publish']);
-    expect(work(sent(effects))[1]).toMatchObject({ sequence: small.id });
-    expect(codes(effects)).toEqual(['too-big']);
+    expect(types(work(sent(effects)))).toEqual(['subscribe', 'publish']);
+    expect(work(sent(effects))[1]).toMatchObject({ sequence: meanwhile.id });
+    // What was small went out before, to a session that is lost.
+    expect(codes(effects).toSorted()).toEqual(['outcome-unknown', 'too-big']);
     // Cautious once: the next connection is quick again.
     hand.lose(link);
     const next = hand.untilDial().link;
-    expect(types(work(sent(hand.open(next))))).toEqual(['hello', 'subscribe', 'publish', 'publish']);
+    expect(types(work(sent(hand.open(next))))).toEqual(['hello', 'subscribe', 'publish']);
   });
 
   it('[FLOW-4] takes no place in the window', () => {
