@@ -21,6 +21,8 @@ export function openTree(folder: string): Tree {
       // overlapping flushes other processes would be shown messages that a power loss can still take back.
       overlappingSync: false,
       ...(process.platform !== 'win32' && process.arch.endsWith('64') && { mapSize: MAP_BYTES }),
+      // Batches are made here, and a failed commit of LMDB’s own would reject a promise that nobody holds.
+      eventTurnBatching: false,
       noSubdir: false,
       maxReaders: 1_024,
     });

@@ -7,7 +7,8 @@ import { Environment, type Writer } from './environment.ts';
 import { Follows, type Readable } from './follows.ts';
 import { allNodes, allSessions, allTopics, keyAfter, nameOf, nodeKey, type KeyRange } from './keys.ts';
 import { Neighbours, type NeighbourListener } from './neighbours.ts';
-import { decodeTopic, usedAtMsOf, type TopicRecord } from './records.ts';
+import { decodeTopic, type TopicRecord } from './records.ts';
+import { usedAtMsOf } from './session-memory.ts';
 import type { Transaction } from './transaction.ts';
 import { entriesAfter, floorIn, rangeIn, topicIn, type Tree } from './tree.ts';
 

@@ -57,45 +57,6 @@ export function decodeBlock(bytes: Uint8Array, lastOffset: number): Block {
   return checked(reader, { atMs, entries });
 }
 
-/** What a session has published, for its repeats. */
-export interface SessionRecord {
-  usedAtMs: number;
-  highest: number;
-  /** Sequence to offset, for the newest of them, in their order. */
-  offsets: Map<number, number>;
-}
-
-export function encodeSession({
-  usedAtMs,
-  offsets,
-}: Pick<SessionRecord, 'usedAtMs' | 'offsets'>): Uint8Array {
-  writer.uint(usedAtMs);
-  let before = 0;
-  for (const [sequence, offset] of offsets) {
-    writer.uint(sequence - before);
-    writer.uint(offset);
-    before = sequence;
-  }
-  return writer.take();
-}
-
-export function decodeSession(bytes: Uint8Array): SessionRecord {
-  const reader = new ByteReader(bytes);
-  const usedAtMs = reader.uint();
-  const offsets = new Map<number, number>();
-  let highest = 0;
-  while (reader.remaining > 0) {
-    highest += reader.uint();
-    offsets.set(highest, reader.uint());
-  }
-  return checked(reader, { usedAtMs, highest, offsets });
-}
-
-/** Only the time, for the sweep that looks at all of them. */
-export function usedAtMsOf(session: Uint8Array): number {
-  return new ByteReader(session).uint();
-}
-
 function checked<T>(reader: ByteReader, value: T): T {
   if (reader.failed) throw new Error('The log holds a record that cannot be read: its file is damaged.');
   return value;

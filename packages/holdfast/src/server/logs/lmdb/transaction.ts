@@ -1,15 +1,8 @@
 import type { Entry } from '../../../protocol/schema.ts';
 import type { Appended, LogConfig, Retention } from '../../message-log.ts';
 import { blockKey, floorKey, sessionKey, topicKey } from './keys.ts';
-import {
-  decodeSession,
-  encodeBlock,
-  encodeSession,
-  encodeTopic,
-  usedAtMsOf,
-  type SessionRecord,
-  type TopicRecord,
-} from './records.ts';
+import { encodeBlock, encodeTopic, type TopicRecord } from './records.ts';
+import { SessionMemory, usedAtMsOf } from './session-memory.ts';
 import { blockAfter, floorIn, topicIn, type Tree } from './tree.ts';
 
 /** A block's payloads together: large enough to hold a busy turn's messages, small enough to be read for one. */
@@ -27,6 +20,11 @@ interface OpenTopic {
   freshAtMs: number;
 }
 
+interface OpenSession {
+  memory: SessionMemory;
+  pairsMax: number;
+}
+
 /**
  * What is done between one flush to disk and the next, for whoever asked meanwhile. Topics and sessions are read
  * once and written once, however many messages they get; all of it is kept, or nothing.
@@ -37,7 +35,7 @@ export class Transaction {
   readonly tree: Tree;
   private readonly epoch: number;
   private readonly topics = new Map<string, OpenTopic>();
-  private readonly sessions = new Map<string, SessionRecord>();
+  private readonly sessions = new Map<string, OpenSession>();
 
   constructor(tree: Tree, epoch: number) {
     this.tree = tree;
@@ -51,8 +49,8 @@ export class Transaction {
     sequence: number,
     payload: Uint8Array,
   ): Appended {
-    const known = session === undefined ? undefined : this.openSession(session);
-    const repeat = known && this.findRepeat(known, sequence);
+    const known = session === undefined ? undefined : this.openSession(session, config);
+    const repeat = known && this.findRepeat(known.memory, sequence);
     if (repeat) return repeat;
     const topic = this.openTopic(name, config);
     const previous = topic.record.top;
@@ -64,12 +62,7 @@ export class Transaction {
     topic.record.bytes += payload.length;
     topic.fresh.push({ offset, payload });
     topic.freshAtMs = nowMs;
-    if (known) {
-      known.offsets.set(sequence, offset);
-      known.highest = sequence;
-      known.usedAtMs = nowMs;
-      if (known.offsets.size > config.dedupWindow) known.offsets.delete(known.offsets.keys().next().value!);
-    }
+    known?.memory.add(sequence, offset, nowMs);
     return { status: 'appended', position: { epoch: this.epoch, offset }, previous };
   }
 
@@ -101,7 +94,9 @@ export class Transaction {
       }
       this.put(topicKey(name), encodeTopic(topic.record));
     }
-    for (const [session, record] of this.sessions) this.put(sessionKey(session), encodeSession(record));
+    for (const [name, { memory, pairsMax }] of this.sessions) {
+      this.put(sessionKey(name), memory.encode(pairsMax));
+    }
   }
 
   put(key: Buffer, value: Uint8Array): void {
@@ -109,21 +104,20 @@ export class Transaction {
     void this.tree.put(key, value as Buffer);
   }
 
-  private findRepeat({ offsets, highest }: SessionRecord, sequence: number): Appended | undefined {
-    if (sequence > highest) return undefined;
-    const offset = offsets.get(sequence);
+  private findRepeat(memory: SessionMemory, sequence: number): Appended | undefined {
+    if (sequence > memory.highest) return undefined;
+    const offset = memory.find(sequence);
     if (offset === undefined) return { status: 'stale' };
     return { status: 'duplicate', position: { epoch: this.epoch, offset }, previous: offset - 1 };
   }
 
-  private openSession(session: string): SessionRecord {
-    let record = this.sessions.get(session);
-    if (!record) {
-      const bytes = this.tree.getBinary(sessionKey(session));
-      record = bytes ? decodeSession(bytes) : { usedAtMs: 0, highest: 0, offsets: new Map<number, number>() };
-      this.sessions.set(session, record);
+  private openSession(name: string, { dedupWindow }: LogConfig): OpenSession {
+    let session = this.sessions.get(name);
+    if (!session) {
+      session = { memory: new SessionMemory(this.tree.getBinary(sessionKey(name))), pairsMax: dedupWindow };
+      this.sessions.set(name, session);
     }
-    return record;
+    return session;
   }
 
   private openTopic(name: string, config: LogConfig): OpenTopic {
