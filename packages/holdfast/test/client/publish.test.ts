@@ -62,11 +62,14 @@ describe('publish()', () => {
     wire.socket.hangUp(1009);
     await wire.clock.advance(1);
     await wire.welcome({ messageBytesMax: 10_000 });
-    expect(codes).toEqual(['too-big']);
+    // The small one may have been taken by a session that nobody knows any more.
+    expect(codes.splice(0).toSorted()).toEqual(['outcome-unknown', 'too-big']);
     note(wire.client.publish('news', 'x'.repeat(20_000)));
-    wire.socket.say({ type: 'published', sequence: 2, epoch: 1, offset: 1 });
+    note(wire.client.publish('news', 'small'));
     await wire.turn();
-    expect(codes).toEqual(['too-big', 'too-big', 'taken']);
+    wire.socket.say({ type: 'published', sequence: 3, epoch: 1, offset: 1 });
+    await wire.turn();
+    expect(codes).toEqual(['too-big', 'taken']);
     expect(wire.client.status.phase).toBe('live');
   });
 
