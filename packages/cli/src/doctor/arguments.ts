@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Depth, DiagnoseOptions } from './options.ts';
 import { BadInput } from './probe/target.ts';
+import type { PageArguments } from '../serve/command.ts';
 
 export const doctorHelp = `holdfast doctor: says which hop kills a WebSocket, and the setting that stops it
 
@@ -24,12 +25,16 @@ Usage: holdfast doctor ADDRESS [OPTION …]
   --json                  prints the whole report as JSON
   --html FILE             writes the report as a page
   --junit FILE            writes the steps as test cases for a CI
+  --serve                 a page on this machine that tests from inside a browser (ADDRESS may be left out)
+  --port N                where that page is (a free port)
+  --page FILE             writes that page, to be put on a site
   -h, --help
 
 Exit codes: 0 stable, 1 a problem was found, 2 it could not be tested.
 `;
 
 export interface DoctorArguments {
+  readonly kind: 'examine';
   readonly options: DiagnoseOptions;
   readonly json: boolean;
   readonly htmlFile: string | null;
@@ -37,16 +42,19 @@ export interface DoctorArguments {
 }
 
 /** Throws `BadInput` with a sentence for whatever is wrong; null asks for the help. */
-export function parseDoctorArguments(args: readonly string[]): DoctorArguments | null {
+export function parseDoctorArguments(args: readonly string[]): DoctorArguments | PageArguments | null {
   const { values, positionals } = parse(args);
   if (values.help) return null;
   const [url, ...others] = positionals;
+  if (others.length > 0) throw new BadInput(`One address at a time: "${others[0]}" is one too many.`);
+  if (values.page !== undefined) return { kind: 'page', url: url ?? '', file: values.page };
+  if (values.serve) return { kind: 'serve', url: url ?? '', port: count('port', values.port) ?? 0 };
   if (url === undefined)
     throw new BadInput('Give the address of a WebSocket, as in wss://example.com/socket.');
-  if (others.length > 0) throw new BadInput(`One address at a time: "${others[0]}" is one too many.`);
   if (values.quick && values.deep) throw new BadInput('--quick and --deep exclude each other.');
   const depth: Depth = values.quick ? 'quick' : values.deep ? 'deep' : 'normal';
   return {
+    kind: 'examine',
     options: {
       url,
       direct: values.direct,
@@ -95,6 +103,9 @@ function parse(args: readonly string[]) {
         json: flag,
         html: text,
         junit: text,
+        serve: flag,
+        port: text,
+        page: text,
         help: { type: 'boolean', short: 'h' },
       },
     });

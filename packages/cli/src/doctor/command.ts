@@ -24,7 +24,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       io.out(doctorHelp);
       return EXIT_OK;
     }
-    return await examine(wanted, io);
+    if (wanted.kind === 'examine') return await examine(wanted, io);
+    return await (await import('../serve/command.ts')).runPage(wanted, io);
   } catch (error) {
     if (io.signal.aborted) {
       io.err('holdfast doctor: stopped.\n');

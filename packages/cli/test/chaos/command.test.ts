@@ -11,11 +11,10 @@ import { runCommand, type Said } from '../run-command.ts';
 describe('the arguments of holdfast chaos', () => {
   it('every fault of the proxy has an option, and its help', () => {
     for (const { does } of Object.values(faultDescriptions)) expect(chaosHelp).toContain(does);
-    const given = parseChaosArguments([
-      ...['127.0.0.1:1', '--latency-ms', '200', '--jitter-ms', '50', '--bandwidth-bytes-per-second', '64000'],
-      ...['--black-hole', 'both', '--refuse', '--idle-cut-ms', '3000', '--lifetime-cut-ms', '60000'],
-      ...['--split-every-byte', '--seed', '7', '--listen', '18080'],
-    ]);
+    const line =
+      '127.0.0.1:1 --latency-ms 200 --jitter-ms 50 --bandwidth-bytes-per-second 64000 --black-hole both --refuse ' +
+      '--idle-cut-ms 3000 --lifetime-cut-ms 60000 --split-every-byte --seed 7 --listen 18080';
+    const given = parseChaosArguments(line.split(' '));
     expect(Object.keys(given?.faults ?? {}).toSorted()).toEqual(Object.keys(faultDescriptions).toSorted());
     expect(given).toMatchObject({
       target: { host: '127.0.0.1', port: 1 },
