@@ -1,0 +1,202 @@
+import {
+  jetstream,
+  jetstreamManager,
+  type JetStreamClient,
+  type JetStreamManager,
+  type PubAck,
+} from '@nats-io/jetstream';
+import {
+  connect,
+  credsAuthenticator,
+  headers,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
+import { setTimeout as wait } from 'node:timers/promises';
+import { HoldfastError } from '../../../protocol/error-codes.ts';
+import { explain, isRefusal, unavailable } from './failures.ts';
+import type { ResolvedNatsOptions } from './options.ts';
+
+/** A request that is not answered in this time is asked again. */
+const ANSWER_TIMEOUT_MS = 3_000;
+/** A server that is silent for two of these is given up for a new connection. */
+const PING_INTERVAL_MS = 3_000;
+const RETRY_MS = 100;
+
+/**
+ *         connect ok            lost                    reconnected, and `revive` done
+ *   new ───────────▶ up ─────────────────▶ away ──────────────────────────────────▶ up
+ *                     └──────────── close ──┴──▶ closed
+ */
+type State = { type: 'up' } | { type: 'away'; reason: string } | { type: 'closed' };
+
+export interface PublishSettings {
+  /** A message with an id that the stream has seen within its window is not added again. */
+  id: string;
+  /** The sequence of the subject's newest message, 0 for none; with another the message is refused. */
+  last?: number;
+  /** Headers by name. */
+  headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The connection to NATS. It comes back by itself; what was under way when it was lost fails at once, so that who
+ * asked can do it again, in order.
+ */
+export class Connection {
+  nats!: NatsConnection;
+  manager!: JetStreamManager;
+  private client!: JetStreamClient;
+  private state: State = { type: 'away', reason: 'It was not connected yet.' };
+  /** Who waits for the connection, and who for an answer; each is told once. */
+  private readonly waiting = new Set<() => void>();
+  private readonly asking = new Set<(error: Error) => void>();
+  private readonly options: ResolvedNatsOptions;
+  private readonly revive: () => Promise<void>;
+
+  /** `revive` is called after each return, before anybody else uses the connection. */
+  constructor(options: ResolvedNatsOptions, revive: () => Promise<void>) {
+    this.options = options;
+    this.revive = revive;
+  }
+
+  /** Rejects with what is wrong and what to do. */
+  async open(): Promise<void> {
+    try {
+      this.nats = await connect(connectionOptions(this.options));
+      this.client = jetstream(this.nats, { timeout: ANSWER_TIMEOUT_MS });
+      this.manager = await jetstreamManager(this.nats, { timeout: ANSWER_TIMEOUT_MS });
+    } catch (error) {
+      await this.nats?.close();
+      const where = this.options.addresses.join(', ');
+      throw new HoldfastError('log-unavailable', `NATS at ${where} can’t be used: ${explain(error)}`);
+    }
+    this.state = { type: 'up' };
+    void this.watch();
+  }
+
+  /** What keeps the log from working, in a sentence; undefined when nothing does. */
+  get trouble(): string | undefined {
+    if (this.state.type === 'up') return undefined;
+    return this.state.type === 'away' ? this.state.reason : 'The connection was closed.';
+  }
+
+  get deadlineMs(): number {
+    return performance.now() + this.options.deadlineMs;
+  }
+
+  /** Resolves once the connection can be used; rejects when it can't be by then. */
+  async ready(deadlineMs: number): Promise<void> {
+    while (this.state.type === 'away') {
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs <= 0) throw unavailable(this.state.reason);
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          this.waiting.delete(done);
+          resolve();
+        };
+        const timer = setTimeout(done, leftMs);
+        this.waiting.add(done);
+      });
+    }
+    if (this.state.type === 'closed') throw unavailable('The log was closed');
+  }
+
+  /** One attempt to append to the stream; order is that of the calls. */
+  publish(subject: string, payload: Uint8Array, settings: PublishSettings): Promise<PubAck> {
+    const fields = headers();
+    for (const [name, value] of Object.entries(settings.headers ?? {})) fields.set(name, value);
+    const expect = settings.last === undefined ? {} : { lastSubjectSequence: settings.last };
+    return this.unlessLost(
+      this.client.publish(subject, payload, { headers: fields, msgID: settings.id, expect }),
+    );
+  }
+
+  /** Asks until there is an answer; rejects with a refusal at once, and with `log-unavailable` at the deadline. */
+  async persist<T>(ask: () => Promise<T>): Promise<T> {
+    const { deadlineMs } = this;
+    for (;;) {
+      await this.ready(deadlineMs);
+      try {
+        return await this.unlessLost(ask());
+      } catch (error) {
+        if (isRefusal(error)) throw error;
+        if (performance.now() > deadlineMs) throw unavailable(error);
+        await wait(RETRY_MS);
+      }
+    }
+  }
+
+  /** Rejects at once when the connection is lost; without this, each request would wait for its own timeout. */
+  unlessLost<T>(answer: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.asking.add(reject);
+      answer.then(resolve, reject).finally(() => this.asking.delete(reject));
+    });
+  }
+
+  async close(): Promise<void> {
+    this.state = { type: 'closed' };
+    this.tellAll(new Error('The log was closed'));
+    await this.nats.close();
+  }
+
+  private async watch(): Promise<void> {
+    let returns = 0;
+    for await (const status of this.nats.status()) {
+      if (this.state.type === 'closed') return;
+      if (status.type === 'disconnect') {
+        returns++;
+        this.state = { type: 'away', reason: `The connection to NATS at ${status.server} was lost` };
+        for (const fail of this.asking) fail(new Error(this.state.reason));
+      } else if (status.type === 'reconnect') {
+        void this.comeBack(++returns, () => returns);
+      }
+    }
+  }
+
+  /** A server that has just started may take its time until the stream has a leader. */
+  private async comeBack(own: number, latest: () => number): Promise<void> {
+    while (own === latest() && this.state.type === 'away') {
+      try {
+        await this.unlessLost(this.revive());
+        if (own !== latest() || this.state.type !== 'away') return;
+        this.state = { type: 'up' };
+        for (const done of this.waiting) done();
+      } catch (error) {
+        if (this.state.type === 'away') this.state = { type: 'away', reason: explain(error) };
+        await wait(RETRY_MS);
+      }
+    }
+  }
+
+  private tellAll(error: Error): void {
+    for (const fail of this.asking) fail(error);
+    for (const done of this.waiting) done();
+  }
+}
+
+function connectionOptions(options: ResolvedNatsOptions): NodeConnectionOptions {
+  const { username, password, token, credentials, tls } = options;
+  return {
+    servers: [...options.addresses],
+    name: 'holdfast',
+    // What a node broadcasts is for the others.
+    noEcho: true,
+    timeout: 5_000,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: 2,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => 200 + Math.random() * 200,
+    ignoreAuthErrorAbort: true,
+    noAsyncTraces: true,
+    ...(username !== undefined && { user: username }),
+    ...(password !== undefined && { pass: password }),
+    ...(token !== undefined && { token }),
+    ...(credentials !== undefined && {
+      authenticator: credsAuthenticator(new TextEncoder().encode(credentials)),
+    }),
+    ...(tls && { tls }),
+  };
+}

@@ -1,0 +1,154 @@
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import type { FollowedMessage } from '../../message-log.ts';
+import type { Connection } from './connection.ts';
+import type { KeptStream } from './stream.ts';
+import type { Subjects } from './subjects.ts';
+
+type Listener = (message: FollowedMessage) => void;
+
+interface LiveTopic {
+  name: string;
+  subscription: Subscription;
+  listeners: Set<Listener>;
+  /** The newest offset that was heard, or that its followers know of. */
+  last: number;
+  appendedAtMs: number;
+}
+
+/** How many messages the node remembers the one before of. */
+const LINKS_MAX = 65_536;
+/** A topic that this node only appends to is listened to for as long as this after the last append. */
+const IDLE_MS = 30_000;
+/** The stream sends a message out before it acknowledges it, so this is for those that were lost on their way. */
+const LINK_PATIENCE_MS = 250;
+
+/**
+ * What the stream republishes. A node listens to the topics that it follows, and for a while to those that it appends
+ * to: JetStream acknowledges a message without saying which was the one before it, but says so here.
+ */
+export class Feed {
+  private readonly topics = new Map<string, LiveTopic>();
+  /** Offset to the offset before it; the first is the oldest. */
+  private readonly links = new Map<number, number>();
+  private readonly wanted = new Map<number, Set<() => void>>();
+  private readonly connection: Connection;
+  private readonly subjects: Subjects;
+  private readonly stream: KeptStream;
+
+  constructor(connection: Connection, subjects: Subjects, stream: KeptStream) {
+    this.connection = connection;
+    this.subjects = subjects;
+    this.stream = stream;
+  }
+
+  /** Resolves once the server that the node is connected to knows of it. */
+  async follow(name: string, listener: Listener): Promise<() => void> {
+    const topic = this.topicOf(name);
+    topic.listeners.add(listener);
+    await this.connection.persist(() => this.connection.nats.flush());
+    return () => {
+      topic.listeners.delete(listener);
+      this.endIfUnused(topic);
+    };
+  }
+
+  /** To be called before an append, so that the node hears of it. */
+  expect(name: string): void {
+    this.topicOf(name).appendedAtMs = performance.now();
+  }
+
+  /** The followers of a topic know of this message, or of what is before it. */
+  reached(name: string, offset: number): void {
+    const topic = this.topics.get(name);
+    if (topic && offset > topic.last) topic.last = offset;
+  }
+
+  /** The newest offset of a topic that this node knows of; 0 when it does not listen to it. */
+  lastOf(name: string): number {
+    return this.topics.get(name)?.last ?? 0;
+  }
+
+  /** The offset before a message, when the node has heard it or hears it in a moment. */
+  async previousOf(offset: number): Promise<number | undefined> {
+    if (!this.links.has(offset)) {
+      await new Promise<void>((resolve) => {
+        const waiting = this.wanted.get(offset) ?? new Set();
+        this.wanted.set(offset, waiting);
+        const done = (): void => {
+          clearTimeout(timer);
+          resolve();
+        };
+        const timer = setTimeout(done, LINK_PATIENCE_MS);
+        waiting.add(done);
+      });
+      this.wanted.delete(offset);
+    }
+    return this.links.get(offset);
+  }
+
+  known(offset: number): number | undefined {
+    return this.links.get(offset);
+  }
+
+  /** The topics that somebody follows, with the newest offset that they heard of. */
+  followed(): { name: string; last: number }[] {
+    return [...this.topics.values()].filter(({ listeners }) => listeners.size > 0);
+  }
+
+  /** Tells a topic’s followers of a message that may have been lost on its way. */
+  tell(name: string, message: FollowedMessage): void {
+    const topic = this.topics.get(name);
+    if (!topic) return;
+    topic.last = message.offset;
+    for (const listener of topic.listeners) listener(message);
+  }
+
+  rest(): void {
+    for (const topic of this.topics.values()) this.endIfUnused(topic);
+  }
+
+  forget(): void {
+    this.links.clear();
+    for (const topic of this.topics.values()) topic.last = 0;
+  }
+
+  private endIfUnused(topic: LiveTopic): void {
+    if (topic.listeners.size > 0 || performance.now() - topic.appendedAtMs < IDLE_MS) return;
+    topic.subscription.unsubscribe();
+    this.topics.delete(topic.name);
+  }
+
+  private topicOf(name: string): LiveTopic {
+    let topic = this.topics.get(name);
+    if (!topic) {
+      const callback = (error: Error | null, message: Msg): void => {
+        if (!error) this.hear(name, message);
+      };
+      const subscription = this.connection.nats.subscribe(this.subjects.live(name), { callback });
+      topic = { name, subscription, listeners: new Set(), last: 0, appendedAtMs: -Infinity };
+      this.topics.set(name, topic);
+    }
+    return topic;
+  }
+
+  private hear(name: string, { headers, data: payload }: Msg): void {
+    const offset = Number(headers?.get('Nats-Sequence'));
+    const previous = Number(headers?.get('Nats-Last-Sequence'));
+    // Anybody with the right to publish there could have sent this.
+    if (!Number.isSafeInteger(offset) || !(offset > previous)) return;
+    this.stream.note(offset, headers!.get('Nats-Msg-Id'));
+    this.link(offset, previous);
+    const topic = this.topics.get(name);
+    if (!topic) return;
+    if (offset > topic.last) topic.last = offset;
+    const { epoch } = this.stream;
+    for (const listener of topic.listeners) listener({ epoch, offset, previous, payload });
+  }
+
+  private link(offset: number, previous: number): void {
+    this.links.set(offset, previous);
+    if (this.links.size > LINKS_MAX) this.links.delete(this.links.keys().next().value!);
+    const waiting = this.wanted.get(offset);
+    if (waiting) for (const done of waiting) done();
+  }
+}
