@@ -2,7 +2,13 @@ import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { ClientOptions } from 'holdfast/client';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from 'playwright-core';
 import { onTestFinished } from 'vitest';
 
 const source = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -14,17 +20,46 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** The page of `programs/page.ts`, as a bundler for browsers makes it of the sources. */
-export async function bundlePage(): Promise<string> {
+/** A page of `programs/`, as a bundler for browsers makes it of the sources. */
+export async function bundlePage(program = 'page'): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [source('e2e/programs/page.ts')],
-    alias: { 'holdfast/client': source('packages/holdfast/src/client/browser.ts') },
+    entryPoints: [source(`e2e/programs/${program}.ts`)],
+    conditions: ['source'],
+    define: { 'process.env.NODE_ENV': '"development"' },
     bundle: true,
     format: 'esm',
     platform: 'browser',
     write: false,
   });
   return outputFiles[0]!.text;
+}
+
+/** Serves a page, apart from any endpoint, so that a reload works while that is out of reach. Gives its origin. */
+export async function servePage(script: string, body = ''): Promise<string> {
+  const server = createServer((request, response) => {
+    const isScript = request.url === '/page.js';
+    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html; charset=utf-8');
+    response.end(isScript ? script : `${head}<body>${body}<script type="module" src="/page.js"></script>`);
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+const head =
+  '<!doctype html><html lang="en"><title>e2e</title><meta name="viewport" content="width=device-width">';
+
+/** A profile of its own, gone when the test is over. */
+export async function openContext(
+  browser: Browser,
+  options?: BrowserContextOptions,
+): Promise<BrowserContext> {
+  const context = await browser.newContext(options);
+  onTestFinished(() => context.close());
+  return context;
 }
 
 /** A tab of its own profile that runs the page; gone when the test is over. */
@@ -37,28 +72,14 @@ export async function openPage(
     options = {},
   }: { endpoint: string; storage?: boolean; options?: ClientOptions },
 ): Promise<Page> {
-  // Served apart from the endpoint, so that a reload works while that is out of reach.
-  const server = createServer((request, response) => {
-    const isScript = request.url === '/page.js';
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-    response.end(
-      isScript ? script : '<!doctype html><title>e2e</title><script type="module" src="/page.js"></script>',
-    );
-  });
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const context = await browser.newContext();
-  onTestFinished(async () => {
-    await context.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
+  const origin = await servePage(script);
+  const context = await openContext(browser);
   const page = await context.newPage();
   const query = new URLSearchParams({
     endpoint,
     options: JSON.stringify(options),
     ...(storage && { storage: '' }),
   });
-  const { port } = server.address() as { port: number };
-  await page.goto(`http://127.0.0.1:${port}/?${query}`);
+  await page.goto(`${origin}/?${query}`);
   return page;
 }
