@@ -1,4 +1,5 @@
 // A server in a process of its own, which a test may stop, kill, and start again.
+import { natsLog, type NatsLogOptions } from 'holdfast/logs/nats';
 import { createServer, type HoldfastServer, type Position, type ServerOptions } from 'holdfast/server';
 import { answerCalls } from '../support/calls.ts';
 
@@ -6,10 +7,14 @@ let server: HoldfastServer;
 let lastN = 0;
 const runs: number[] = [];
 
+/** What a message between processes can carry. */
+type ListenOptions = Omit<ServerOptions, 'log'> & { host?: string; nats?: NatsLogOptions };
+
 const calls = {
-  async listen(port: number, options: ServerOptions & { host?: string } = {}): Promise<number> {
-    const { host = '127.0.0.1', ...rest } = options;
-    server = createServer({ logger: false, ...rest }) as HoldfastServer;
+  async listen(port: number, options: ListenOptions = {}): Promise<number> {
+    const { host = '127.0.0.1', nats, ...rest } = options;
+    const log = nats && natsLog(nats);
+    server = createServer({ logger: false, ...rest, ...(log && { log }) }) as HoldfastServer;
     server.method('never', (n: number) => {
       runs.push(n);
       return new Promise(() => {});
