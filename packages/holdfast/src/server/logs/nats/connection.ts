@@ -48,6 +48,8 @@ export class Connection {
   manager!: JetStreamManager;
   private client!: JetStreamClient;
   private state: State = { type: 'away', reason: 'It was not connected yet.' };
+  /** Why the last request got no answer, though the connection stands: the stream has no leader, perhaps. */
+  private failing: string | undefined;
   /** Who waits for the connection, and who for an answer; each is told once. */
   private readonly waiting = new Set<() => void>();
   private readonly asking = new Set<(error: Error) => void>();
@@ -77,7 +79,7 @@ export class Connection {
 
   /** What keeps the log from working, in a sentence; undefined when nothing does. */
   get trouble(): string | undefined {
-    if (this.state.type === 'up') return undefined;
+    if (this.state.type === 'up') return this.failing;
     return this.state.type === 'away' ? this.state.reason : 'The connection was closed.';
   }
 
@@ -132,8 +134,25 @@ export class Connection {
   unlessLost<T>(answer: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.asking.add(reject);
-      answer.then(resolve, reject).finally(() => this.asking.delete(reject));
+      answer.then(
+        (value) => {
+          this.asking.delete(reject);
+          this.failing = undefined;
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.asking.delete(reject);
+          if (!isRefusal(error)) this.failing = explain(error);
+          reject(error as Error);
+        },
+      );
     });
+  }
+
+  /** Without an answer, and not at all while NATS is away: what is sent so is worth nothing later. */
+  send(subject: string, message: Uint8Array): void {
+    if (this.state.type !== 'up' || message.length > (this.nats.info?.max_payload ?? Infinity)) return;
+    this.nats.publish(subject, message);
   }
 
   async close(): Promise<void> {

@@ -134,8 +134,7 @@ class NatsLog implements MessageLog {
   }
 
   broadcast(message: Uint8Array): void {
-    // While NATS is away nobody would hear it, and later it is worth nothing.
-    if (this.connection.trouble === undefined) this.connection.nats.publish(this.subjects.between, message);
+    this.connection.send(this.subjects.between, message);
   }
 
   async trim(): Promise<void> {
@@ -146,6 +145,10 @@ class NatsLog implements MessageLog {
 
   async key(): Promise<Uint8Array> {
     return this.stream.key;
+  }
+
+  health(): string | undefined {
+    return this.connection.trouble;
   }
 
   async close(): Promise<void> {
