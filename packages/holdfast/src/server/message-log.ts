@@ -50,6 +50,9 @@ export interface MessageLog {
   /** The secret that signs resume tokens. It lives as long as the log's memory does (SPEC RES-2). */
   key(): Promise<Uint8Array>;
 
+  /** Why the log can't be used at this moment, in a sentence; undefined when it can, or can't but work. */
+  health?(): string | undefined;
+
   close(): Promise<void>;
 }
 

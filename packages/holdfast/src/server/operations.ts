@@ -49,6 +49,8 @@ export class Operations {
     allowed: boolean,
     wrong: string | undefined,
   ): void {
+    // An earlier one may have failed: applied before it comes again, this one would make it stale (SPEC PUB-2).
+    if (connection.isClosed) return;
     const fail = (code: ErrorCode, text: string) =>
       connection.handle({ type: 'append-failed', sequence, code, text });
     if (wrong) return fail(topic.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);

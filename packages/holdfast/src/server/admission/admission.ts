@@ -94,13 +94,17 @@ export class Admission {
     return new TurnedAway(socket, refusal, () => this.turnedAway--);
   }
 
-  /** `/healthz`: the process works. `/readyz`: it takes new connections. */
+  /** `/healthz`: the process works. `/readyz`: it takes new connections, and its log works (SPEC HUB-6). */
   answer(url: string): ReturnType<EngineHost['answer']> {
     const path = url.split('?', 1)[0];
     const { state, connections } = this.node;
     const text = JSON.stringify({ state, connections: connections.size });
     if (path === '/healthz') return { status: 200, text };
-    if (path === '/readyz') return { status: state === 'open' ? 200 : 503, text };
+    if (path === '/readyz') {
+      const trouble = this.node.log.health?.();
+      if (trouble) return { status: 503, text: JSON.stringify({ state, reason: trouble }) };
+      return { status: state === 'open' ? 200 : 503, text };
+    }
     const refusal = this.unavailable();
     if (refusal) return { ...refusal, text: JSON.stringify({ error: refusal.text }) };
     return {

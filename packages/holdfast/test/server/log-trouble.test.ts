@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest';
+import { memoryLog } from '../../src/server/create-server.ts';
+import { jsonCodec } from '../../src/protocol/payload.ts';
+import { aSentence, deferred, startServer } from './fixture.ts';
+import { RawClient } from './raw-client.ts';
+
+it('[HUB-6] while the log says that it can’t be used, /readyz is 503 with the reason, and connections stay', async () => {
+  let trouble: string | undefined = 'The disk is full.';
+  const log = Object.assign(memoryLog(), { health: () => trouble });
+  const { port } = await startServer({ log });
+  const client = await RawClient.connect(port);
+  const refused = await fetch(`http://127.0.0.1:${port}/readyz`);
+  expect([refused.status, await refused.json()]).toEqual([
+    503,
+    { state: 'open', reason: 'The disk is full.' },
+  ]);
+  expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+  trouble = undefined;
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  await client.published(1, 't', 'still here');
+});
+
+it('[PUB-2] what was still being authorized when an earlier publish failed is not applied before it comes again', async () => {
+  const log = memoryLog();
+  const append = log.append.bind(log);
+  const sequences: number[] = [];
+  log.append = (topic, session, sequence, payload) => {
+    sequences.push(sequence);
+    if (sequences.length === 1) return Promise.reject(new Error('no answer'));
+    return append(topic, session, sequence, payload);
+  };
+  const answer = deferred<boolean>();
+  const asked = deferred();
+  const authorize = (_identity: unknown, _action: string, topic: string): boolean | Promise<boolean> => {
+    if (topic !== 'slow') return true;
+    asked.resolve();
+    return answer.promise;
+  };
+  const { port } = await startServer({ log, authorize });
+  const client = await RawClient.connect(port);
+  const payload = jsonCodec.encode(1);
+  client.send(
+    { type: 'publish', sequence: 1, topic: 'fast', payload },
+    { type: 'publish', sequence: 2, topic: 'slow', payload },
+  );
+  await asked.promise;
+  expect(await client.end()).toEqual({ code: 4009, reason: aSentence });
+  answer.resolve(true);
+  // Whoever publishes after it comes after it.
+  const other = await RawClient.connect(port);
+  await other.published(1, 'slow', 'later');
+  expect(sequences).toEqual([1, 1]);
+});
