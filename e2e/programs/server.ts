@@ -1,5 +1,6 @@
 // A server in a process of its own, which a test may stop, kill, and start again.
 import { natsLog, type NatsLogOptions } from 'holdfast/logs/nats';
+import { redisLog, type RedisLogOptions } from 'holdfast/logs/redis';
 import { createServer, type HoldfastServer, type Position, type ServerOptions } from 'holdfast/server';
 import { answerCalls } from '../support/calls.ts';
 
@@ -8,12 +9,16 @@ let lastN = 0;
 const runs: number[] = [];
 
 /** What a message between processes can carry. */
-type ListenOptions = Omit<ServerOptions, 'log'> & { host?: string; nats?: NatsLogOptions };
+type ListenOptions = Omit<ServerOptions, 'log'> & {
+  host?: string;
+  nats?: NatsLogOptions;
+  redis?: RedisLogOptions;
+};
 
 const calls = {
   async listen(port: number, options: ListenOptions = {}): Promise<number> {
-    const { host = '127.0.0.1', nats, ...rest } = options;
-    const log = nats && natsLog(nats);
+    const { host = '127.0.0.1', nats, redis, ...rest } = options;
+    const log = nats ? natsLog(nats) : redis && redisLog(redis);
     server = createServer({ logger: false, ...rest, ...(log && { log }) }) as HoldfastServer;
     server.method('never', (n: number) => {
       runs.push(n);
