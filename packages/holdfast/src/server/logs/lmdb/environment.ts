@@ -134,12 +134,7 @@ export class Environment {
   }
 
   private async explained(error: unknown): Promise<Error> {
-    // LMDB's own reason comes in a promise beside the error, which must not stay unhandled.
-    const { commitError } = error as { commitError?: Promise<never> };
-    const cause = await Promise.resolve(commitError).then(
-      () => error,
-      (reason: unknown) => reason,
-    );
+    const cause = await causeOf(error);
     const isFull = /ENOSPC|no space|MDB_MAP_FULL/i.test(String(cause));
     return failure(
       this.folder,
@@ -147,6 +142,16 @@ export class Environment {
       isFull ? 'Free some space; nothing acknowledged is lost.' : 'Look at the disk and the system’s log.',
       cause,
     );
+  }
+}
+
+/** LMDB's own reason comes as a promise beside the error, which must not stay unhandled. */
+async function causeOf(error: unknown): Promise<unknown> {
+  try {
+    await (error as { commitError?: Promise<never> }).commitError;
+    return error;
+  } catch (reason) {
+    return reason;
   }
 }
 

@@ -1,7 +1,17 @@
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { open } from 'lmdb';
-import { formatKey } from './keys.ts';
+import { formatKey, isBlockKey, lastOffsetOf } from './keys.ts';
+import { decodeBlock } from './records.ts';
 import type { Tree } from './tree.ts';
 
 const DATA_FILE = 'data.mdb';
@@ -11,7 +21,6 @@ const MAP_BYTES = 2 ** 36;
 /** Opens the folder's LMDB environment, or says what is wrong with it and what to do. */
 export function openTree(folder: string): Tree {
   try {
-    mkdirSync(folder, { recursive: true });
     checkHeader(folder);
     const tree = open<Buffer, Buffer>({
       path: folder,
@@ -33,10 +42,10 @@ export function openTree(folder: string): Tree {
   }
 }
 
-/** The same folder under one name, whatever it was called. */
+/** Makes the folder if need be, and gives its one true name. */
 export function realFolder(folder: string): string {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(resolve(folder));
     return realpathSync(folder);
   } catch (error) {
     throw explained(folder, error);
@@ -53,7 +62,12 @@ export interface Format {
 
 /** What the file says that it is; undefined when it is new. */
 export function formatOf(tree: Tree, folder: string): Format | undefined {
-  const bytes = tree.getBinary(formatKey);
+  let bytes: Buffer | undefined;
+  try {
+    bytes = tree.getBinary(formatKey);
+  } catch (error) {
+    throw explained(folder, error);
+  }
   if (!bytes) {
     if ([...tree.getKeys({ limit: 1 })].length === 0) return undefined;
     throw failure(folder, 'belongs to another program.', 'Give lmdbLog a folder of its own.');
@@ -69,24 +83,83 @@ export function formatOf(tree: Tree, folder: string): Format | undefined {
   return format;
 }
 
+const notFolder = ['is not a folder.', 'Give the path of a folder; it is made if need be.'] as const;
 const restore =
   'Restore the folder from a backup, or move it away and start with an empty one: subscribers are then told by a gap.';
 
-/** A file whose first page is not LMDB’s would be refused too, but with less to go by. */
+/** Not by `recursive`, which tries for ever where a folder has room for none, such as /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) {
+    if (!statSync(folder).isDirectory()) throw failure(folder, ...notFolder);
+    return;
+  }
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+}
+
+const HEADER_BYTES = 64;
+const MAGIC = 0xbeefc0de;
+const MAGIC_AT = 24;
+const VERSION_AT = 28;
+const LMDB_VERSION = 2;
+const PAGE_SIZE_AT = 48;
+
+/**
+ * Looks at both roots before LMDB does: some of what is no root would end this process inside of it. (`MDB_meta`
+ * behind the page header of LMDB 1.0, in the host's byte order.)
+ */
 function checkHeader(folder: string): void {
   const path = join(folder, DATA_FILE);
   if (!existsSync(path)) return;
   if (!statSync(path).isFile()) throw failure(folder, `holds a ${DATA_FILE} that is no file.`, restore);
+  const { size } = statSync(path);
+  if (size === 0) return;
+  const file = openSync(path, 'r');
+  try {
+    const first = headerAt(file, 0);
+    const pageSize = first.getUint32(PAGE_SIZE_AT, true);
+    const isPageSize = pageSize >= 512 && pageSize <= 65_536;
+    const headers = isPageSize ? [first, headerAt(file, pageSize)] : [first];
+    if (!isPageSize || headers.some((header) => header.getUint32(MAGIC_AT, true) !== MAGIC)) {
+      throw failure(folder, `is damaged: its ${DATA_FILE} does not begin as LMDB’s do.`, restore);
+    }
+    if (headers.some((header) => header.getUint16(VERSION_AT, true) !== LMDB_VERSION)) {
+      throw failure(folder, 'was written by another version of LMDB.', 'Give lmdbLog a folder of its own.');
+    }
+  } finally {
+    closeSync(file);
+  }
 }
 
-/** A file that ends before its last page would end this process (SIGBUS) at the first read beyond it. */
+function headerAt(file: number, position: number): DataView {
+  const header = new Uint8Array(HEADER_BYTES);
+  readSync(file, header, 0, HEADER_BYTES, position);
+  return new DataView(header.buffer);
+}
+
+/**
+ * A read beyond the file's end would end this process (SIGBUS). LMDB may leave the last pages unwritten when they
+ * were freed again at once, so a file that is too short is made longer, and then read through.
+ */
 function checkLength(folder: string, tree: Tree): void {
-  const stats = tree.getStats() as { pageSize: number; lastPageNumber: number };
-  const expected = (stats.lastPageNumber + 1) * stats.pageSize;
-  const { size } = statSync(join(folder, DATA_FILE));
-  if (size >= expected) return;
-  void tree.close();
-  throw failure(folder, `is damaged: its file has ${size} bytes of ${expected}.`, restore);
+  const path = join(folder, DATA_FILE);
+  const wholeBytes = (): number => {
+    const stats = tree.getStats() as { pageSize: number; lastPageNumber: number };
+    return (stats.lastPageNumber + 1) * stats.pageSize;
+  };
+  const { size } = statSync(path);
+  if (size >= wholeBytes()) return;
+  try {
+    // Within a transaction, so that no other process adds to the file meanwhile.
+    tree.transactionSync(() => {
+      if (statSync(path).size < wholeBytes()) truncateSync(path, wholeBytes());
+    });
+    for (const { key, value } of tree.getRange({}))
+      if (isBlockKey(key)) decodeBlock(value, lastOffsetOf(key));
+  } catch (error) {
+    void tree.close();
+    throw failure(folder, `is damaged: its file ended after ${size} bytes.`, restore, error);
+  }
 }
 
 function parsed(bytes: Buffer): Format | undefined {
@@ -119,8 +192,7 @@ const causes: readonly (readonly [RegExp, what: string, fix: string])[] = [
   ],
   [/ENOENT|no such file/i, 'cannot be made.', 'Choose a folder on a disk that can be written.'],
   [/ENOSPC|no space/i, 'is on a full disk.', 'Free some space, or choose another folder.'],
-  [/MDB_INVALID|not an LMDB file|MDB_CORRUPTED/i, 'is damaged, or no LMDB file.', restore],
-  [/MDB_VERSION_MISMATCH/i, 'was written by another version of LMDB.', restore],
+  [/MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND/i, 'is damaged.', restore],
 ];
 
 /** What went wrong with a log on disk, with its cause and its cure. */

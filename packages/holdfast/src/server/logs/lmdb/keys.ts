@@ -55,6 +55,10 @@ export function lastOffsetOf(key: Buffer): number {
   return key.readUIntBE(key.length - 6, 6);
 }
 
+export function isBlockKey(key: Buffer): boolean {
+  return key[0] === MESSAGES;
+}
+
 /** The blocks that hold what follows an offset. */
 export function blocksAfter(topic: string, offset: number): KeyRange {
   return { start: blockKey(topic, offset + 1), end: blockKey(topic, 2 ** 48 - 1) };

@@ -1,10 +1,12 @@
+import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter } from '../../../protocol/bytes.ts';
 import type { Entry } from '../../../protocol/schema.ts';
 
 /**
- * What stands under the keys. Numbers are the wire's varints: a message of 32 bytes in a block of many costs 33.
+ * What stands under the keys. Numbers are the wire's varints: a message of 32 bytes in a block of many takes 33.
  */
 const writer = new ByteWriter();
+const CHECKSUM_BYTES = 4;
 
 /** Offsets are contiguous: a topic keeps those above `trimmedThrough`, up to `top`. */
 export interface TopicRecord {
@@ -39,15 +41,22 @@ export interface Block {
   entries: Entry[];
 }
 
+/** Behind its checksum: what a disk has altered is told, not delivered. */
 export function encodeBlock(atMs: number, entries: readonly Entry[]): Uint8Array {
   writer.uint(atMs);
   writer.uint(entries.length);
   for (const { payload } of entries) writer.raw(payload);
-  return writer.take();
+  const body = writer.take();
+  const block = Buffer.allocUnsafe(CHECKSUM_BYTES + body.length);
+  block.writeUInt32BE(crc32(body), 0);
+  block.set(body, CHECKSUM_BYTES);
+  return block;
 }
 
-export function decodeBlock(bytes: Uint8Array, lastOffset: number): Block {
-  const reader = new ByteReader(bytes);
+export function decodeBlock(block: Buffer, lastOffset: number): Block {
+  const body = block.subarray(CHECKSUM_BYTES);
+  if (block.length < CHECKSUM_BYTES || block.readUInt32BE(0) !== crc32(body)) throw unreadable();
+  const reader = new ByteReader(body);
   const atMs = reader.uint();
   const count = reader.uint();
   const entries: Entry[] = [];
@@ -58,6 +67,10 @@ export function decodeBlock(bytes: Uint8Array, lastOffset: number): Block {
 }
 
 function checked<T>(reader: ByteReader, value: T): T {
-  if (reader.failed) throw new Error('The log holds a record that cannot be read: its file is damaged.');
+  if (reader.failed) throw unreadable();
   return value;
+}
+
+function unreadable(): Error {
+  return new Error('The log holds a record that cannot be read: its file is damaged.');
 }
