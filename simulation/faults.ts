@@ -1,3 +1,5 @@
+import { haunt } from './nodes.ts';
+import { noFaults } from './sim-log.ts';
 import type { World } from './world.ts';
 
 /** What goes wrong, each with how often. A fault that needs mending later mends itself in virtual time. */
@@ -22,6 +24,9 @@ const faults = {
   'failover during a move': { weight: 0.5, strike: (world) => world.volatile || failoverDuringMove(world) },
   'late hello': { weight: 0.5, strike: lateHello },
   'log trouble': { weight: 1, strike: logTrouble },
+  'broadcasts lost': { weight: 0.5, strike: loseBroadcasts },
+  'node cut off': { weight: 0.5, strike: cutOffNode },
+  ghost: { weight: 0.5, strike: haunt },
 } satisfies Record<string, { weight: number; strike: Fault }>;
 
 export type FaultName = keyof typeof faults;
@@ -130,7 +135,9 @@ function stopServer(world: World): void {
   const server = world.pick(world.servers);
   if (!server) return;
   server.process.clock.stop();
-  after(world, world.random() * 20_000, () => server.process.clock.continue());
+  const durationMs = world.random() * 20_000;
+  world.excuse(durationMs);
+  after(world, durationMs, () => server.process.clock.continue());
 }
 
 function stopClient(world: World): void {
@@ -177,8 +184,27 @@ function lateHello(world: World): void {
   });
 }
 
+/** The log works, and nodes do not hear each other. */
+function loseBroadcasts(world: World): void {
+  const durationMs = world.random() * 10_000;
+  world.log.faults = { ...world.log.faults, deafShare: 0.5 + world.random() / 2 };
+  world.excuse(durationMs);
+  after(world, durationMs, () => (world.log.faults = { ...world.log.faults, deafShare: 0 }));
+}
+
+/** Nothing passes between one node and the log; its clients stay. */
+function cutOffNode(world: World): void {
+  const server = world.volatile ? undefined : world.pick(world.servers);
+  if (!server) return;
+  const durationMs = world.random() * 12_000;
+  server.view.cutOff();
+  world.excuse(durationMs);
+  after(world, durationMs, () => server.view.heal());
+}
+
 export function logTrouble(world: World): void {
   world.log.faults = {
+    ...world.log.faults,
     failureShare: world.random() * 0.1,
     missingShare: world.volatile ? 0 : world.random() * 0.1,
     latencyMs: world.random() * 400,
@@ -187,5 +213,5 @@ export function logTrouble(world: World): void {
 }
 
 export function calmLog(world: World): void {
-  world.log.faults = { failureShare: 0, missingShare: 0, latencyMs: 2 };
+  world.log.faults = { ...noFaults };
 }

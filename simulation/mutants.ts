@@ -149,7 +149,10 @@ const sessions: Mutant[] = [
     name: 'any resume token is good',
     rule: 'RES-1',
     apply: () =>
-      replace(ResumeTokens.prototype, 'verify', (_call, token) => token.split('.')[0] || undefined),
+      replace(ResumeTokens.prototype, 'verify', (_call, token) => {
+        const [session] = token.split('.');
+        return session ? { session, bornAfter: { sequence: 0, request: 0 } } : undefined;
+      }),
   },
   {
     name: 'a takeover leaves the old connection open',
@@ -165,8 +168,8 @@ const sessions: Mutant[] = [
     rule: 'RES-3',
     fault: 'late hello',
     apply: () =>
-      replace(Sessions.prototype, 'take', ({ self, original }, id, identity, connection) =>
-        original(id, identity, connection, (self.get(id)?.connectionNumber ?? 0) + 1),
+      replace(Sessions.prototype, 'take', ({ self, original }, ticket, identity, connection) =>
+        original(ticket, identity, connection, (self.get(ticket.session)?.connectionNumber ?? 0) + 1),
       ),
   },
   {

@@ -33,8 +33,12 @@ export interface SimLogFaults {
   failureShare: number;
   /** A followed message does not arrive. */
   missingShare: number;
+  /** A broadcast to another node does not arrive. */
+  deafShare: number;
   latencyMs: number;
 }
+
+export const noFaults: SimLogFaults = { failureShare: 0, missingShare: 0, deafShare: 0, latencyMs: 2 };
 
 /**
  * A log outside all server processes, as Redis or JetStream would be: it answers late, at times not at all,
@@ -46,7 +50,7 @@ export class SimLog {
   readonly truth: Truth[] = [];
   /** The gaps that reads answered with: the only ones that a subscriber may see. */
   readonly gaps: { topic: string; from: Position; to: Position }[] = [];
-  faults: SimLogFaults = { failureShare: 0, missingShare: 0, latencyMs: 2 };
+  faults: SimLogFaults = { ...noFaults };
   private stored: Stored[] = [];
   private offset = 0;
   /** Counts the times that all was gone. */
@@ -77,10 +81,11 @@ export class SimLog {
   /** Between nodes: late, at times never, and in any order. */
   broadcast(from: SimLogView, message: Uint8Array): void {
     const copy = message.slice();
+    const { missingShare, deafShare, latencyMs } = this.faults;
     for (const view of this.views) {
-      if (view === from || this.random() < this.faults.missingShare) continue;
-      this.clock.at(this.random() * this.faults.latencyMs, () => {
-        if (this.views.has(view)) view.heard(copy);
+      if (view === from || this.random() < missingShare + deafShare) continue;
+      this.clock.at(this.random() * latencyMs, () => {
+        if (this.views.has(view) && !view.isCutOff) view.process.run(() => view.heard(copy));
       });
     }
   }
@@ -195,6 +200,11 @@ export class SimLogView implements MessageLog {
   private readonly listeners = new Map<string, Set<(message: FollowedMessage) => void>>();
   private answersAtMs = 0;
   private notifiesAtMs = 0;
+  /** While nothing passes between the node and the log, answers wait, as over TCP; the rest is lost. */
+  isCutOff = false;
+  private held: (() => void)[] = [];
+  /** Where other nodes' broadcasts are heard: not while it is stopped. */
+  process: { run(action: () => void): void } = { run: (action) => action() };
 
   constructor(log: SimLog) {
     this.log = log;
@@ -207,7 +217,16 @@ export class SimLogView implements MessageLog {
   }
 
   broadcast(message: Uint8Array): void {
-    this.log.broadcast(this, message);
+    if (!this.isCutOff) this.log.broadcast(this, message);
+  }
+
+  cutOff(): void {
+    this.isCutOff = true;
+  }
+
+  heal(): void {
+    this.isCutOff = false;
+    for (const answer of this.held.splice(0)) answer();
   }
 
   append(
@@ -247,7 +266,7 @@ export class SimLogView implements MessageLog {
 
   notify(topic: string, message: FollowedMessage): void {
     const { clock, random, faults } = this.log;
-    if (!this.listeners.get(topic)?.size || random() < faults.missingShare) return;
+    if (!this.listeners.get(topic)?.size || this.isCutOff || random() < faults.missingShare) return;
     this.notifiesAtMs = Math.max(this.notifiesAtMs, clock.nowMs() + random() * faults.latencyMs);
     clock.at(this.notifiesAtMs - clock.nowMs(), () => {
       for (const listener of this.listeners.get(topic) ?? []) listener(message);
@@ -274,7 +293,7 @@ export class SimLogView implements MessageLog {
     this.answersAtMs = Math.max(this.answersAtMs, clock.nowMs() + random() * faults.latencyMs);
     const { life } = this.log;
     return new Promise((resolve, reject) => {
-      clock.at(this.answersAtMs - clock.nowMs(), () => {
+      const settle = (): void => {
         // What was asked of a memory that is gone is not asked of the next.
         if (this.log.life !== life) return;
         try {
@@ -282,6 +301,10 @@ export class SimLogView implements MessageLog {
         } catch (error) {
           reject(error as Error);
         }
+      };
+      clock.at(this.answersAtMs - clock.nowMs(), () => {
+        if (this.isCutOff) this.held.push(settle);
+        else settle();
       });
     });
   }

@@ -7,6 +7,7 @@ import type { Start } from '../packages/holdfast/src/client/types.ts';
 import type { HoldfastServer } from '../packages/holdfast/src/server/server.ts';
 import { createTestbed, type Process, type Testbed } from '../packages/holdfast/src/testing/kit.ts';
 import { ReaderHistory, Violation } from './history.ts';
+import { checkPresence, FenceWatch, PresenceWatch, subscribersOf } from './nodes.ts';
 import { SimLog, type SimLogView } from './sim-log.ts';
 
 /** What was published, by whom, and how it ended. */
@@ -34,9 +35,12 @@ interface SimClient {
   wokeAtMs: number;
   storage: Map<string, string> | undefined;
   readers: ReaderHistory[];
+  watch?: PresenceWatch;
 }
 
 const topics = ['news', 'chat', 'latest/ticks'] as const;
+/** The one of which it is known who is on it. */
+const watched = 'chat';
 /** A request that waits this long for its answer while its client is live has been forgotten by somebody. */
 const ANSWER_MAX_MS = 20_000;
 
@@ -53,6 +57,7 @@ export class World {
   /** How far the handlers of a client that has storage got, by client and subscription. */
   readonly processed = new Map<string, Position>();
   violation: Violation | undefined;
+  private readonly fences = new FenceWatch();
   stats = { delivered: 0, gaps: 0, acknowledged: 0, replies: 0, failures: 0 };
   private readonly nodes: number;
   private numbers = 0;
@@ -84,8 +89,14 @@ export class World {
       {
         log: view,
         heartbeat: { intervalMs: 5_000, graceMs: 5_000 },
-        topics: { 'latest/*': { policy: 'latest' } },
-        limits: { socketHighWaterBytes: 2_000, pageMessagesMax: 7, sessionTtlMs: 120_000, windowMax: 16 },
+        topics: { 'latest/*': { policy: 'latest' }, [watched]: { presence: true } },
+        limits: {
+          socketHighWaterBytes: 2_000,
+          pageMessagesMax: 7,
+          sessionTtlMs: 120_000,
+          windowMax: 16,
+          nodeBeatMs: 1_000,
+        },
       },
       port,
     );
@@ -95,6 +106,7 @@ export class World {
       await new Promise<void>((resolve) => process.clock.setTimer(resolve, this.random() * 2_000));
       return this.execute(id);
     });
+    view.process = process.clock;
     this.servers.push({ port, server, process, view });
   }
 
@@ -113,6 +125,8 @@ export class World {
     const simClient: SimClient = { name, session, client, process, wokeAtMs: 0, storage, readers: [] };
     this.clients.push(simClient);
     for (const topic of topics) if (this.chance(0.7)) this.subscribe(simClient, topic);
+    // A life that goes on where the last one was has its list from there.
+    if (!storage && this.chance(0.3)) simClient.watch = new PresenceWatch(name, client, watched);
   }
 
   subscribe({ client, name, readers, process, storage }: SimClient, topic: string): void {
@@ -245,6 +259,13 @@ export class World {
         owners.add(session.id);
       }
     }
+    this.check(() => this.fences.check(this.servers, this.testbed.clock.nowMs()));
+  }
+
+  /** Something keeps nodes from hearing each other for so long, and they need a while after it. */
+  excuse(durationMs: number): void {
+    const untilMs = this.testbed.clock.nowMs() + durationMs + 2_000;
+    this.fences.excusedUntilMs = Math.max(this.fences.excusedUntilMs, untilMs);
   }
 
   /** What must hold once the faults are over and everybody had time. */
@@ -263,7 +284,12 @@ export class World {
       const held = this.servers.reduce((sum, { server }) => sum + server.stats().connections, 0);
       if (held > this.clients.length) fail(`${held} connections are held for ${this.clients.length} clients`);
     });
-    for (const { server } of this.servers) this.check(() => this.checkBounds(server));
+    const present = subscribersOf(this.servers, watched);
+    for (const { server } of this.servers) {
+      this.check(() => this.checkBounds(server));
+      this.check(() => checkPresence(server, watched, present));
+    }
+    for (const { watch } of this.clients) this.check(() => watch?.checkConverged(present));
   }
 
   /** Errors that an application never sees of a client that keeps the protocol. */

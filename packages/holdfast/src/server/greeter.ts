@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import type { MessageLog } from './message-log.ts';
 import type { Node } from './node.ts';
 import type { Identity } from './options.ts';
-import { newSessionId, ResumeTokens } from './resume-token.ts';
+import { newSessionId, ResumeTokens, type Ticket } from './resume-token.ts';
 
 /** A client is asked for a new credential this long before the old one expires, and is closed this long after. */
 const TOKEN_GRACE_MS = 30_000;
@@ -36,9 +36,9 @@ export class Greeter {
     }
     const nowMs = node.clock.nowMs();
     const known = hello.resumeToken && this.tokens.verify(hello.resumeToken, identity.id, nowMs);
-    const id = known || newSessionId();
-    if (authenticate && this.isCrowded(connection, id, identity)) return;
-    const { session, superseded } = node.sessions.take(id, identity, connection, hello.connection);
+    const ticket = known || newTicket(hello);
+    if (authenticate && this.isCrowded(connection, ticket.session, identity)) return;
+    const { session, superseded } = node.sessions.take(ticket, identity, connection, hello.connection);
     connection.number = hello.connection;
     if (superseded && superseded !== connection) {
       superseded.isNoted = true;
@@ -61,7 +61,7 @@ export class Greeter {
       session: session.id,
       resumeToken: this.issue(connection, nowMs),
       resumed: Boolean(known),
-      requestsKnown: Boolean(known) && node.cluster.resumed(session, hello),
+      unknownThrough: known ? node.cluster.resumed(session, hello) : session.bornAfter,
       returnWindowMs,
     });
     this.watchExpiry(connection, identity);
@@ -131,7 +131,8 @@ export class Greeter {
   private issue(connection: Connection, nowMs: number): string {
     const { session } = connection;
     connection.resumeTokenAtMs = nowMs;
-    return this.tokens.issue(session!.id, session!.identity.id, nowMs);
+    const { id, bornAfter, identity } = session!;
+    return this.tokens.issue({ session: id, bornAfter }, identity.id, nowMs);
   }
 
   private async authenticate(connection: Connection, token: string): Promise<Identity | undefined> {
@@ -150,6 +151,11 @@ export class Greeter {
     }
     return undefined;
   }
+}
+
+/** A new session begins behind all that its client has sent: nobody knows any more what came of that. */
+function newTicket({ sequenceSent: sequence, requestSent: request }: WireRecord<'hello'>): Ticket {
+  return { session: newSessionId(), bornAfter: { sequence, request } };
 }
 
 function withoutSecret(text: string, secret: string): string {

@@ -1,9 +1,20 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Sent } from '../session/server-session.ts';
+
+/** What a resume token says. */
+export interface Ticket {
+  readonly session: string;
+  /**
+   * What the client had sent in a session before this one: its outcome stays unknown for as long as this session
+   * lives, on whichever connection and node it is retried (SPEC RES-4).
+   */
+  readonly bornAfter: Sent;
+}
 
 /**
- * A session's id and the proof that its bearer owned it: `id.issued.mac`, with the MAC (HMAC-SHA-256, RFC 2104,
- * cut to 128 bits) over id, time of issue and identity, by a key that lives with the log. So any node on that
- * log can check it, and none has to look anything up (SPEC RES-1, RES-2).
+ * A session's ticket and the proof that its bearer owned it: `id.issued.sequence.request.mac`, with the MAC
+ * (HMAC-SHA-256, RFC 2104, cut to 128 bits) over all that and the identity, by a key that lives with the log. So
+ * any node on that log can check it, and none has to look anything up (SPEC RES-1, RES-2).
  */
 export class ResumeTokens {
   private readonly key: Uint8Array;
@@ -19,24 +30,28 @@ export class ResumeTokens {
     return this.ttlMs / 2;
   }
 
-  issue(session: string, identity: string, nowMs: number): string {
-    const issued = Math.floor(nowMs / 1_000).toString(36);
-    return `${session}.${issued}.${this.mac(session, issued, identity)}`;
+  issue({ session, bornAfter }: Ticket, identity: string, nowMs: number): string {
+    const numbers = [Math.floor(nowMs / 1_000), bornAfter.sequence, bornAfter.request];
+    const claims = [session, ...numbers.map((number) => number.toString(36))].join('.');
+    return `${claims}.${this.mac(claims, identity)}`;
   }
 
-  /** The session's id; undefined for a token that is forged, expired or another identity's. */
-  verify(token: string, identity: string, nowMs: number): string | undefined {
-    const [session, issued, mac, ...rest] = token.split('.');
-    if (!session || !issued || !mac || rest.length > 0) return undefined;
-    const expected = Buffer.from(this.mac(session, issued, identity));
+  /** Undefined for a token that is forged, expired or another identity's. */
+  verify(token: string, identity: string, nowMs: number): Ticket | undefined {
+    const [session, ...numbers] = token.split('.');
+    const mac = numbers.pop();
+    if (!session || !mac || numbers.length !== 3) return undefined;
+    const expected = Buffer.from(this.mac([session, ...numbers].join('.'), identity));
     const given = Buffer.from(mac);
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
-    const ageMs = nowMs - Number.parseInt(issued, 36) * 1_000;
-    return ageMs <= this.ttlMs + this.renewalMs ? session : undefined;
+    const [issued, sequence, request] = numbers.map((digits) => Number.parseInt(digits, 36));
+    const ageMs = nowMs - issued! * 1_000;
+    if (ageMs > this.ttlMs + this.renewalMs) return undefined;
+    return { session, bornAfter: { sequence: sequence!, request: request! } };
   }
 
-  private mac(session: string, issued: string, identity: string): string {
-    const hmac = createHmac('sha256', this.key).update(`${session}.${issued}.${identity}`);
+  private mac(claims: string, identity: string): string {
+    const hmac = createHmac('sha256', this.key).update(`${claims}.${identity}`);
     return hmac.digest().subarray(0, 16).toString('base64url');
   }
 }

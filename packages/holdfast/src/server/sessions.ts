@@ -3,6 +3,8 @@ import { ReplyBook, type Outcome } from '../session/reply-book.ts';
 import type { Connection } from './connection.ts';
 import { Tally } from './admission/tally.ts';
 import type { Identity } from './options.ts';
+import type { Ticket } from './resume-token.ts';
+import type { Sent } from '../session/server-session.ts';
 
 /**
  * A session on this node: while it is connected, and after that only as long as it has replies to keep, or must
@@ -10,6 +12,8 @@ import type { Identity } from './options.ts';
  */
 export interface Session {
   readonly id: string;
+  /** What its client had sent in a session before it (see `resume-token.ts`). */
+  readonly bornAfter: Sent;
   identity: Identity;
   connection: Connection | undefined;
   /** The client's own number for it. */
@@ -54,10 +58,15 @@ export class Sessions {
    * Gives a session to a connection, and returns the one that had it, which must go; or the connection itself,
    * when one that the client made later has been here before it (SPEC RES-3).
    */
-  take(id: string, identity: Identity, connection: Connection, number: number): Takeover {
+  take(
+    { session: id, bornAfter }: Ticket,
+    identity: Identity,
+    connection: Connection,
+    number: number,
+  ): Takeover {
     let session = this.sessions.get(id);
     if (!session) {
-      session = { id, identity, ...nowhere };
+      session = { id, bornAfter, identity, ...nowhere };
       this.sessions.set(id, session);
     }
     const old = session.connection;

@@ -30,6 +30,12 @@ export interface ServerSessionConfig {
   random: () => number;
 }
 
+/** How far a client has got in sending: its last publish, and its last request. */
+export interface Sent {
+  readonly sequence: number;
+  readonly request: number;
+}
+
 /** Where a subscriber wants to begin, as it stands on the wire. */
 export interface WireStart {
   from: (typeof startChoices)[number];
@@ -56,8 +62,8 @@ export type ServerInput<Topic> =
       session: string;
       resumeToken: string;
       resumed: boolean;
-      /** Whether the outcomes of requests that earlier connections may have sent can be found out. */
-      requestsKnown: boolean;
+      /** Up to these, what earlier connections may have sent has an outcome that nobody can know. */
+      unknownThrough: Sent;
       returnWindowMs: number;
     }
   | { type: 'opened'; cursor: Cursor<Topic>; alias: number; start: Position; liveFrom: Position }
@@ -114,9 +120,7 @@ export class ServerSession<Topic = unknown> {
   private calling = 0;
   /** Of those, the ones whose answers have not left yet. */
   private answered = 0;
-  /** Up to these, what an earlier connection may have sent has an outcome that nobody here knows. */
-  private unknownPublishesThrough = 0;
-  private unknownRequestsThrough = 0;
+  private unknownThrough: Sent = { sequence: 0, request: 0 };
   /** When something last came. */
   lastInMs: number;
   private lastBeatMs: number;
@@ -272,9 +276,7 @@ export class ServerSession<Topic = unknown> {
     const { limits, heartbeatMs, graceMs, node } = this.config;
     this.state = { name: 'live' };
     this.lastInMs = nowMs;
-    // Without the old session its dedup is gone (SPEC RES-4).
-    this.unknownPublishesThrough = input.resumed ? 0 : hello.sequenceSent;
-    this.unknownRequestsThrough = input.resumed && input.requestsKnown ? 0 : hello.requestSent;
+    this.unknownThrough = input.unknownThrough;
     this.send({
       type: 'welcome',
       session: input.session,
@@ -320,7 +322,7 @@ export class ServerSession<Topic = unknown> {
 
   private handlePublish({ sequence, topic, payload }: WireRecord<'publish'>): void {
     const fail = (code: ErrorCode, text: string) => this.fail('publish', sequence, code, text);
-    if (sequence <= this.unknownPublishesThrough) return fail('outcome-unknown', unknownText);
+    if (sequence <= this.unknownThrough.sequence) return fail('outcome-unknown', unknownText);
     if (this.appending >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
     this.appending++;
     this.push({ type: 'append', sequence, topic, payload });
@@ -328,7 +330,7 @@ export class ServerSession<Topic = unknown> {
 
   private handleRequest({ request, finished, method, payload }: WireRecord<'request'>): void {
     const fail = (code: ErrorCode, text: string) => this.fail('request', request, code, text);
-    if (request <= this.unknownRequestsThrough) return fail('outcome-unknown', unknownText);
+    if (request <= this.unknownThrough.request) return fail('outcome-unknown', unknownText);
     if (this.calling >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
     this.calling++;
     this.push({ type: 'call', request, finished, method, payload });

@@ -34,9 +34,9 @@ export class ServerHand {
     return this.do({ type: 'bytes', bytes: encode(records) });
   }
 
-  greet(resumed = false, requestsKnown = resumed): readonly Effect[] {
+  greet(resumed = false, unknownThrough = { sequence: 0, request: 0 }): readonly Effect[] {
     const welcome = { session: 'me', resumeToken: 'token', returnWindowMs: 70 };
-    return this.do({ type: 'greeted', ...welcome, resumed, requestsKnown });
+    return this.do({ type: 'greeted', ...welcome, resumed, unknownThrough });
   }
 
   /** Lets time pass, with a call at each deadline on the way. */

@@ -66,17 +66,18 @@ describe('a connection before its welcome', () => {
 });
 
 describe('what an earlier connection may have sent', () => {
+  const UNKNOWN = 'outcome-unknown';
   const cases = [
-    { resumed: true, known: true, publishes: 'append', requests: 'call' },
-    { resumed: true, known: false, publishes: 'append', requests: 'outcome-unknown' },
-    { resumed: false, known: true, publishes: 'outcome-unknown', requests: 'outcome-unknown' },
+    { unknown: 'nothing', through: { sequence: 0, request: 0 }, publishes: 'append', requests: 'call' },
+    { unknown: 'requests', through: { sequence: 0, request: 3 }, publishes: 'append', requests: UNKNOWN },
+    { unknown: 'all', through: { sequence: 5, request: 3 }, publishes: UNKNOWN, requests: UNKNOWN },
   ];
-  for (const { resumed, known, publishes, requests } of cases) {
-    const title = `${resumed ? 'the same' : 'a new'} session, whose requests ${known ? 'can' : 'can’t'} be found out about`;
+  for (const { unknown, through, publishes, requests } of cases) {
+    const title = `when the outcome of ${unknown} can’t be known`;
     it(`[RES-4] ${title}: publish: ${publishes}, request: ${requests}`, () => {
       const hand = new ServerHand();
       hand.say(hello({ node: 'node-0', sequenceSent: 5, requestSent: 3 }));
-      hand.greet(resumed, known);
+      hand.greet(true, through);
       const outcomes = (record: WireRecord): string[] =>
         hand
           .say(record)

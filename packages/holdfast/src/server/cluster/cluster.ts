@@ -1,5 +1,6 @@
 import type { WireRecord } from '../../protocol/schema.ts';
 import type { Outcome } from '../../session/reply-book.ts';
+import type { Sent } from '../../session/server-session.ts';
 import { oncePerTurn } from '../hub.ts';
 import type { Node } from '../node.ts';
 import type { ServerStats } from '../server.ts';
@@ -213,13 +214,15 @@ export class Cluster {
   // ── Sessions that move ───────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * A session was resumed here: the others must close what they have of it. Returns whether requests that it sent
-   * elsewhere can be asked about.
+   * A session was resumed here: the others must close what they have of it. Returns how far the outcome of what it
+   * sent before can't be found out.
    */
-  resumed(session: Session, { node, requestSent: through }: WireRecord<'hello'>): boolean {
+  resumed(session: Session, { node, requestSent: through }: WireRecord<'hello'>): Sent {
     this.tellTakeover(session);
-    if (node === this.node.id || through === 0) return true;
-    return this.whereabouts.cameFrom(session.id, { node, through }, this.node.nowMs());
+    const { id, bornAfter } = session;
+    if (node === this.node.id || through <= bornAfter.request) return bornAfter;
+    if (this.whereabouts.cameFrom(id, { node, through }, this.node.nowMs())) return bornAfter;
+    return { sequence: bornAfter.sequence, request: through };
   }
 
   private tellTakeover(session: Session): void {
