@@ -6,7 +6,7 @@ import type { Hop, VerdictId } from '../../packages/cli/src/doctor/verdict/verdi
 import { missing } from './program.ts';
 
 /** A deployment of the zoo while it stands. */
-export interface Animal extends Pick<DiagnoseOptions, 'url' | 'direct' | 'ca' | 'onProgress'> {
+export interface Animal extends Pick<DiagnoseOptions, 'url' | 'direct' | 'ca' | 'proxy' | 'onProgress'> {
   stop(): Promise<void>;
 }
 
@@ -89,12 +89,13 @@ function createJob(zooCase: ZooCase, depth: Depth, lacks: string | null, signal:
 
 async function examine(zooCase: ZooCase, depth: Depth, signal: AbortSignal): Promise<Report> {
   const animal = await zooCase.start();
-  const { url, direct, ca, onProgress } = animal;
+  const { url, direct, ca, proxy, onProgress } = animal;
   try {
     return await diagnose({
       url,
       direct,
       ca,
+      proxy,
       onProgress,
       depth,
       send: 'holdfast',

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Depth, DiagnoseOptions } from './options.ts';
-import { BadInput } from './probe/target.ts';
+import type { Io } from '../io.ts';
+import { forwardProxyFor } from './probe/forward-proxy.ts';
+import { BadInput, parseTarget } from './probe/target.ts';
 import type { PageArguments } from '../serve/command.ts';
 
 export const doctorHelp = `holdfast doctor: says which hop kills a WebSocket, and the setting that stops it
@@ -21,6 +23,8 @@ Usage: holdfast doctor ADDRESS [OPTION …]
   --connections 20        how many connections are opened at once at most
   --message-max 65536     the largest message that is tried, in bytes (with --send and an echo)
   --timeout 8s            how long any one answer may take
+  --proxy URL             the forward proxy of this network, http://HOST:PORT (HTTPS_PROXY and NO_PROXY hold, too)
+  --no-proxy              none, whatever the environment says
   --ca FILE               certificates (PEM) to trust instead of the system's
   --json                  prints the whole report as JSON
   --html FILE             writes the report as a page
@@ -42,7 +46,10 @@ export interface DoctorArguments {
 }
 
 /** Throws `BadInput` with a sentence for whatever is wrong; null asks for the help. */
-export function parseDoctorArguments(args: readonly string[]): DoctorArguments | PageArguments | null {
+export function parseDoctorArguments(
+  args: readonly string[],
+  env: Io['env'] = {},
+): DoctorArguments | PageArguments | null {
   const { values, positionals } = parse(args);
   if (values.help) return null;
   const [url, ...others] = positionals;
@@ -69,6 +76,7 @@ export function parseDoctorArguments(args: readonly string[]): DoctorArguments |
       timeoutMs: duration('timeout', values.timeout),
       connectionsMax: count('connections', values.connections),
       messageBytesMax: count('message-max', values['message-max']),
+      proxy: values['no-proxy'] ? undefined : (values.proxy ?? forwardProxyFor(parseTarget(url), env)),
       ca: values.ca === undefined ? undefined : readCertificates(values.ca),
     },
     json: values.json ?? false,
@@ -100,6 +108,8 @@ function parse(args: readonly string[]) {
         'message-max': text,
         timeout: text,
         ca: text,
+        proxy: text,
+        'no-proxy': flag,
         json: flag,
         html: text,
         junit: text,

@@ -19,7 +19,7 @@ const exitCodes: Record<Standing, number> = {
 /** `holdfast doctor …`; resolves with the exit code. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   try {
-    const wanted = parseDoctorArguments(args);
+    const wanted = parseDoctorArguments(args, io.env);
     if (wanted === null) {
       io.out(doctorHelp);
       return EXIT_OK;

@@ -10,6 +10,7 @@ import { answerer } from './steps/answerer.ts';
 import { compression } from './steps/compression.ts';
 import { connections } from './steps/connections.ts';
 import { echo } from './steps/echo.ts';
+import { forwardProxy } from './steps/forward-proxy.ts';
 import { http2 } from './steps/http2.ts';
 import { idle } from './steps/idle.ts';
 import { messageSizes } from './steps/message-sizes.ts';
@@ -103,7 +104,7 @@ class Run {
   }
 
   async perform(): Promise<void> {
-    for (const step of steps) {
+    for (const step of this.#settings.proxy === null ? steps : [forwardProxy, ...steps]) {
       this.#signal.throwIfAborted();
       this.#tell({ kind: 'step-started', name: step.name, title: step.title });
       const ways = this.#directGoesOn && this.#direct ? [this.#public, this.#direct] : [this.#public];

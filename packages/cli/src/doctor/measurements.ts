@@ -25,6 +25,7 @@ export interface Asked {
 export interface WayMeasurements {
   readonly url: string;
   readonly secure: boolean;
+  forwardProxy?: ForwardProxyMeasured;
   names?: NamesMeasured;
   tcp?: TcpMeasured;
   tls?: TlsMeasured;
@@ -42,6 +43,16 @@ export interface WayMeasurements {
   idle?: IdleMeasured;
   /** Handshakes that failed after one had already worked. */
   readonly refusals: LaterRefusal[];
+}
+
+interface ForwardProxyMeasured {
+  readonly address: string;
+  readonly outcome: 'tunnel' | 'refused' | 'unreachable';
+  /** Its answer to CONNECT; null when none came. */
+  readonly status: number | null;
+  /** The system's code when it could not be reached. */
+  readonly code: string | null;
+  readonly ms: number;
 }
 
 interface NamesMeasured {

@@ -1,4 +1,5 @@
 import { intermediaryById } from '../facts/intermediaries.ts';
+import { type ForwardProxy, parseForwardProxy } from './probe/forward-proxy.ts';
 import { checkHeader } from './probe/handshake.ts';
 import { BadInput, parseTarget, type Target } from './probe/target.ts';
 import type { Progress } from './report/report.ts';
@@ -30,6 +31,8 @@ export interface DiagnoseOptions {
   readonly heartbeatMs?: number | undefined;
   /** How long any one answer may take. */
   readonly timeoutMs?: number | undefined;
+  /** The forward proxy of the client's network, http://HOST:PORT; `direct` leads past it. */
+  readonly proxy?: string | undefined;
   /** Certificates (PEM) to trust instead of the system's. */
   readonly ca?: string | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -52,6 +55,7 @@ export interface Settings {
   readonly roundTripWindowMs: number;
   readonly heartbeatMs: number | null;
   readonly timeoutMs: number;
+  readonly proxy: ForwardProxy | null;
   readonly ca: string | undefined;
 }
 
@@ -106,6 +110,7 @@ export function settle(options: DiagnoseOptions): Settings {
     roundTripWindowMs: defaults.roundTripWindowMs,
     heartbeatMs: options.heartbeatMs ?? null,
     timeoutMs: within('timeout', options.timeoutMs ?? TIMEOUT_MS_DEFAULT, 500, 60_000),
+    proxy: options.proxy === undefined ? null : parseForwardProxy(options.proxy),
     ca: options.ca,
   };
 }

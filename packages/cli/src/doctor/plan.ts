@@ -1,4 +1,5 @@
 import type { Limits } from './probe/budget.ts';
+import { connectRequest } from './probe/forward-proxy.ts';
 import type { Settings } from './options.ts';
 
 /** What a run will do at most; the budget of the probes enforces all but the time. */
@@ -26,12 +27,15 @@ export function planOf(settings: Settings): Plan {
   const sendBytes = Buffer.byteLength(settings.send ?? '');
   // The sizes rise by four from 1 KiB, so that together they are less than 4/3 of the largest.
   const sizes = settings.send === null ? 0 : Math.ceil(settings.messageBytesMax * 1.5);
+  const tunnelBytes = settings.proxy === null ? 0 : connectRequest(settings.target, settings.proxy).length;
   const ownHeaders = settings.headers.reduce(
     (sum, [name, value]) => sum + Buffer.byteLength(name + value) + 4,
     0,
   );
   const bytes =
-    connections * (HANDSHAKE_BYTES + ownHeaders + sendBytes) + beats * (FRAME_BYTES + sendBytes) + sizes;
+    connections * (HANDSHAKE_BYTES + tunnelBytes + ownHeaders + sendBytes) +
+    beats * (FRAME_BYTES + sendBytes) +
+    sizes;
   return {
     durationMs: SINGLE_STEPS_MS + settings.roundTripWindowMs + settings.idleMaxMs,
     connections: connections * ways,

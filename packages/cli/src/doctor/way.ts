@@ -6,6 +6,7 @@ import type { ProbeConnection } from './probe/connection.ts';
 import { dial, type Dialled, type DialOptions } from './probe/handshake.ts';
 import type { LineOptions } from './probe/line.ts';
 import type { Target } from './probe/target.ts';
+import type { ForwardProxy } from './probe/forward-proxy.ts';
 
 export type WayName = 'public' | 'direct';
 
@@ -18,6 +19,8 @@ const REFUSALS_MAX = 20;
 export class Way {
   readonly name: WayName;
   readonly target: Target;
+  /** The direct way leads past it. */
+  readonly proxy: ForwardProxy | null;
   readonly settings: Settings;
   readonly budget: Budget;
   readonly signal: AbortSignal;
@@ -31,6 +34,7 @@ export class Way {
   constructor(name: WayName, target: Target, settings: Settings, budget: Budget, signal: AbortSignal) {
     this.name = name;
     this.target = target;
+    this.proxy = name === 'public' ? settings.proxy : null;
     this.settings = settings;
     this.budget = budget;
     this.signal = signal;
@@ -49,6 +53,7 @@ export class Way {
     const { timeoutMs, ca } = this.settings;
     return {
       address: this.address,
+      proxy: this.proxy,
       ca,
       timeoutMs,
       answerTimeoutMs: timeoutMs,

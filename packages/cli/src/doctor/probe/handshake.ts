@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Budget } from './budget.ts';
 import { ProbeConnection } from './connection.ts';
+import { connectRequest } from './forward-proxy.ts';
 import { type LineFailure, type LineOptions, openLine } from './line.ts';
 import { parseResponseHead, printable, type ResponseHead, withoutControls } from './response-head.ts';
 import { BadInput, type Target } from './target.ts';
@@ -61,7 +62,7 @@ export async function dial(target: Target, options: DialOptions): Promise<Dialle
   const took = () => performance.now() - startedAtMs;
   const key = randomBytes(16).toString('base64');
   const request = requestHead(target, key, options);
-  reserve(request, options.budget);
+  reserve(request, target, options);
   const line = await openLine(target, options);
   if (line.kind === 'no-line') {
     options.budget.closeConnection();
@@ -88,7 +89,7 @@ export async function askHttp(
   request: string,
   options: LineOptions & { readonly budget: Budget; readonly answerTimeoutMs: number },
 ): Promise<Refusal> {
-  reserve(request, options.budget);
+  reserve(request, target, options);
   const line = await openLine(target, options);
   try {
     if (line.kind === 'no-line') return line;
@@ -101,8 +102,13 @@ export async function askHttp(
 }
 
 /** Throws before anything is opened when it would be more than announced. */
-function reserve(request: string, budget: Budget): void {
-  budget.sendBytes(Buffer.byteLength(request, 'latin1'));
+function reserve(
+  request: string,
+  target: Target,
+  { budget, proxy }: Pick<DialOptions, 'budget' | 'proxy'>,
+): void {
+  const tunnel = proxy ? connectRequest(target, proxy) : '';
+  budget.sendBytes(Buffer.byteLength(tunnel + request, 'latin1'));
   budget.openConnection();
 }
 

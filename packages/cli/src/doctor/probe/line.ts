@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { withoutControls } from './response-head.ts';
+import { connectRequest, type ForwardProxy, openTunnel } from './forward-proxy.ts';
 import type { Target } from './target.ts';
 
 /** What TLS said about itself; `trusted: false` does not stop the handshake, so that the rest can be seen. */
@@ -19,10 +20,12 @@ export interface TlsFacts {
 
 export type LineFailure = {
   readonly kind: 'no-line';
-  readonly phase: 'name' | 'tcp' | 'tls';
+  readonly phase: 'name' | 'proxy' | 'tcp' | 'tls';
   /** A code of the system or of OpenSSL; TIMEOUT when nothing answered. */
   readonly code: string;
   readonly message: string;
+  /** What the forward proxy answered instead of opening a tunnel. */
+  readonly status?: number;
 };
 
 export type LineOutcome =
@@ -34,6 +37,8 @@ export interface LineOptions {
   readonly address?: string | undefined;
   /** The address of this machine to leave from. */
   readonly localAddress?: string | undefined;
+  /** The way leads through the tunnel of this proxy. */
+  readonly proxy?: ForwardProxy | null;
   readonly ca?: string | undefined;
   readonly alpn?: readonly string[] | undefined;
   readonly timeoutMs: number;
@@ -43,10 +48,11 @@ export interface LineOptions {
 /** Opens TCP, and TLS where the address asks for it. Never throws for what the network did. */
 export function openLine(target: Target, options: LineOptions): Promise<LineOutcome> {
   return new Promise((resolve) => {
-    let phase: LineFailure['phase'] = options.address || target.isAddress ? 'tcp' : 'name';
+    const { proxy = null } = options;
+    let phase: LineFailure['phase'] = proxy ? 'proxy' : options.address || target.isAddress ? 'tcp' : 'name';
     const tcp = connectTcp({
-      host: options.address ?? target.host,
-      port: target.port,
+      host: proxy?.host ?? options.address ?? target.host,
+      port: proxy?.port ?? target.port,
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
     });
     let socket: Socket = tcp;
@@ -65,8 +71,15 @@ export function openLine(target: Target, options: LineOptions): Promise<LineOutc
     const fail = (error: NodeJS.ErrnoException) =>
       settle({ kind: 'no-line', phase, code: error.code ?? 'UNKNOWN', message: error.message });
     const give = (code: string, message: string) => settle({ kind: 'no-line', phase, code, message });
+    const refuse = (status: number | null) => {
+      const message = `the forward proxy answered ${status ?? 'with something else than HTTP'}`;
+      settle({ kind: 'no-line', phase, code: 'NO_TUNNEL', message, ...(status !== null && { status }) });
+    };
     const abort = () => give('ABORTED', 'stopped');
-    const closed = () => give('ECONNRESET', 'the connection was closed during the TLS handshake');
+    const closed = () => {
+      const when = phase === 'proxy' ? 'before the forward proxy answered' : 'during the TLS handshake';
+      give('ECONNRESET', `the connection was closed ${when}`);
+    };
     const timer = setTimeout(
       () => give('TIMEOUT', `nothing answered for ${options.timeoutMs} ms`),
       options.timeoutMs,
@@ -74,24 +87,40 @@ export function openLine(target: Target, options: LineOptions): Promise<LineOutc
     options.signal.addEventListener('abort', abort, { once: true });
     if (options.signal.aborted) abort();
     tcp.once('error', fail);
-    tcp.once('lookup', () => (phase = 'tcp'));
-    tcp.once('connect', () => {
-      tcp.setNoDelay(true);
+    const carry = () => {
       if (!target.secure) return settle({ kind: 'line', socket: tcp, tls: null });
       phase = 'tls';
-      const tls = connectTls({
-        socket: tcp,
-        host: target.host,
-        ...(target.isAddress ? {} : { servername: target.host }),
-        ALPNProtocols: [...(options.alpn ?? ['http/1.1'])],
-        rejectUnauthorized: false,
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
-      });
+      const tls = startTls(tcp, target, options);
       socket = tls;
       tls.once('error', fail);
       tls.once('close', closed);
       tls.once('secureConnect', () => settle({ kind: 'line', socket: tls, tls: tlsFacts(tls) }));
+    };
+    tcp.once('lookup', () => {
+      if (phase === 'name') phase = 'tcp';
     });
+    tcp.once('connect', () => {
+      tcp.setNoDelay(true);
+      if (proxy === null) return carry();
+      tcp.once('close', closed);
+      openTunnel(tcp, connectRequest(target, proxy), (tunnel) => {
+        tcp.off('close', closed);
+        if (tunnel.kind === 'open') carry();
+        else refuse(tunnel.status);
+      });
+    });
+  });
+}
+
+/** What is wrong with the certificate is seen and told, so the handshake goes on. */
+function startTls(tcp: Socket, target: Target, { alpn = ['http/1.1'], ca }: LineOptions): TLSSocket {
+  return connectTls({
+    socket: tcp,
+    host: target.host,
+    ...(target.isAddress ? {} : { servername: target.host }),
+    ALPNProtocols: [...alpn],
+    rejectUnauthorized: false,
+    ...(ca === undefined ? {} : { ca }),
   });
 }
 

@@ -47,6 +47,6 @@ export function describeOutcome(outcome: Opened | Refusal): string {
     case 'endless':
       return 'a response head that does not end';
     case 'no-line':
-      return `${{ name: 'name resolution', tcp: 'the TCP connection', tls: 'the TLS handshake' }[outcome.phase]} failed (${outcome.code})`;
+      return `${{ name: 'name resolution', proxy: 'the tunnel of the forward proxy', tcp: 'the TCP connection', tls: 'the TLS handshake' }[outcome.phase]} failed (${outcome.code})`;
   }
 }

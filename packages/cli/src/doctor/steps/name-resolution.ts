@@ -1,12 +1,13 @@
 import { lookup } from 'node:dns/promises';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ms, ok, problem, type Step } from './step.ts';
+import { ms, ok, problem, skipped, type Step } from './step.ts';
 
 export const nameResolution: Step = {
   name: 'names',
   title: 'Name resolution',
-  async run({ target, measured, settings, signal }) {
+  async run({ target, measured, settings, signal, proxy }) {
+    if (proxy) return skipped('the forward proxy does it');
     if (target.isAddress) {
       const family = target.host.includes(':') ? 6 : 4;
       measured.names = { addresses: [{ address: target.host, family }], error: null, ms: 0 };

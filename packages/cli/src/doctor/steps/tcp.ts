@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { TcpOutcome } from '../measurements.ts';
 import { openLine } from '../probe/line.ts';
 import type { Way } from '../way.ts';
-import { ms, ok, problem, type Step } from './step.ts';
+import { ms, ok, problem, skipped, type Step } from './step.ts';
 
 const ADDRESSES_MAX = 6;
 
@@ -10,6 +10,7 @@ export const tcp: Step = {
   name: 'tcp',
   title: 'TCP connection',
   async run(way) {
+    if (way.proxy) return skipped('the forward proxy does it');
     const addresses = (way.measured.names?.addresses ?? []).slice(0, ADDRESSES_MAX);
     const attempts = await Promise.all(addresses.map(({ address }) => attempt(way, address)));
     way.measured.tcp = { attempts };

@@ -35,6 +35,12 @@ export const adviceFor: Readonly<Record<VerdictId, Advice | null>> = {
     snippet: 'getent hosts HOST',
     why: 'Without an address there is nothing to connect to; check the spelling first.',
   },
+  'forward-proxy-refused': {
+    setting: 'CONNECT in the forward proxy',
+    file: 'the proxy of this network, or HTTPS_PROXY and NO_PROXY of this machine',
+    snippet: 'holdfast doctor … --proxy http://USER:PASSWORD@HOST:PORT',
+    why: 'A WebSocket passes a forward proxy as a tunnel (CONNECT), which many grant to port 443 only: use wss:// there.',
+  },
   'dead-address': {
     setting: 'A and AAAA records of the name',
     file: 'the zone of the domain',

@@ -5,6 +5,20 @@ import type { VerdictId } from './verdict-id.ts';
 /** Rules about everything below HTTP. */
 export const reachRules: readonly Rule[] = [
   {
+    part: 'forwardProxy',
+    hop: 'fixed',
+    find({ forwardProxy }) {
+      if (!forwardProxy || forwardProxy.outcome === 'tunnel') return null;
+      const { address, status, code } = forwardProxy;
+      const told = status === null ? `could not be used (${code})` : `answered CONNECT with ${status}`;
+      const evidence = [`The forward proxy ${address} ${told}.`];
+      if (status === 407) evidence.push('It wants credentials.');
+      if (status === 502 || status === 503 || status === 504)
+        evidence.push('It did not reach the server itself.');
+      return { id: 'forward-proxy-refused', hop: 'client-network', confidence: 'high', evidence };
+    },
+  },
+  {
     part: 'names',
     hop: 'fixed',
     find({ names }) {

@@ -13,6 +13,7 @@ export const verdictTitles = {
   garbage: 'What answers does not speak HTTP.',
   endless: 'What answers never ends its answer.',
   'not-measured': 'The run did not get far enough to say anything.',
+  'forward-proxy-refused': 'The forward proxy does not let the connection through.',
   'dead-address': 'One of the addresses of the name does not answer.',
   'tls-expired': 'The certificate has expired.',
   'tls-not-yet-valid': 'The certificate is not valid yet.',
