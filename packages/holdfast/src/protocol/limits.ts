@@ -20,6 +20,10 @@ export const defaultLimits = {
   readsMax: 4,
   /** From the upgrade to the first complete hello. */
   helloTimeoutMs: 10_000,
+  /** No client may ask for heartbeats more often (SPEC LIVE-7): below it, they would cost more than reconnects. */
+  heartbeatMinMs: 5_000,
+  /** Nor for rarer ones: so long a dead connection may stand. */
+  heartbeatMaxMs: 240_000,
   /** How long a session outlives its connection. */
   sessionTtlMs: 600_000,
   /** Replies kept for one session until the client has them (SPEC REQ-3). */

@@ -146,6 +146,8 @@ export const schema = {
       agoMs: uint,
     },
   ],
+  /** The client's path wants the server to show itself this often from now on (SPEC LIVE-7). */
+  heartbeat: [11, { intervalMs: uint }],
 
   // Either way.
   ping: [8, { id: uint, tops }],

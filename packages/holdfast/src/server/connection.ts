@@ -209,6 +209,8 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
         return this.node.operations.call(this, effect);
       case 'append':
         return this.node.operations.append(this, effect);
+      case 'deadline-moved':
+        return this.node.wheel.schedule(this);
       case 'finished':
         return this.node.operations.finish(this.session!, effect.below);
       case 'signal':

@@ -61,7 +61,12 @@ export class Hub {
   private readonly limit: ReadLimit;
   private readonly wake: () => void;
 
-  constructor(log: TopicSource, policyOf: (topic: string) => TopicPolicy, limit: ReadLimit, wake: () => void) {
+  constructor(
+    log: TopicSource,
+    policyOf: (topic: string) => TopicPolicy,
+    limit: ReadLimit,
+    wake: () => void,
+  ) {
     this.log = log;
     this.policyOf = policyOf;
     this.limit = limit;

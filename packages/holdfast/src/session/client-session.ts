@@ -3,6 +3,7 @@ import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
 import { FIRST_WINDOW } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { WireRecord } from '../protocol/schema.ts';
+import { HeartbeatInterval } from './heartbeat-interval.ts';
 import { Links, type Cause, type Link, type LinksConfig, type LinksHost } from './links.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
 import { Subscriptions, type ClientCursor, type ReaderEvent } from './subscriptions.ts';
@@ -36,6 +37,9 @@ export interface ClientHost<Caller> extends LinksHost {
   sessionChanged(): void;
 }
 
+/** The verdict that says how long a path bears silence. */
+const idleCut = 'idle-cut-by-intermediary';
+
 /** Room in a WebSocket message beside one payload: its record's other fields. */
 const RECORD_OVERHEAD_BYTES = 600;
 
@@ -52,9 +56,13 @@ export class ClientSession<Caller = unknown> {
   resumeToken = '';
   node = '';
   messageBytesMax = 1_048_576;
+  /** Of the path that the next connection takes; the driver changes it with the path. */
+  interval = new HeartbeatInterval(false);
   #window = FIRST_WINDOW;
   /** After a "too big" nothing is pipelined until the welcome has said what the limit is (SPEC HELLO-4). */
   #cautious = false;
+  /** How long nothing had come or gone before the present message. */
+  #silentMs = 0;
   readonly #host: ClientHost<Caller>;
 
   constructor(config: ClientSessionConfig, host: ClientHost<Caller>) {
@@ -90,6 +98,7 @@ export class ClientSession<Caller = unknown> {
     });
     const flight = links.flight.record(nowMs);
     if (flight) link.pending.push(flight);
+    this.#askInterval(link);
     if (!link.bare) this.#sendAll(link, nowMs);
   }
 
@@ -113,6 +122,15 @@ export class ClientSession<Caller = unknown> {
     this.flush(nowMs);
   }
 
+  /** Asks for the heartbeat that the path bears, where something is known of it (SPEC LIVE-7). */
+  #askInterval(link: Link): void {
+    const intervalMs = this.interval.ms;
+    if (intervalMs === undefined) return;
+    this.links.heartbeatMs = intervalMs;
+    link.pending.push({ type: 'heartbeat', intervalMs });
+    this.#host.sessionChanged();
+  }
+
   #sendAll(link: Link, nowMs: number): void {
     this.publish.restart();
     this.request.restart();
@@ -126,6 +144,7 @@ export class ClientSession<Caller = unknown> {
     this.node = welcome.node;
     this.messageBytesMax = welcome.messageBytesMax;
     this.#window = welcome.window;
+    this.links.heartbeatMs = this.interval.ms ?? welcome.heartbeatMs;
     this.#cautious = false;
     this.#host.sessionChanged();
     if (!link.bare) return this.flush(nowMs);
@@ -160,6 +179,8 @@ export class ClientSession<Caller = unknown> {
       const text = `The server sent a message that could not be decoded: ${records}.`;
       return this.links.lost(link, { code: 'protocol-error', text }, nowMs);
     }
+    const { inMs, outMs } = this.links.flight;
+    this.#silentMs = nowMs - Math.max(inMs, outMs);
     const isHeartbeat = records.every(({ type }) => type === 'ping');
     this.links.heard(link, isHeartbeat, nowMs);
     for (const record of records) this.#handleRecord(link, record, nowMs);
@@ -186,6 +207,7 @@ export class ClientSession<Caller = unknown> {
       case 'ping':
         // Answered here, in the receive callback, because a background tab's timers may sleep (SPEC LIVE-2).
         link.pending.push({ type: 'pong', id: record.id, finished: this.request.answeredBelow });
+        if (this.interval.held(this.#silentMs, this.links.heartbeatMs)) this.#askInterval(link);
         return this.subscriptions.compare(link.aliases, record.tops);
       case 'pong':
         return this.links.ponged(record.id, nowMs);
@@ -203,6 +225,7 @@ export class ClientSession<Caller = unknown> {
       case 'cause':
         // To be told "unknown" explains less than what the client noticed itself.
         if (record.id !== 'unknown') this.links.explained(record);
+        if (record.id === idleCut && this.interval.cut(this.links.flight.silentMs)) this.#askInterval(link);
         return;
       // Records of the client's own kind make no sense from a server, and do no harm.
     }

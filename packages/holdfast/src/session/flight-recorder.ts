@@ -30,6 +30,8 @@ export class FlightRecorder {
   /** When bytes last came and went; kept by whoever passes them on. */
   inMs = 0;
   outMs = 0;
+  /** How long the last connection was silent in both directions when it ended. */
+  silentMs = 0;
   #openedAtMs = 0;
   #hintedAtMs = 0;
   /** Undefined while the connection in use is thought to live. */
@@ -79,6 +81,7 @@ export class FlightRecorder {
     flight.openMs = whole(nowMs - this.#openedAtMs);
     flight.silentInMs = whole(nowMs - this.inMs);
     flight.silentOutMs = whole(nowMs - this.outMs);
+    this.silentMs = Math.min(flight.silentInMs, flight.silentOutMs);
     flight.endedBy = endedBy;
     flight.code = code;
   }

@@ -80,11 +80,12 @@ export class Links {
   cause: Cause | undefined;
   /** The number of the last link. */
   count = 0;
+  /** How often the server shows itself on the connection in use. */
+  heartbeatMs = 25_000;
   /** The server wants returns after a loss spread over this long. */
   returnWindowMs = 0;
   #state: State = { name: 'idle' };
   readonly #deadlines = new Deadlines<DeadlineName>();
-  #heartbeatMs = 25_000;
   #graceMs = 20_000;
   /** Attempts since the connection was last stable that got through to something. */
   #reached = 0;
@@ -197,7 +198,7 @@ export class Links {
     if (state.link !== link) this.#drop(state.link);
     link.stage = 'live';
     this.roundTrip.sample(nowMs - link.greetedAtMs);
-    this.#heartbeatMs = welcome.heartbeatMs;
+    this.heartbeatMs = welcome.heartbeatMs;
     this.#graceMs = welcome.graceMs;
     this.returnWindowMs = welcome.returnWindowMs;
     this.#tokenRejected = false;
@@ -327,7 +328,7 @@ export class Links {
       return this.#becomeLive(link, nowMs);
     }
     this.#deadlines.clear('answer');
-    this.#deadlines.set('silence', nowMs + this.#heartbeatMs + this.roundTrip.timeoutMs);
+    this.#deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
   }
 
   /** Asks for a sign of life. */
@@ -409,7 +410,7 @@ export class Links {
     const stableAtMs = this.#deadlines.get('stable');
     this.#deadlines.clearAll();
     if (stableAtMs !== undefined) this.#deadlines.set('stable', stableAtMs);
-    this.#deadlines.set('silence', nowMs + this.#heartbeatMs + this.roundTrip.timeoutMs);
+    this.#deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
     this.#become({ name: 'live', link }, nowMs);
   }
 

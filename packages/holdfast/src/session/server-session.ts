@@ -90,6 +90,8 @@ export type ServerEffect<Topic> =
   /** A connection was welcomed: what its client says of the one before, and the node that this was to. */
   | { type: 'welcomed'; node: string; flight: WireRecord<'flight'> | undefined }
   | { type: 'renew'; token: string }
+  /** The next deadline may have come nearer. */
+  | { type: 'deadline-moved' }
   | { type: 'open'; cursor: Cursor<Topic>; topic: string; start: WireStart }
   | { type: 'read'; cursor: Cursor<Topic> }
   | { type: 'join'; cursor: Cursor<Topic> }
@@ -124,12 +126,15 @@ export class ServerSession<Topic = unknown> {
   /** When something last came. */
   lastInMs: number;
   private lastBeatMs: number;
+  /** How often it shows itself: as configured, until the client asks for another interval. */
+  private heartbeatMs: number;
   private readonly config: ServerSessionConfig;
 
   constructor(config: ServerSessionConfig, nowMs: number) {
     this.config = config;
     this.lastInMs = nowMs;
     // First beats are spread at random, so that connections which came together do not beat together.
+    this.heartbeatMs = config.heartbeatMs;
     this.lastBeatMs = nowMs - config.random() * config.heartbeatMs;
   }
 
@@ -210,12 +215,12 @@ export class ServerSession<Topic = unknown> {
   nextDeadlineMs(): number {
     if (this.state.name === 'closed') return Infinity;
     if (this.state.name !== 'live') return this.lastInMs + this.config.limits.helloTimeoutMs;
-    return Math.min(this.lastBeatMs + this.config.heartbeatMs, this.lastInMs + this.silenceMaxMs);
+    return Math.min(this.lastBeatMs + this.heartbeatMs, this.lastInMs + this.silenceMaxMs);
   }
 
   /** A connection from which nothing came for this long is dead (SPEC LIVE-2). */
   private get silenceMaxMs(): number {
-    return this.config.heartbeatMs + this.config.graceMs;
+    return this.heartbeatMs + this.config.graceMs;
   }
 
   private handleTime(nowMs: number): void {
@@ -232,7 +237,7 @@ export class ServerSession<Topic = unknown> {
         `Nothing was received for ${Math.round(this.silenceMaxMs / 1_000)} s.`,
       );
     }
-    if (nowMs >= this.lastBeatMs + this.config.heartbeatMs) {
+    if (nowMs >= this.lastBeatMs + this.heartbeatMs) {
       this.lastBeatMs = nowMs;
       this.push({ type: 'beat' });
     }
@@ -312,12 +317,24 @@ export class ServerSession<Topic = unknown> {
         return this.push({ type: 'signal', topic: record.topic, payload: record.payload });
       case 'token':
         return this.push({ type: 'renew', token: record.token });
+      case 'heartbeat':
+        return this.handleHeartbeat(record.intervalMs);
       case 'flight':
         // One that comes late explains nothing any more (SPEC CAUSE-1).
         return;
       default:
         return this.close('protocol-error', `A client must not send "${record.type}".`);
     }
+  }
+
+  /** Paths differ in how long they bear silence, and only the client sees its own (SPEC LIVE-7). */
+  private handleHeartbeat(intervalMs: number): void {
+    const { heartbeatMinMs, heartbeatMaxMs } = this.config.limits;
+    const { heartbeatMs } = this.config;
+    const least = Math.min(heartbeatMinMs, heartbeatMs);
+    const most = Math.max(heartbeatMaxMs, heartbeatMs);
+    this.heartbeatMs = Math.min(most, Math.max(least, intervalMs));
+    this.push({ type: 'deadline-moved' });
   }
 
   private handlePublish({ sequence, topic, payload }: WireRecord<'publish'>): void {

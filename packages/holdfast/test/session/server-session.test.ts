@@ -190,6 +190,22 @@ describe('the heartbeat', () => {
     });
   }
 
+  it('[LIVE-7] comes as often as the client asks for, within bounds', () => {
+    const beatsAfter = (intervalMs: number): number => {
+      const hand = ServerHand.live();
+      expect(hand.say({ type: 'heartbeat', intervalMs })).toEqual([{ type: 'deadline-moved' }]);
+      hand.pass(hand.session.nextDeadlineMs() - hand.nowMs);
+      const beganMs = hand.nowMs;
+      hand.say({ type: 'pong', id: 0, finished: 0 });
+      hand.pass(hand.session.nextDeadlineMs() - hand.nowMs);
+      return hand.nowMs - beganMs;
+    };
+    expect(beatsAfter(8_000)).toBe(8_000);
+    expect(beatsAfter(1)).toBe(5_000);
+    expect(beatsAfter(90_000)).toBe(90_000);
+    expect(beatsAfter(Number.MAX_SAFE_INTEGER)).toBe(240_000);
+  });
+
   it('[LIVE-3] a client’s probe is answered', () => {
     const hand = ServerHand.live();
     expect(sent(hand.say({ type: 'ping', id: 7, tops: [] }))).toMatchObject([{ type: 'pong', id: 7 }]);

@@ -1,0 +1,46 @@
+/** Where nothing below it would be asked for: a path that bears less costs more in heartbeats than in reconnects. */
+const LEAST_MS = 5_000;
+/** The longest that is tried: a dead connection may stand for so long. */
+const MOST_MS = 240_000;
+const STEP_MS = 60_000;
+const HELD_COUNT = 5;
+
+/**
+ * How often the server should show itself on one network path, as learned from what became of connections there
+ * (SPEC LIVE-7). It falls after the second end at the same silence, and where it may rise it does so a minute at a
+ * time after five silences that held: the steps of WeChat's client on mobile networks.
+ */
+export class HeartbeatInterval {
+  /** Undefined: the server's own interval. */
+  ms: number | undefined;
+  readonly #mayRise: boolean;
+  #cutMs = 0;
+  #ceilingMs = MOST_MS;
+  #held = 0;
+
+  constructor(mayRise: boolean, learnedMs?: number) {
+    this.#mayRise = mayRise;
+    this.ms = learnedMs;
+  }
+
+  /** A connection was cut because it was silent for so long. Says whether the interval is another now. */
+  cut(silentMs: number): boolean {
+    // One such end may have had another reason.
+    const isSecond = Math.abs(silentMs - this.#cutMs) <= silentMs / 5;
+    this.#cutMs = silentMs;
+    this.#held = 0;
+    if (!isSecond) return false;
+    this.#ceilingMs = this.ms = Math.max(LEAST_MS, Math.round(silentMs * 0.8));
+    return true;
+  }
+
+  /** A heartbeat came after so long a silence at the present interval. Says whether the interval is another now. */
+  held(silentMs: number, presentMs: number): boolean {
+    if (!this.#mayRise || silentMs < presentMs * 0.9 || ++this.#held < HELD_COUNT) return false;
+    this.#held = 0;
+    const risenMs = Math.min(this.#ceilingMs, presentMs + STEP_MS);
+    if (risenMs <= presentMs) return false;
+    this.ms = risenMs;
+    return true;
+  }
+}
