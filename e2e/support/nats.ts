@@ -122,3 +122,14 @@ async function freePorts(count: number): Promise<number[]> {
   await Promise.all(holders.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }
+
+/** The server that leads a stream. */
+export async function leaderOf(servers: readonly NatsServer[], stream: string): Promise<NatsServer> {
+  const nats = await connect({ servers: servers.map(({ url }) => new URL(url).host) });
+  try {
+    const { cluster } = await (await jetstreamManager(nats)).streams.info(stream);
+    return servers.find(({ name }) => name === cluster?.leader)!;
+  } finally {
+    await nats.close();
+  }
+}

@@ -67,8 +67,9 @@ class NatsLog implements MessageLog {
     const nowMs = (): number => config.nowMs();
     this.appends = new Appends({ connection, stream, subjects, feed, history, repeats, node, nowMs });
     try {
-      await connection.persist(() => stream.open());
+      // First, so that all servers of a cluster have heard of it when the node begins.
       this.listen();
+      await connection.persist(() => stream.open());
     } catch (error) {
       await connection.close();
       throw error;
