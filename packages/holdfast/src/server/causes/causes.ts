@@ -1,8 +1,10 @@
+import type { Limits } from '../../protocol/limits.ts';
 import { schema, type WireRecord } from '../../protocol/schema.ts';
+import type { Clock } from '../../session/clock.ts';
 import type { Connection } from '../connection.ts';
 import { cutText } from '../cut-text.ts';
-import type { Node } from '../node.ts';
 import type { Session } from '../sessions.ts';
+import type { Wheel } from '../wheel.ts';
 import { cutOf } from './cuts.ts';
 import { explain } from './explain.ts';
 import type { ClientFlight, Cut, Evidence, ServerFlight, Verdict } from './verdict.ts';
@@ -12,6 +14,15 @@ const CUTS_MAX = 256;
 const EXPLANATION_BYTES_MAX = schema.cause[1].text.bytesMax;
 /** From here up nothing that a client could add would change the verdict. */
 const CERTAIN = 0.95;
+
+/** What this needs of a node. */
+export interface CausesHost {
+  readonly id: string;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly wheel: Pick<Wheel, 'stall'>;
+  readonly limits: Pick<Limits, 'flightsMax' | 'sessionTtlMs'>;
+  readonly listener: { explained(session: Session, verdict: Verdict): void };
+}
 
 /** An ended connection of a session, until the session is forgotten. */
 interface Ended {
@@ -33,9 +44,9 @@ export class Causes {
   private readonly ended = new Map<string, Ended>();
   private readonly cuts: Cut[] = [];
   private readonly startedAtMs: number;
-  private readonly node: Node;
+  private readonly node: CausesHost;
 
-  constructor(node: Node) {
+  constructor(node: CausesHost) {
     this.node = node;
     this.startedAtMs = node.clock.nowMs();
   }
@@ -54,7 +65,11 @@ export class Causes {
    * A session is back, on the connection that is its own now. `lastNode` is the process that its client was
    * connected to before; `flight` what it says of the end. Its client gets the verdict, if it told its side.
    */
-  handleReturn(connection: Connection, lastNode: string, flight: WireRecord<'flight'> | undefined): void {
+  handleReturn(
+    connection: Pick<Connection, 'session' | 'address' | 'handle'>,
+    lastNode: string,
+    flight: WireRecord<'flight'> | undefined,
+  ): void {
     const session = connection.session!;
     let ended = this.ended.get(session.id);
     if (ended && flight && ended.connection !== flight.connection) {

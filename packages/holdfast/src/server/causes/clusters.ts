@@ -7,9 +7,13 @@ export interface Observation {
 /** Ends that come together have one cause, such as a proxy's restart, and say nothing of a limit. */
 const TOGETHER_MS = 1_000;
 
+/** Ends this near to a value, as a factor, are taken for what chance gives there. */
+const NEAR = 1.5;
+
 /**
  * How many others, each at a time of its own, had the same value as this one, and how likely as many would be if
- * values fell anywhere: ends near this value, from half to twice of it, are taken for what chance gives.
+ * values fell anywhere. What falls a little below and a little above says how dense they lie; the denser side counts,
+ * as silences end where a heartbeat breaks them, and beyond that there is nothing.
  */
 export function likeOthers(
   one: Observation,
@@ -19,19 +23,20 @@ export function likeOthers(
   const { valueMs } = one;
   const taken = [one.atMs];
   let count = 0;
-  let around = 1;
+  // Half a value on each side: where none was seen, there still may be some.
+  let below = 0.5;
+  let above = 0.5;
   for (const { valueMs: other, atMs } of others) {
-    if (other < valueMs / 2 || other > valueMs * 2) continue;
-    if (Math.abs(other - valueMs) > toleranceMs) {
-      around++;
-      continue;
+    if (other < valueMs / NEAR || other > valueMs * NEAR) continue;
+    if (other < valueMs - toleranceMs) below++;
+    else if (other > valueMs + toleranceMs) above++;
+    else if (!taken.some((takenMs) => Math.abs(takenMs - atMs) < TOGETHER_MS)) {
+      taken.push(atMs);
+      count++;
     }
-    if (taken.some((takenMs) => Math.abs(takenMs - atMs) < TOGETHER_MS)) continue;
-    taken.push(atMs);
-    count++;
   }
-  const expected = (around * 2 * toleranceMs) / (1.5 * valueMs);
-  return { count, chance: poissonTail(count, expected) };
+  const perMs = Math.max(below / (valueMs - valueMs / NEAR), above / (valueMs * NEAR - valueMs));
+  return { count, chance: poissonTail(count, perMs * 2 * toleranceMs) };
 }
 
 /** The probability of `count` or more where `expected` are expected (Poisson). */

@@ -4,6 +4,7 @@ import type { Cut, Evidence, Suspicion } from './verdict.ts';
 
 /** Below this a silence is everyday life, and no limit. */
 const LIMIT_MS_MIN = 1_000;
+const RARE_MS_MIN = 45_000;
 /** Cut in the same second. */
 const TOGETHER_MS = 1_000;
 /** A client that was back this soon may have overtaken the news of its own connection's end. */
@@ -86,7 +87,7 @@ function limitOf(
 ): FoundLimit | undefined {
   const valueMs = valueOf(cut);
   if (valueMs < LIMIT_MS_MIN) return undefined;
-  const toleranceMs = cut.isExact ? Math.max(60, valueMs * 0.01) : 1_100;
+  const toleranceMs = toleranceOf(cut, valueMs);
   const comparable = cuts.filter((other) => other.isExact || !cut.isExact);
   const isAlike = (other: Cut): boolean => Math.abs(valueOf(other) - valueMs) <= toleranceMs;
   const { count, chance } = likeOthers(
@@ -95,10 +96,9 @@ function limitOf(
     toleranceMs,
   );
   const names = namesOf(known, valueMs, earlyMs, lateMs);
-  let confidence = byChance(count, chance);
-  if (names.length > 0) {
-    confidence = Math.max(confidence + 0.15, cut.isExact && valueMs >= 10_000 ? 0.7 : 0.55);
-  }
+  let confidence = byChance(count, chance, names.length > 0);
+  // A silence that every heartbeat would have broken is rare by itself.
+  if (names.length > 0) confidence = Math.max(confidence, cut.isExact && valueMs >= RARE_MS_MIN ? 0.7 : 0.45);
   // A restart of a proxy cuts whatever there is; a limit cuts only what has reached it.
   const together = comparable.filter(({ atMs }) => Math.abs(atMs - cut.atMs) < TOGETHER_MS);
   const strays = together.filter((other) => !isAlike(other)).length;
@@ -111,18 +111,28 @@ function limitOf(
   return {
     confidence: Math.min(confidence, 0.95),
     because: because.join('; '),
-    seconds:
-      Math.round(valueMs / 100) / 10 >= 10 ? Math.round(valueMs / 1_000) : Math.round(valueMs / 100) / 10,
+    seconds: names.length > 0 ? Math.round(valueMs / 1_000) : Math.round(valueMs / 100) / 10,
     count,
     othersDiffer: (other) =>
-      comparable.some((one) => isAlike(one) && Math.abs(other(one) - other(cut)) > 3 * toleranceMs),
+      comparable.some(
+        (one) => isAlike(one) && Math.abs(other(one) - other(cut)) > 3 * toleranceOf(cut, other(cut)),
+      ),
   };
 }
 
-/** One alike may be chance; only several, where few would be expected, are certain. */
-function byChance(count: number, chance: number): number {
-  if (count >= 2 && chance <= 0.005) return 0.93;
-  if (count >= 1 && chance <= 0.05) return 0.7;
+/** How far apart values of one limit may be: timers are exact, the way of the last bytes varies. */
+function toleranceOf({ isExact }: Cut, valueMs: number): number {
+  return isExact ? Math.max(60, valueMs * 0.005) : 1_100;
+}
+
+/**
+ * Everything is asked of each cut, so what happens once in a hundred happens all the time: a limit is worth a name
+ * when several others speak for it, and certain when chance is out of the question.
+ */
+function byChance(count: number, chance: number, isKnown: boolean): number {
+  if (count >= 3 && chance <= 0.0001) return 0.93;
+  if (isKnown && count >= 2 && chance <= 0.001) return 0.9;
+  if (count >= 2 && chance <= 0.01) return 0.7;
   return 0;
 }
 

@@ -5,6 +5,7 @@ type Definite = Exclude<CauseId, 'unknown'>;
 
 /** What a close by name of this server, or of a server as a client heard it, was for. The rest says nothing by itself. */
 const causeOfName: Partial<Record<CloseName, { id: Definite; fix?: string }>> = {
+  closed: { id: 'server-closed' },
   gone: { id: 'server-closed' },
   'policy-violation': {
     id: 'protocol-error',
@@ -47,7 +48,7 @@ export function namedCause(evidence: Evidence): Suspicion | undefined {
 const moved = { id: 'client-closed', because: 'The client moved to another connection by itself.' } as const;
 
 function byServer({ client, server }: Evidence): Suspicion | undefined {
-  const { reason, endedBy, wasToldToGo } = server!;
+  const { reason, endedBy, wasToldToGo, silentInMs } = server!;
   const wasLeft = endedBy !== 'server' || reason === 'superseded';
   if (wasToldToGo && wasLeft && client?.endedBy !== 'timeout') {
     const because = 'The server was being drained, and had asked the client to move.';
@@ -60,6 +61,7 @@ function byServer({ client, server }: Evidence): Suspicion | undefined {
     if (typeof reason === 'number') return undefined;
     return named(reason, reason === 'superseded' ? 0.9 : 0.98, `This server closed it as "${reason}".`);
   }
+  if (endedBy === 'nobody' && !client) return takenOver(silentInMs);
   if (endedBy === 'nobody' || client?.endedBy === 'timeout') return undefined;
   if (client?.endedBy === 'peer') return undefined;
   if (protocolCodes.has(reason) || client?.endedBy === 'error') {
@@ -81,6 +83,14 @@ function byServer({ client, server }: Evidence): Suspicion | undefined {
     };
   }
   return undefined;
+}
+
+/** Whoever came had nothing to say of a loss; if the old connection was not in use any more, that may be an oversight. */
+function takenOver(silentInMs: number): Suspicion | undefined {
+  const confidence = silentInMs <= 5_000 ? 0.85 : 0.55;
+  return silentInMs <= 30_000
+    ? named('superseded', confidence, 'Another client took the session over while this one was connected.')
+    : undefined;
 }
 
 function byClient({ client, around }: Evidence): Suspicion | undefined {

@@ -23,10 +23,6 @@ const certain: Record<Exclude<CauseId, 'unknown'>, Record<string, Scene>> = {
       client: { attempts: 2, agoMs: 3_000 },
       around: { startedAtMs: nowMs - 800 },
     },
-    'the whole machine went silent': {
-      client: { endedBy: 'timeout', code: 0, attempts: 3, agoMs: 60_000 },
-      around: { startedAtMs: nowMs - 5_000 },
-    },
   },
   'server-closed': {
     'the application ended the session': { server: { endedBy: 'server', reason: 'ended-by-server' } },
@@ -272,6 +268,11 @@ describe('evidence that does not tell', () => {
       client: { hints: hints('slept'), sleptMs: 40_000, silentInMs: 41_000, agoMs: 3_000 },
       around: { startedAtMs: nowMs - 2_000 },
     },
+    'a machine that went silent, or a network': {
+      client: { endedBy: 'timeout', code: 0, attempts: 3, agoMs: 60_000 },
+      around: { startedAtMs: nowMs - 5_000 },
+    },
+    'a client without a past, in place of one long silent': { server: silent.standing },
     'an address that proxies share': {
       client: {},
       server: { address: 0x1000_0001 },

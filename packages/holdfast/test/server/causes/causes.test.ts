@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import type { WireRecord } from '../../../src/protocol/schema.ts';
+import { Causes } from '../../../src/server/causes/causes.ts';
+import type { ServerFlight, Verdict } from '../../../src/server/causes/verdict.ts';
+import type { Session } from '../../../src/server/sessions.ts';
+import type { ServerInput } from '../../../src/session/server-session.ts';
+import { evidenceOf, nowMs, silent } from './scene.ts';
+
+/** Causes of a node whose time stands still until it is told, and what it explained. */
+function bed({ flightsMax = 100, sessionTtlMs = 600_000 } = {}) {
+  const explained: { session: string; verdict: Verdict }[] = [];
+  const clock = { nowMs: () => time };
+  let time = nowMs;
+  const causes = new Causes({
+    id: 'here',
+    clock,
+    wheel: { stall: undefined },
+    limits: { flightsMax, sessionTtlMs },
+    listener: { explained: ({ id }, verdict) => explained.push({ session: id, verdict }) },
+  });
+  const sessions = new Map<string, Session>();
+  const session = (id: string): Session => {
+    if (!sessions.has(id)) sessions.set(id, { id } as Session);
+    return sessions.get(id)!;
+  };
+  return {
+    causes,
+    explained,
+    ids: () => explained.map(({ session: id, verdict }) => `${id} ${verdict.id}`),
+    pass: (ms: number) => (time += ms),
+    end: (id: string, server: Partial<ServerFlight> = {}) =>
+      causes.handleEnd(session(id), { ...evidenceOf({ server }).server!, endedAtMs: time, ...server }),
+    /** The session is back; what its client is told. */
+    back(id: string, flight?: Partial<WireRecord<'flight'>>, lastNode = 'here') {
+      const said: ServerInput<never>[] = [];
+      const client = flight && { type: 'flight' as const, ...evidenceOf({ client: flight }).client! };
+      const connection = {
+        session: session(id),
+        address: 0,
+        handle: (input: never) => void said.push(input),
+      };
+      causes.handleReturn(connection, lastNode, client);
+      return said[0] as WireRecord<'cause'> | undefined;
+    },
+  };
+}
+
+describe('each disconnect is explained once', () => {
+  it('[CAUSE-5] at once when nothing could change the verdict; its client is told when it is back', () => {
+    const { end, ids, back, causes } = bed();
+    end('ann', { endedBy: 'server', reason: 'token-expired' });
+    expect(ids()).toEqual(['ann auth-expired']);
+    expect(back('ann', { code: 4003 })).toMatchObject({ id: 'auth-expired', confidence: 98 });
+    expect(ids()).toEqual(['ann auth-expired']);
+    expect(causes.counts).toEqual({ 'auth-expired': 1 });
+  });
+
+  it('[CAUSE-2, CAUSE-5] when its client is back and has told its side', () => {
+    const { end, ids, back, causes } = bed();
+    end('ann', silent.standing);
+    expect(ids()).toEqual([]);
+    expect(back('ann', { endedBy: 'timeout', code: 0, agoMs: 30 })).toMatchObject({
+      id: 'half-open',
+      confidence: 85,
+      text: expect.stringContaining('30 ms'),
+      fix: expect.stringContaining('NAT'),
+    });
+    expect(causes.counts).toEqual({ 'half-open': 1 });
+  });
+
+  it('[CAUSE-5] when its client is back without a word, as one of another life', () => {
+    const { end, ids, back } = bed();
+    end('ann', { reason: 'gone' });
+    expect(back('ann')).toBeUndefined();
+    expect(ids()).toEqual(['ann client-closed']);
+    expect(back('ann')).toBeUndefined();
+    expect(ids()).toHaveLength(1);
+  });
+
+  it('[CAUSE-5] when its session has expired', () => {
+    const { end, ids, pass, causes } = bed({ sessionTtlMs: 1_000 });
+    end('ann');
+    pass(600);
+    end('bob', { reason: 'gone' });
+    causes.expire(pass(401));
+    expect(ids()).toEqual(['ann unknown']);
+    causes.expire(pass(600));
+    expect(ids()).toEqual(['ann unknown', 'bob client-closed']);
+    causes.expire(pass(5_000));
+    expect(ids()).toHaveLength(2);
+  });
+
+  it('[CAUSE-5] when the server closes', () => {
+    const { end, ids, causes } = bed();
+    end('ann');
+    end('bob', { reason: 'closed' });
+    causes.close();
+    expect(ids()).toEqual(['bob client-closed', 'ann unknown']);
+  });
+
+  it('[CAUSE-5] when too many wait, the oldest first', () => {
+    const { end, ids, back } = bed({ flightsMax: 2 });
+    end('ann');
+    end('bob');
+    end('cleo');
+    expect(ids()).toEqual(['ann unknown']);
+    // What its client has to say now is all there is.
+    expect(back('ann', { code: 4003 })).toMatchObject({ id: 'auth-expired' });
+    expect(ids()).toEqual(['ann unknown', 'bob unknown', 'ann auth-expired']);
+  });
+
+  it('[CAUSE-5] when the next is lost before its client was back', () => {
+    const { end, ids } = bed();
+    end('ann', { connection: 1 });
+    end('ann', { connection: 2 });
+    expect(ids()).toEqual(['ann unknown']);
+  });
+
+  it('[CAUSE-2] a flight that is told again, since its first hello got no welcome, counts once', () => {
+    const { end, ids, back } = bed();
+    end('ann', { connection: 1, ...silent.standing });
+    const flight = { connection: 1, endedBy: 'timeout', code: 0, agoMs: 30 } as const;
+    expect(back('ann', flight)).toMatchObject({ id: 'half-open' });
+    end('ann', { connection: 2 });
+    expect(back('ann', { ...flight, agoMs: 900 })).toBeUndefined();
+    expect(ids()).toEqual(['ann half-open', 'ann unknown']);
+  });
+
+  it('[CAUSE-2] of a connection to another node with its client’s record alone', () => {
+    const { end, ids, back } = bed();
+    end('ann', { connection: 1 });
+    expect(back('ann', { connection: 4, code: 4010 }, 'there')).toMatchObject({ id: 'server-drain' });
+    expect(ids()).toEqual(['ann unknown', 'ann server-drain']);
+  });
+
+  it('[CAUSE-4] cuts are compared with those before', () => {
+    const { end, back, pass } = bed();
+    const heard: string[] = [];
+    for (let n = 1; n <= 5; n++) {
+      pass(60_000);
+      const openMs = 3_000 * n;
+      end('ann', { connection: n, openMs });
+      const quiet = { silentInMs: 3_000 + n, silentOutMs: 3_900 };
+      const { id, confidence } = back('ann', { connection: n, openMs, agoMs: 10, ...quiet })!;
+      heard.push(`${id} ${confidence}`);
+    }
+    expect(heard).toEqual([
+      'unknown 0',
+      'unknown 0',
+      'idle-cut-by-intermediary 70',
+      'idle-cut-by-intermediary 93',
+      'idle-cut-by-intermediary 93',
+    ]);
+  });
+
+  it('[CAUSE-2] texts fit the wire, however much there is to say', () => {
+    const { end, back, pass } = bed();
+    for (let n = 1; n <= 4; n++) {
+      pass(60_000);
+      end('ann', { connection: n, openMs: n * 100_000 });
+      const cause = back('ann', {
+        connection: n,
+        openMs: n * 100_000,
+        silentInMs: 60_000,
+        silentOutMs: 60_000,
+        agoMs: 0,
+        hints: 2 ** 53 - 1,
+        attempts: 2 ** 53 - 1,
+      });
+      expect(Buffer.byteLength(cause!.text)).toBeLessThanOrEqual(1_024);
+    }
+  });
+});
