@@ -46,7 +46,7 @@ export function fixOf(finding: Finding, product: string | null): Fix | null {
 }
 
 /** What the limit should become: enough for the usual heartbeat, and never less than it was. */
-function idleTimeoutAfter(limitMs: number | undefined): number {
+export function idleTimeoutAfter(limitMs: number | undefined): number {
   const enoughMs = idleTimeoutForHeartbeatMs(HEARTBEAT_MS_USUAL);
   return limitMs !== undefined && limitMs >= enoughMs ? HOUR_MS : enoughMs;
 }
