@@ -9,6 +9,12 @@ export interface Waiting {
   handleTime(nowMs: number): void;
 }
 
+/** Time in which nothing of this process ran. */
+export interface Stall {
+  readonly atMs: number;
+  readonly forMs: number;
+}
+
 const TICK_MS = 1_000;
 /** However late a tick comes, connections age by no more: the process was stopped, its peers were not silent. */
 const TICK_MS_MAX = 2_000;
@@ -21,8 +27,7 @@ const TICK_MS_MAX = 2_000;
  */
 export class Wheel {
   private readonly buckets = new Map<number, Set<Waiting>>();
-  /** The last time that the process did not run. */
-  stall: { atMs: number; forMs: number } | undefined;
+  private stalled: Stall | undefined;
   private now: number;
   private tickedAtMs: number;
   private reached: number;
@@ -39,6 +44,12 @@ export class Wheel {
   /** Time as connections experience it, to a second. */
   nowMs(): number {
     return this.now;
+  }
+
+  /** The last time that the process did not run. What woke it may come before its timers. */
+  get stall(): Stall | undefined {
+    const forMs = this.clock.nowMs() - this.tickedAtMs - TICK_MS;
+    return forMs > TICK_MS_MAX - TICK_MS ? { atMs: this.tickedAtMs + TICK_MS, forMs } : this.stalled;
   }
 
   /** Puts it where its next deadline says; needed at first, and when that has come nearer. */
@@ -68,8 +79,7 @@ export class Wheel {
 
   private tick(): void {
     const clockMs = this.clock.nowMs();
-    const lateMs = clockMs - this.tickedAtMs - TICK_MS;
-    if (lateMs > TICK_MS_MAX - TICK_MS) this.stall = { atMs: this.tickedAtMs + TICK_MS, forMs: lateMs };
+    this.stalled = this.stall;
     this.now += Math.min(clockMs - this.tickedAtMs, TICK_MS_MAX);
     this.tickedAtMs = clockMs;
     this.arm();

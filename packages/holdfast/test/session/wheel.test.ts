@@ -88,6 +88,18 @@ describe('the wheel of deadlines', () => {
     expect(wheel.nowMs()).toBeLessThan(startMs + 13_000);
   });
 
+  it('[LIVE-6] knows when that was, before its own timers and after', async () => {
+    const { clock, process, wheel, startMs } = make();
+    await clock.advance(10_500);
+    expect(wheel.stall).toBeUndefined();
+    process.stop();
+    await clock.advance(60_000);
+    expect(wheel.stall).toEqual({ atMs: startMs + 11_000, forMs: 59_500 });
+    process.continue();
+    await clock.advance(30_000);
+    expect(wheel.stall).toEqual({ atMs: startMs + 11_000, forMs: 59_500 });
+  });
+
   it('[LIVE-2] says nothing after it was stopped', async () => {
     const { clock, wheel, startMs } = make();
     const sleeper = new Sleeper(startMs + 5_000);

@@ -8,6 +8,8 @@ const HIDDEN_JUMP_MS_MAX = 70_000;
 const LONG_SLEEP_MS = 30_000;
 /** A first packet that was lost is sent again after a second (RFC 6298 §2): a dial that took less met no loss. */
 const PROMPT_DIAL_MS_MAX = 900;
+/** With several round trips and names to look up a dial may take longer, but not so long without loss. */
+const SLOW_DIAL_MS_MAX = 4_000;
 /** A client takes a silent connection for suspect after at most so long (SPEC LIVE-4). */
 const ANSWER_MS_MAX = 5_000;
 /** The way and the authentication of a hello make an end look this much later than it was. */
@@ -96,13 +98,16 @@ export function networkLost(evidence: Evidence): Suspicion | undefined {
       fix,
     };
   }
-  const wasUnreachable = client.attempts > 0 || client.agoMs >= PROMPT_DIAL_MS_MAX;
-  if (client.endedBy !== 'timeout' || !wasUnreachable) return undefined;
+  if (client.endedBy !== 'timeout') return undefined;
+  const { attempts, agoMs } = client;
+  if (attempts === 0 && agoMs < PROMPT_DIAL_MS_MAX) return undefined;
+  const isClear = attempts > 0 || agoMs >= SLOW_DIAL_MS_MAX;
   const because =
-    client.attempts > 0
-      ? `Nothing came any more, and ${client.attempts} attempt${client.attempts > 1 ? 's' : ''} to come back came to nothing.`
-      : `Nothing came any more, and a new connection took ${inSeconds(client.agoMs)}.`;
-  return { id: 'network-lost', confidence: silent ? 0.85 : around.wasHere ? 0.55 : 0.4, because, fix };
+    attempts > 0
+      ? `Nothing came any more, and ${attempts} attempt${attempts > 1 ? 's' : ''} to come back came to nothing.`
+      : `Nothing came any more, and a new connection took ${inSeconds(agoMs)}.`;
+  const confidence = silent && isClear ? 0.85 : around.wasHere ? 0.55 : 0.4;
+  return { id: 'network-lost', confidence, because, fix };
 }
 
 /** The connection was dead while the network was not: something on the way had forgotten it. */

@@ -1,5 +1,6 @@
 import type { CloseName } from '../../protocol/close-codes.ts';
 import type { WireRecord } from '../../protocol/schema.ts';
+import type { Stall } from '../wheel.ts';
 
 /**
  * Why a connection ended: the closed list (SPEC CAUSE-3 says what each means and what to do). The list grows
@@ -80,7 +81,7 @@ export interface Surroundings {
   /** The address of the session's next connection, as in `ServerFlight`. */
   readonly address: number;
   /** The last time that this process did not run, and for how long. */
-  readonly stall: { readonly atMs: number; readonly forMs: number } | undefined;
+  readonly stall: Stall | undefined;
   /** Others, oldest first. */
   readonly cuts: readonly Cut[];
 }

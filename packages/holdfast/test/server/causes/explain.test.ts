@@ -73,7 +73,7 @@ const certain: Record<Exclude<CauseId, 'unknown'>, Record<string, Scene>> = {
       server: silent.timedOut,
     },
     'nothing came, and the first packets were lost': {
-      client: { endedBy: 'timeout', code: 0, agoMs: 3_100 },
+      client: { endedBy: 'timeout', code: 0, agoMs: 7_100 },
       server: silent.standing,
     },
   },
@@ -271,6 +271,10 @@ describe('evidence that does not tell', () => {
     'a machine that went silent, or a network': {
       client: { endedBy: 'timeout', code: 0, attempts: 3, agoMs: 60_000 },
       around: { startedAtMs: nowMs - 5_000 },
+    },
+    'a dial that took as long as one over many hops, or as one whose first packet was lost': {
+      client: { endedBy: 'timeout', code: 0, agoMs: 1_500 },
+      server: silent.standing,
     },
     'a client without a past, in place of one long silent': { server: silent.standing },
     'an address that proxies share': {
