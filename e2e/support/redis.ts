@@ -73,11 +73,9 @@ export class RedisServer {
   }
 }
 
-/** Three primaries, which share the slots. */
+/** Three primaries, which share the slots; the folder and port of each are its own. */
 export async function startCluster(): Promise<RedisServer[]> {
-  const servers = await Promise.all(
-    [1, 2, 3].map(() => RedisServer.start('--cluster-enabled yes', '--cluster-node-timeout 2000')),
-  );
+  const servers = await Promise.all([1, 2, 3].map(() => RedisServer.start(...clusterSettings)));
   const bounds = [0, 5_461, 10_923, 16_384];
   for (const [index, server] of servers.entries()) {
     await server.command('CLUSTER', 'ADDSLOTSRANGE', String(bounds[index]), String(bounds[index + 1]! - 1));
@@ -93,6 +91,25 @@ export async function startCluster(): Promise<RedisServer[]> {
     }, patient);
   }
   return servers;
+}
+
+const clusterSettings = [
+  '--cluster-enabled yes',
+  '--cluster-node-timeout 1500',
+  '--repl-diskless-sync-delay 0',
+];
+
+/** A fourth server of a cluster, which replicates one of its primaries. */
+export async function joinAsReplica(primary: RedisServer): Promise<RedisServer> {
+  const replica = await RedisServer.start(...clusterSettings);
+  await replica.command('CLUSTER', 'MEET', '127.0.0.1', String(primary.port));
+  const id = await primary.command<string>('CLUSTER', 'MYID');
+  await vi.waitFor(() => replica.command('CLUSTER', 'REPLICATE', id), patient);
+  await vi.waitFor(async () => {
+    const info = await replica.command<string>('INFO', 'replication');
+    if (!info.includes('master_link_status:up')) throw new Error(info);
+  }, patient);
+  return replica;
 }
 
 /** Redis can’t say which port it took, so one is found for it; a cluster’s second one lies 10,000 above. */

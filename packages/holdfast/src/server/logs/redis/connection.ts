@@ -27,7 +27,8 @@ export interface ConnectionParts {
   prepare(client: Client): Promise<void>;
   /** It works again, after it was lost. */
   restored?(): void;
-  lost?(): void;
+  /** It was lost, or could not be made again. */
+  failed?(): void;
 }
 
 export class Connection {
@@ -96,7 +97,7 @@ export class Connection {
     if (this.client !== client) return;
     this.state = { name: 'waiting', cause };
     client.destroy();
-    this.parts.lost?.();
+    this.parts.failed?.();
     void this.reopen();
   }
 
@@ -112,6 +113,7 @@ export class Connection {
       } catch (error) {
         if ((this.state as State).name === 'closed') return;
         this.state = { name: 'waiting', cause: error };
+        this.parts.failed?.();
       }
       // Full jitter, and a cap below what anybody would notice; each round goes over all addresses first.
       const round = Math.floor(++this.tried / addresses.length);

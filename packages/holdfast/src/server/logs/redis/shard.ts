@@ -35,7 +35,7 @@ export class Shard {
     this.parts = parts;
     this.addresses = parts.addresses;
     const { options, addresses, pause, random, sharded } = parts;
-    const shared = { options, addresses, pause, random, lost: () => parts.doubted() };
+    const shared = { options, addresses, pause, random, failed: () => parts.doubted() };
     this.commands = new Connection({
       ...shared,
       prepare: loadScripts,
