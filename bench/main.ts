@@ -13,8 +13,17 @@ import { jitter } from './scenarios/jitter.ts';
 import { requestReply } from './scenarios/request-reply.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { stoppedReader } from './scenarios/stopped-reader.ts';
+import { storm } from './scenarios/storm.ts';
 
-const scenarios: readonly Scenario[] = [requestReply, fanOut, handshakes, idleMemory, stoppedReader, jitter];
+const scenarios: readonly Scenario[] = [
+  requestReply,
+  fanOut,
+  handshakes,
+  idleMemory,
+  stoppedReader,
+  jitter,
+  storm,
+];
 
 const resultsFolder = fileURLToPath(new URL('results/', import.meta.url));
 

@@ -15,9 +15,13 @@ import {
 
 const topic = 'news';
 
-async function startServer({ retentionBytesMax }: PeerServerOptions): Promise<PeerServer> {
+async function startServer({
+  retentionBytesMax,
+  handshakesPerSecond,
+}: PeerServerOptions): Promise<PeerServer> {
   const server = createServer({
     logger: false,
+    ...(handshakesPerSecond ? { handshakesPerSecond } : {}),
     ...(retentionBytesMax ? { topics: { [topic]: { retention: { bytesMax: retentionBytesMax } } } } : {}),
   });
   server.method('echo', (value) => value);
@@ -25,8 +29,21 @@ async function startServer({ retentionBytesMax }: PeerServerOptions): Promise<Pe
   return { port, broadcast: (text) => server.publish(topic, text) };
 }
 
-async function connectClient({ port, role, onMessage }: PeerClientOptions): Promise<PeerClient> {
+async function connectClient({
+  port,
+  role,
+  onMessage,
+  onConnected,
+  onTimedOut,
+}: PeerClientOptions): Promise<PeerClient> {
   const client = connect(`ws://127.0.0.1:${port}/`);
+  let phase = '';
+  client.onStatus((status) => {
+    if (status.phase === phase) return;
+    phase = status.phase;
+    if (phase === 'live') onConnected?.();
+    if (phase === 'waiting' && status.cause?.code === 'unreachable') onTimedOut?.();
+  });
   if (role === 'subscriber') {
     await client.subscribe(topic, (data) => onMessage?.(data as string), { from: 'now' }).ready;
   }

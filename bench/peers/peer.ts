@@ -13,6 +13,8 @@ export interface PeerServerOptions {
   readonly recovery: boolean;
   /** How much of a topic to keep, where the peer has a log. */
   readonly retentionBytesMax?: number;
+  /** The budget of handshakes, where the peer keeps one; else its default. */
+  readonly handshakesPerSecond?: number;
 }
 
 /** A client of the peer's own library, as a user would write it. */
@@ -26,6 +28,10 @@ export interface PeerClientOptions {
   readonly port: number;
   readonly role: 'publisher' | 'subscriber';
   onMessage?(text: string): void;
+  /** Told at each connection, the first and every later one. */
+  onConnected?(): void;
+  /** An attempt was given up because nothing came of it in time. */
+  onTimedOut?(): void;
 }
 
 /** `caller` sends requests that the server echoes; `subscriber` receives what is broadcast. */

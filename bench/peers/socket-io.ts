@@ -35,9 +35,11 @@ async function startServer({ recovery }: PeerServerOptions): Promise<PeerServer>
   return { port, broadcast: (text) => server.emit('news', text) };
 }
 
-function connectClient({ port, onMessage }: PeerClientOptions): Promise<PeerClient> {
+function connectClient({ port, onMessage, onConnected, onTimedOut }: PeerClientOptions): Promise<PeerClient> {
   const socket = io(`ws://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
   if (onMessage) socket.on('news', onMessage);
+  socket.on('connect', () => onConnected?.());
+  socket.on('connect_error', (error) => error.message === 'timeout' && onTimedOut?.());
   const client: PeerClient = {
     publish: async (text) => void (await socket.emitWithAck('publish', text)),
     close: () => socket.disconnect(),

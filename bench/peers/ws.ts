@@ -37,7 +37,7 @@ async function startServer(): Promise<PeerServer> {
 }
 
 /** The reconnecting client that most people write: dial again a second after each close. */
-function connectClient({ port, role, onMessage }: PeerClientOptions): Promise<PeerClient> {
+function connectClient({ port, role, onMessage, onConnected }: PeerClientOptions): Promise<PeerClient> {
   const acknowledgements: (() => void)[] = [];
   let wanted = true;
   let socket: WebSocket;
@@ -46,7 +46,10 @@ function connectClient({ port, role, onMessage }: PeerClientOptions): Promise<Pe
     const dial = (): void => {
       const path = role === 'publisher' ? 'publish' : 'subscribe';
       socket = new WebSocket(`ws://127.0.0.1:${port}/${path}`, { perMessageDeflate: false });
-      socket.on('open', () => resolve(client));
+      socket.on('open', () => {
+        onConnected?.();
+        resolve(client);
+      });
       socket.on('message', (data) => {
         if (role === 'publisher') acknowledgements.shift()?.();
         else onMessage?.((data as Buffer).toString());

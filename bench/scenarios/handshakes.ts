@@ -19,7 +19,7 @@ export const handshakes: Scenario = {
   async run(lab: Lab): Promise<Figure[]> {
     const pairs = new Map<PeerName, Pair>();
     for (const peer of lab.peers) {
-      const server = await lab.startServer(peer);
+      const server = await lab.startServer(peer, { recovery: false, handshakesPerSecond: 1_000_000 });
       const dialler = await lab.start<HandshakesCommands>('handshakes', peer);
       await dialler.call('run', { port: server.port, atOnce, durationMs: 500 });
       pairs.set(peer, { server, dialler });

@@ -22,7 +22,7 @@ async function residentBytes({ worker }: RunningServer): Promise<number> {
 }
 
 async function bytesPerConnection(lab: Lab, peer: PeerName, connections: number): Promise<number> {
-  const server = await lab.startServer(peer);
+  const server = await lab.startServer(peer, { recovery: false, handshakesPerSecond: 1_000_000 });
   const receivers = await lab.start<ReceiversCommands>('receivers', peer);
   await receivers.call('open', { port: server.port, count: baseline });
   const before = await residentBytes(server);
