@@ -15,7 +15,7 @@ export const systemEnv: NodeJS.ProcessEnv = {
 /**
  * Whether the real programs stand, for `describe.runIf(requirePeer('nginx'))`. With CI=true one that is missing
  * is a failure, because nobody would notice the skip; elsewhere it is a skip that says how to install it.
- * `netns` stands for the right to make network namespaces.
+ * `netns` stands for the right to make network namespaces, `mount` for the right to mount.
  */
 export function requirePeer(...names: readonly string[]): boolean {
   const sentences = names.map(missing).filter((sentence) => sentence !== undefined);
@@ -30,6 +30,10 @@ function missing(name: string): string | undefined {
   if (name === 'netns') {
     if (succeeds('unshare --net true')) return undefined;
     return 'Network namespaces can’t be made here: run as root (in Docker with --cap-add NET_ADMIN --cap-add SYS_ADMIN).';
+  }
+  if (name === 'mount') {
+    if (succeeds('unshare --mount true')) return undefined;
+    return 'Disks can’t be mounted here: run as root (in Docker with --cap-add SYS_ADMIN).';
   }
   if (succeeds(`command -v ${name}`)) return undefined;
   return `${name} is missing: apt-get install -y ${packageOf[name] ?? name}`;

@@ -1,4 +1,5 @@
 // A server in a process of its own, which a test may stop, kill, and start again.
+import { lmdbLog } from 'holdfast/logs/lmdb';
 import { natsLog, type NatsLogOptions } from 'holdfast/logs/nats';
 import { redisLog, type RedisLogOptions } from 'holdfast/logs/redis';
 import { createServer, type HoldfastServer, type Position, type ServerOptions } from 'holdfast/server';
@@ -11,14 +12,15 @@ const runs: number[] = [];
 /** What a message between processes can carry. */
 type ListenOptions = Omit<ServerOptions, 'log'> & {
   host?: string;
+  lmdb?: string;
   nats?: NatsLogOptions;
   redis?: RedisLogOptions;
 };
 
 const calls = {
   async listen(port: number, options: ListenOptions = {}): Promise<number> {
-    const { host = '127.0.0.1', nats, redis, ...rest } = options;
-    const log = nats ? natsLog(nats) : redis && redisLog(redis);
+    const { host = '127.0.0.1', lmdb, nats, redis, ...rest } = options;
+    const log = lmdb ? lmdbLog(lmdb) : nats ? natsLog(nats) : redis && redisLog(redis);
     server = createServer({ logger: false, ...rest, ...(log && { log }) }) as HoldfastServer;
     server.method('never', (n: number) => {
       runs.push(n);

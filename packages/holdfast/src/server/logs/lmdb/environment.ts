@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Entry } from '../../../protocol/schema.ts';
 import type { LogConfig } from '../../message-log.ts';
@@ -20,8 +21,12 @@ interface Work {
 
 /** So much is done in one transaction, for it runs on the main thread while others wait for the lock. */
 const WORK_MAX = 1_024;
-/** After a failure, so that a full disk is not asked again with every publish. */
+/** After a failure nothing is tried for so long, so that a full disk is not asked again with every publish. */
 const PAUSE_MS = 200;
+/** Less room than this is none. */
+const ROOM_BYTES_MIN = 65_536;
+/** A commit takes milliseconds; one that takes this long waits for something that may never come. */
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /** LMDB opens a file once in a process, whatever it is opened for. */
 const environments = new Map<string, Environment>();
@@ -37,6 +42,10 @@ export class Environment {
   private uses = 0;
   private readonly queue: Work[] = [];
   private writing: Promise<void> | undefined;
+  /** For a while after a failure, its reason. */
+  private refusal: Error | undefined;
+  /** What was wrong with the last write. */
+  trouble: Error | undefined;
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -61,8 +70,9 @@ export class Environment {
   async close(): Promise<void> {
     if (--this.uses > 0) return;
     environments.delete(this.folder);
-    await this.writing;
-    await this.tree.close();
+    await Promise.race([this.writing, delay(ANSWER_TIMEOUT_MS, undefined, { ref: false })]);
+    // A commit that hangs would have the close hang too; what is not committed, nobody was told of.
+    if (!this.writing) await this.tree.close();
   }
 
   get epoch(): number {
@@ -81,6 +91,7 @@ export class Environment {
 
   /** Does something in the next transaction; settles when that is on the disk, or is known to have failed. */
   write<T>(writer: Writer, run: (transaction: Transaction) => T): Promise<T> {
+    if (this.refusal) return Promise.reject(this.refusal);
     return new Promise<T>((resolve, reject) => {
       this.queue.push({ writer, run, resolve, reject });
       this.writing ??= this.writeAll();
@@ -108,40 +119,71 @@ export class Environment {
 
   private async writeAll(): Promise<void> {
     while (this.queue.length > 0) {
-      let batch: Work[] = [];
-      let results: unknown[] = [];
-      let transaction: Transaction | undefined;
-      try {
-        await this.tree.transaction(() => {
-          // Taken only now, when the lock is ours: all that came while another process had it shares the flush.
-          batch = this.queue.splice(0, WORK_MAX);
-          transaction = new Transaction(this.tree, this.format?.epoch ?? 0);
-          results = batch.map(({ run }) => run(transaction!));
-          transaction.finish();
-        });
-      } catch (error) {
-        const text = await this.explained(error);
-        for (const { reject } of batch.length > 0 ? batch : this.queue.splice(0)) reject(text);
-        await delay(PAUSE_MS);
+      const batch: Work[] = [];
+      const late = setInterval(() => this.giveUp(batch), ANSWER_TIMEOUT_MS);
+      const outcome = await this.commit(batch).catch((error: unknown) => this.explained(error));
+      clearInterval(late);
+      if (outcome instanceof Error) {
+        await this.pause(batch, outcome);
         continue;
       }
-      for (const writer of new Set(batch.map((work) => work.writer)))
-        writer.handleCommit(transaction!.appended);
-      for (const [index, { resolve }] of batch.entries()) resolve(results[index] as never);
+      this.trouble = undefined;
+      for (const writer of new Set(batch.map((work) => work.writer))) writer.handleCommit(outcome.appended);
+      for (const [index, { resolve }] of batch.entries()) resolve(outcome.results[index] as never);
     }
     // In the same turn as the look at the queue, so that nothing is queued in between and left there.
     this.writing = undefined;
   }
 
+  /** One transaction and one flush for all that is asked for until the lock is ours. */
+  private async commit(batch: Work[]): Promise<Pick<Transaction, 'appended'> & { results: unknown[] }> {
+    return this.tree.transaction(() => {
+      batch.push(...this.queue.splice(0, WORK_MAX));
+      const transaction = new Transaction(this.tree, this.format?.epoch ?? 0);
+      const results = batch.map(({ run }) => run(transaction));
+      transaction.finish();
+      return { results, appended: transaction.appended };
+    });
+  }
+
+  /**
+   * With one write all that came after it fail: a later sequence of a session must not be applied before an earlier
+   * one comes again, or that one would be stale (SPEC PUB-3).
+   */
+  private async pause(batch: readonly Work[], trouble: Error): Promise<void> {
+    this.trouble = trouble;
+    this.refusal = trouble;
+    for (const { reject } of [...batch, ...this.queue.splice(0)]) reject(trouble);
+    await delay(PAUSE_MS);
+    this.refusal = undefined;
+  }
+
+  /** Whoever waits is told that it can't be known; what is under way may still be done, and repeats are found. */
+  private giveUp(batch: readonly Work[]): void {
+    const fix = 'Look whether the disk hangs, or another process on this folder was stopped.';
+    this.trouble = failure(this.folder, 'does not answer.', fix);
+    for (const { reject } of [...batch, ...this.queue.splice(0)]) reject(this.trouble);
+  }
+
   private async explained(error: unknown): Promise<Error> {
     const cause = await causeOf(error);
-    const isFull = /ENOSPC|no space|MDB_MAP_FULL/i.test(String(cause));
+    const isFull = /ENOSPC|no space|MDB_MAP_FULL/i.test(String(cause)) || hasNoRoom(this.folder);
     return failure(
       this.folder,
       isFull ? 'cannot be written: the disk is full.' : 'cannot be written.',
       isFull ? 'Free some space; nothing acknowledged is lost.' : 'Look at the disk and the system’s log.',
       cause,
     );
+  }
+}
+
+/** A write that the disk had room for in part only fails as one that went wrong (EIO). */
+function hasNoRoom(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize < ROOM_BYTES_MIN;
+  } catch {
+    return false;
   }
 }
 

@@ -116,6 +116,10 @@ class LmdbLog implements MessageLog, Writer, Readable, NeighbourListener {
     }
   }
 
+  health(): string | undefined {
+    return this.environment.trouble?.message;
+  }
+
   async close(): Promise<void> {
     this.follows.clear();
     await this.write((transaction) => void transaction.tree.remove(nodeKey(this.neighbours.node))).catch(
