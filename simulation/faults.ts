@@ -22,6 +22,7 @@ const faults = {
   reconnect: { weight: 1, strike: (world) => world.pick(world.clients)?.client.reconnect() },
   'log failover': { weight: 0.5, strike: (world) => world.volatile || world.log.failover(6) },
   'failover during a move': { weight: 0.5, strike: (world) => world.volatile || failoverDuringMove(world) },
+  'cut during a move': { weight: 0.5, strike: cutDuringMove },
   'late hello': { weight: 0.5, strike: lateHello },
   'log trouble': { weight: 1, strike: logTrouble },
   'broadcasts lost': { weight: 0.5, strike: loseBroadcasts },
@@ -168,6 +169,17 @@ function failoverDuringMove(world: World): void {
   world.pick(world.clients)?.client.reconnect();
   const { latencyMs } = world.testbed.network.quality;
   after(world, latencyMs * (1 + 3 * world.random()), () => world.log.failover(6));
+}
+
+/** What is said first on a new connection arrives, and the rest, or the answer, does not. */
+function cutDuringMove(world: World): void {
+  const client = world.pick(world.clients);
+  if (!client) return;
+  client.client.reconnect();
+  const { latencyMs, jitterMs } = world.testbed.network.quality;
+  after(world, (latencyMs + jitterMs / 2) * (2 + 3 * world.random()), () => {
+    for (const connection of world.testbed.network.of(client.name)) connection.cut();
+  });
 }
 
 /** A hello that is on its way for longer than its client waits for the answer. */

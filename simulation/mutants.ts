@@ -1,4 +1,11 @@
 import { Client } from '../packages/holdfast/src/client/client.ts';
+import { Accounts } from '../packages/holdfast/src/server/cluster/accounts.ts';
+import { Cluster } from '../packages/holdfast/src/server/cluster/cluster.ts';
+import { Members } from '../packages/holdfast/src/server/cluster/members.ts';
+import { PresenceTopics } from '../packages/holdfast/src/server/cluster/presence-topics.ts';
+import { Presence } from '../packages/holdfast/src/server/cluster/presence.ts';
+import { Telling } from '../packages/holdfast/src/server/cluster/telling.ts';
+import { Whereabouts } from '../packages/holdfast/src/server/cluster/whereabouts.ts';
 import { Hub } from '../packages/holdfast/src/server/hub.ts';
 import type { Appended } from '../packages/holdfast/src/server/message-log.ts';
 import { Operations } from '../packages/holdfast/src/server/operations.ts';
@@ -275,7 +282,64 @@ const deliveries: Mutant[] = [
   },
 ];
 
-export const mutants: readonly Mutant[] = [...publishes, ...requests, ...sessions, ...deliveries];
+const nodes: Mutant[] = [
+  {
+    name: 'a session that was taken over by another node keeps its connection',
+    rule: 'CLUSTER-3',
+    fault: 'ghost',
+    apply: () => replace(clusterPrototype, 'fence', () => {}),
+  },
+  {
+    name: 'a takeover is told once, and not again when that was lost',
+    rule: 'CLUSTER-3',
+    fault: 'ghost',
+    apply: () => replace(Telling.prototype, 'repeat', () => {}),
+  },
+  {
+    name: 'a node does not ask the one that a request was sent to',
+    rule: 'CLUSTER-5',
+    apply: () => replace(Cluster.prototype, 'elsewhere', () => undefined),
+  },
+  {
+    name: 'a node says of a request that ran that it did not',
+    rule: 'CLUSTER-6',
+    apply: () =>
+      replace(Accounts.prototype, 'handleAsk', ({ self }, { from, session, requests }) => {
+        for (const request of requests) self['answer'](from, session, request, 'not-run');
+      }),
+  },
+  {
+    name: 'a node runs what it has handed over',
+    rule: 'CLUSTER-6',
+    fault: 'cut during a move',
+    apply: () => replace(Whereabouts.prototype, 'handOver', () => true),
+  },
+  {
+    name: 'the sessions of a dead node stay present',
+    rule: 'CLUSTER-10',
+    apply: () => replace(Members.prototype, 'takeDead', () => []),
+  },
+  {
+    name: 'whoever left is told once, and not again when that was lost',
+    rule: 'CLUSTER-10',
+    fault: 'broadcasts lost',
+    apply: () => replace(Presence.prototype, 'repeat', () => {}),
+  },
+  {
+    name: 'a watcher that comes from another node is not given the list',
+    rule: 'CLUSTER-11',
+    apply: () =>
+      replace(PresenceTopics.prototype, 'read', async ({ original }, name, ...rest) => {
+        const page = await original(name, ...rest);
+        const isList = name.startsWith('$presence:') && page.gap !== undefined;
+        return isList ? { ...page, entries: [], previous: page.entries.at(-1)!.offset } : page;
+      }),
+  },
+];
+
+export const mutants: readonly Mutant[] = [...publishes, ...requests, ...sessions, ...deliveries, ...nodes];
+
+const clusterPrototype = Cluster.prototype as unknown as { fence(): void };
 
 /** The one seam that is private: what the hub does with a message from the log. */
 const hubPrototype = Hub.prototype as unknown as {
