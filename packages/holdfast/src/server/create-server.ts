@@ -36,6 +36,7 @@ export type { Limits } from '../protocol/limits.ts';
 export type { PayloadCodec } from '../protocol/payload.ts';
 export type { Position } from '../protocol/position.ts';
 export { memoryLog, type MemoryLogOptions } from './logs/memory.ts';
+export type { CauseId, ServerFlight, Verdict } from './causes/verdict.ts';
 export type { ClusterStats } from './cluster/cluster-stats.ts';
 export type { PresenceMessage } from './cluster/presence-topics.ts';
 export type { Present } from './cluster/roster.ts';
