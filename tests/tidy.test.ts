@@ -110,7 +110,7 @@ describe('rules', () => {
       [...carried].filter(
         (id) =>
           !rules.includes(id) &&
-          /^(WIRE|HELLO|AUTH|RES|SUB|PUB|REQ|SIG|FLOW|HUB|LIVE|RET|DRAIN|ADM|CLOSE|ERR)-/.test(id),
+          /^(WIRE|HELLO|AUTH|RES|SUB|PUB|REQ|SIG|FLOW|HUB|CLUSTER|LIVE|RET|DRAIN|ADM|CLOSE|ERR)-/.test(id),
       ),
     ).toEqual([]);
   });
