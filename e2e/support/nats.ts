@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +60,17 @@ export class NatsServer {
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
+  }
+
+  /** Copies what the killed server has on its disk; the result puts it back, as a restored backup would. */
+  backUp(): () => void {
+    const copy = `${this.folder}-backup`;
+    cpSync(this.folder, copy, { recursive: true });
+    return () => {
+      rmSync(this.folder, { recursive: true });
+      cpSync(copy, this.folder, { recursive: true });
+      rmSync(copy, { recursive: true });
+    };
   }
 
   async destroy(): Promise<void> {

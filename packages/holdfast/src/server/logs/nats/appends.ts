@@ -1,5 +1,7 @@
+import type { PubAck } from '@nats-io/jetstream';
 import type { Appended } from '../../message-log.ts';
 import type { Connection } from './connection.ts';
+import { hadNoTaker } from './failures.ts';
 import type { Feed } from './feed.ts';
 import type { History } from './history.ts';
 import { Lane } from './lane.ts';
@@ -61,7 +63,8 @@ export class Appends {
 
   /** What has no session has an id of its own, so that another attempt adds nothing. */
   private async add(topic: string, id: string, payload: Uint8Array, deadlineMs: number): Promise<Appended> {
-    const { seq } = await this.publish(topic, id, payload, deadlineMs);
+    await this.parts.connection.ready(deadlineMs);
+    const { seq } = await this.publish(topic, id, payload);
     const previous = await this.previousOf(topic, seq);
     return { status: 'appended', position: { epoch: this.parts.stream.epoch, offset: seq }, previous };
   }
@@ -73,16 +76,18 @@ export class Appends {
     payload: Uint8Array,
     deadlineMs: number,
   ): Promise<Appended> {
-    const { repeats, stream, nowMs } = this.parts;
+    const { connection, repeats, stream, nowMs } = this.parts;
+    // First: what is known may no longer be true when the connection is back.
+    await connection.ready(deadlineMs);
     const place = repeats.find(session, sequence);
     if (place) return duplicate(stream.epoch, place);
     const highest = repeats.highestOf(session);
     if (highest !== undefined && sequence <= highest) {
-      const taken = await this.burn(session, sequence, deadlineMs);
+      const taken = await this.burn(session, sequence);
       return taken === undefined ? { status: 'stale' } : this.findOut(session, sequence, taken);
     }
-    await this.burnPassedOver(session, sequence, highest, deadlineMs);
-    const ack = await this.publish(topic, idOf(session, sequence), payload, deadlineMs);
+    await this.burnPassedOver(session, sequence, highest);
+    const ack = await this.publish(topic, idOf(session, sequence), payload);
     if (ack.duplicate) return this.findOut(session, sequence, ack.seq);
     const offset = ack.seq;
     const previous = await this.previousOf(topic, offset);
@@ -94,19 +99,17 @@ export class Appends {
     session: string,
     sequence: number,
     highest: number | undefined,
-    deadlineMs: number,
   ): Promise<void> {
     const lowest = Math.max(1, highest === undefined ? 1 : highest + 1, sequence - PASSED_OVER_MAX);
     // Downwards: where one is taken, whoever took it has seen to all below.
     for (let passed = sequence - 1; passed >= lowest; passed--) {
-      if ((await this.burn(session, passed, deadlineMs)) !== undefined) return;
+      if ((await this.burn(session, passed)) !== undefined) return;
     }
   }
 
   /** Uses up an id; gives the sequence in the stream of what had used it before, if anything. */
-  private async burn(session: string, sequence: number, deadlineMs: number): Promise<number | undefined> {
+  private async burn(session: string, sequence: number): Promise<number | undefined> {
     const { connection, subjects } = this.parts;
-    await connection.ready(deadlineMs);
     const settings = { id: idOf(session, sequence) };
     const ack = await connection.publish(subjects.burnt(session), new Uint8Array(0), settings);
     return ack.duplicate ? ack.seq : undefined;
@@ -124,22 +127,19 @@ export class Appends {
     return duplicate(stream.epoch, { offset, previous });
   }
 
-  private async publish(
-    topic: string,
-    id: string,
-    payload: Uint8Array,
-    deadlineMs: number,
-  ): Promise<{ seq: number; duplicate: boolean }> {
+  private async publish(topic: string, id: string, payload: Uint8Array): Promise<PubAck> {
     const { connection, stream, subjects, feed, nowMs } = this.parts;
-    await connection.ready(deadlineMs);
     feed.expect(topic);
     const headers = { [TIME_HEADER]: String(nowMs()) };
-    const { seq, duplicate: isRepeat } = await connection.publish(subjects.topic(topic), payload, {
-      id,
-      headers,
-    });
-    stream.note(seq, id);
-    return { seq, duplicate: isRepeat };
+    try {
+      const ack = await connection.publish(subjects.topic(topic), payload, { id, headers });
+      stream.note(ack.seq, id);
+      return ack;
+    } catch (error) {
+      // Nobody takes it: the stream has no leader now, or is no more.
+      if (hadNoTaker(error)) await stream.verify();
+      throw error;
+    }
   }
 
   /** The offset before a message that was added just now. */

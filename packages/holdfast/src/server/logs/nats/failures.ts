@@ -42,6 +42,11 @@ export function isRefusal(error: unknown): boolean {
   );
 }
 
+/** Nobody was there to take a message for the stream, or a request to JetStream. Its class is not exported. */
+export function hadNoTaker(error: unknown): boolean {
+  return error instanceof Error && error.name === 'JetStreamNotEnabled';
+}
+
 /** The log can't do what was asked now. */
 export function unavailable(cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;

@@ -141,6 +141,7 @@ class NatsLog implements MessageLog {
   async trim(): Promise<void> {
     this.repeats.expire(this.config.nowMs());
     this.feed.rest();
+    await this.connection.persist(() => this.stream.verify());
     await this.retention.trim();
   }
 

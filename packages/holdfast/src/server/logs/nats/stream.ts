@@ -19,6 +19,7 @@ export class KeptStream {
   epoch = 0;
   key: Uint8Array = new Uint8Array(0);
   readonly name: string;
+  private verifying: Promise<void> | undefined;
   /** The newest message that this node knows of, to tell a stream that went back to an earlier state. */
   private seen = { sequence: 0, id: '' };
   private readonly connection: Connection;
@@ -69,7 +70,12 @@ export class KeptStream {
    * Finds out whether the stream is still the one that it was. One that was created anew has an epoch of its own;
    * one that went back, because a server lost what it had not flushed or was restored from a backup, is given one.
    */
-  async verify(): Promise<void> {
+  verify(): Promise<void> {
+    this.verifying ??= this.verifyNow().finally(() => (this.verifying = undefined));
+    return this.verifying;
+  }
+
+  private async verifyNow(): Promise<void> {
     const { manager } = this.connection;
     let info: StreamInfo;
     try {
