@@ -8,6 +8,7 @@ import { Follows, type Readable } from './follows.ts';
 import { allNodes, allSessions, allTopics, keyAfter, nameOf, nodeKey, type KeyRange } from './keys.ts';
 import { Neighbours, type NeighbourListener } from './neighbours.ts';
 import { decodeTopic, type TopicRecord } from './records.ts';
+import { isForgettable, isTooMuch } from './retained.ts';
 import { usedAtMsOf } from './session-memory.ts';
 import type { Transaction } from './transaction.ts';
 import { entriesAfter, floorIn, rangeIn, topicIn, type Tree } from './tree.ts';
@@ -186,10 +187,8 @@ class LmdbLog implements MessageLog, Writer, Readable, NeighbourListener {
   }
 
   private isDue(name: string, topic: TopicRecord, nowMs: number): boolean {
-    const { countMax, bytesMax, ageMaxMs } = this.config.retentionOf(name);
-    const count = topic.top - topic.trimmedThrough;
-    const oldestAtMs = count > 0 ? topic.oldestAtMs : topic.newestAtMs;
-    return count > countMax || topic.bytes > bytesMax || nowMs - oldestAtMs > ageMaxMs;
+    const retention = this.config.retentionOf(name);
+    return isTooMuch(topic, retention, topic.oldestAtMs, nowMs) || isForgettable(topic, nowMs);
   }
 
   /** All records of a range, some at a time. */

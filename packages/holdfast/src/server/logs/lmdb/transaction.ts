@@ -2,6 +2,7 @@ import type { Entry } from '../../../protocol/schema.ts';
 import type { Appended, LogConfig, Retention } from '../../message-log.ts';
 import { blockKey, floorKey, sessionKey, topicKey } from './keys.ts';
 import { encodeBlock, encodeTopic, type TopicRecord } from './records.ts';
+import { isForgettable, isTooMuch } from './retained.ts';
 import { SessionMemory, usedAtMsOf } from './session-memory.ts';
 import { blockAfter, floorIn, topicIn, type Tree } from './tree.ts';
 
@@ -9,8 +10,6 @@ import { blockAfter, floorIn, topicIn, type Tree } from './tree.ts';
 const BLOCK_BYTES_MAX = 16_384;
 /** How many blocks an append may free on its way: more than it makes, so that a topic shrinks to its bounds. */
 const BLOCKS_FREED_MAX = 8;
-/** An empty topic's top is kept so long for those who have all of it. */
-const TOP_KEPT_MS = 30 * 24 * 3_600_000;
 
 interface OpenTopic {
   record: TopicRecord;
@@ -71,8 +70,7 @@ export class Transaction {
     const topic = this.openTopic(name, config);
     const nowMs = config.nowMs();
     const done = this.trimTopic(name, topic, nowMs, blocksMax);
-    const { top, trimmedThrough, newestAtMs } = topic.record;
-    if (top === trimmedThrough && nowMs - newestAtMs > TOP_KEPT_MS) this.forget(name, top);
+    if (isForgettable(topic.record, nowMs)) this.forget(name, topic.record.top);
     return done;
   }
 
@@ -149,18 +147,14 @@ export class Transaction {
     nowMs: number,
     blocksMax: number,
   ): boolean {
-    const isTooMuch = (atMs: number): boolean =>
-      record.top - record.trimmedThrough > retention.countMax ||
-      record.bytes > retention.bytesMax ||
-      nowMs - atMs > retention.ageMaxMs;
     for (let freed = 0; freed < blocksMax; freed++) {
-      if (record.top === record.trimmedThrough || !isTooMuch(record.oldestAtMs)) return true;
+      if (!isTooMuch(record, retention, record.oldestAtMs, nowMs)) return true;
       const block = blockAfter(this.tree, name, record.trimmedThrough);
       if (!block) throw new Error(`The log lacks messages of the topic "${name}": its file is damaged.`);
       record.oldestAtMs = block.atMs;
       for (const { offset, payload } of block.entries) {
         if (offset <= record.trimmedThrough) continue;
-        if (!isTooMuch(block.atMs)) return true;
+        if (!isTooMuch(record, retention, block.atMs, nowMs)) return true;
         record.trimmedThrough = offset;
         record.bytes -= payload.length;
       }
