@@ -160,12 +160,14 @@ class RedisLog implements MessageLog {
   }
 
   broadcast(message: Uint8Array): void {
-    const { nodes } = this.keys;
-    const bytes = Buffer.concat([this.id, message]);
+    const { topology, keys } = this;
+    // A server that did not get as far as opening its log says goodbye, too.
+    if (!topology) return;
+    const args = [topology.publishCommand, keys.nodes, Buffer.concat([this.id, message])];
     try {
-      this.topology
-        .shardOf(nodes)
-        .commands.send([this.topology.publishCommand, nodes, bytes])
+      topology
+        .shardOf(keys.nodes)
+        .commands.send(args)
         .catch(() => {});
     } catch {
       // At most once: what can't be said now is not said.
@@ -183,7 +185,7 @@ class RedisLog implements MessageLog {
   }
 
   health(): string | undefined {
-    return this.topology.trouble;
+    return this.topology?.trouble;
   }
 
   async close(): Promise<void> {

@@ -40,9 +40,10 @@ local function text(number) return string.format('%.0f', number) end
 
 local function begin(process)
   t.epoch, t.top, t.floor, t.bytes, t.past = ARGV[1], 0, 0, 0, ''
-  redis.call('UNLINK', messages)
   redis.call('HSET', state, 'epoch', t.epoch, 'top', 0, 'floor', 0, 'bytes', 0,
     'reign', t.reign, 'process', process, 'past', '')
+  -- Not before: a full Redis refuses a script's first write only.
+  redis.call('UNLINK', messages)
   redis.call('PEXPIRE', state, text(ageMax + ${STATE_TTL_MS}))
 end
 
