@@ -3,10 +3,12 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runSeed, type Outcome } from './run-seed.ts';
+import { simulateStorm } from './storm/main.ts';
 
 /**
- * npm run simulate -- [--seeds N] [--from S] [--seed S]
+ * npm run simulate -- [--seeds N] [--from S] [--seed S] [--storm]
  * Runs N seeds on all cores, or one seed with what it did. Exit code 1 when a rule was broken.
+ * With --storm: how a million clients return after a crash, and its picture, docs/storm.svg.
  */
 const { values } = parseArgs({
   options: {
@@ -14,10 +16,12 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     worker: { type: 'string' },
+    storm: { type: 'boolean', default: false },
   },
 });
 
-if (values.seed !== undefined) await runOne(number('seed', values.seed));
+if (values.storm) simulateStorm();
+else if (values.seed !== undefined) await runOne(number('seed', values.seed));
 else if (values.worker !== undefined) work();
 else await runMany(number('seeds', values.seeds), number('from', values.from));
 
