@@ -2,19 +2,19 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from 'holdfast/client';
 import { natsLog } from 'holdfast/logs/nats';
 import { LogSubject } from 'holdfast/testing/contracts';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { requirePeer } from './peers.ts';
 import type { ServerCalls } from './programs/server.ts';
 import { type Child, startChild } from './support/child.ts';
 import { expectEachOnce, Ledger, openClient, patient } from './support/ledger.ts';
 import { startNats, type NatsServer } from './support/nats.ts';
-import { openChaos } from './support/servers.ts';
+import { openChaos, openServer } from './support/servers.ts';
 
-/** More of them by hand: `CLIENTS=200 KILLS=20 PAUSE_MS=20000 CUT_MS=30000 npm run e2e -- nats-nodes`. */
-const clientCount = Number(process.env['CLIENTS'] ?? 40);
-const killCount = Number(process.env['KILLS'] ?? 2);
-const pauseMs = Number(process.env['PAUSE_MS'] ?? 8_000);
-const cutMs = Number(process.env['CUT_MS'] ?? 3_000);
+/** How much of it; the full run is 200 clients, 20 kills, 20 s and 30 s. */
+const clientCount = Number(process.env['HOLDFAST_CLIENTS'] ?? 40);
+const killCount = Number(process.env['HOLDFAST_KILLS'] ?? 2);
+const pauseMs = Number(process.env['HOLDFAST_STANDSTILL_MS'] ?? 8_000);
+const cutMs = Number(process.env['HOLDFAST_CUT_MS'] ?? 3_000);
 const large = { retention: { countMax: 1_000_000, bytesMax: 1_000_000_000 } };
 
 /** Publishes again and again until it is told to stop, without ever waiting for more than the last two. */
@@ -195,6 +195,27 @@ describe.runIf(requirePeer('nats-server'))('two nodes on one NATS', () => {
     const { causes } = await node.child.call('stats');
     expect(causes, 'no connection has ended').toEqual({});
   }, 90_000);
+
+  it('[HUB-6, ERR-1] NATS is away for longer than the deadline: publishes fail with log-unavailable, readers stay', async () => {
+    const own = await startNats();
+    onTestFinished(() => own.destroy());
+    const { server, port } = await openServer({ log: natsLog({ url: own.url, deadlineMs: 700 }) });
+    const { client, phases } = openClient(`ws://127.0.0.1:${port}`);
+    const ledger = new Ledger(client, 't', 'start');
+    await ledger.reaches(await server.publish('t', { publisher: 'a', n: 1 }));
+    await own.kill();
+    const startedAtMs = performance.now();
+    await expect(server.publish('t', { publisher: 'a', n: 2 })).rejects.toMatchObject({
+      code: 'log-unavailable',
+    });
+    expect(performance.now() - startedAtMs).toBeLessThan(5_000);
+    expect(client.status.phase).toBe('live');
+    await own.start();
+    await vi.waitFor(async () => expect(await readiness(`ws://127.0.0.1:${port}`)).toBe(200), patient);
+    await ledger.reaches(await server.publish('t', { publisher: 'a', n: 2 }));
+    expectEachOnce(ledger.messages, { a: 2 });
+    expect(phases.filter((phase) => phase !== 'connecting')).toEqual(['live']);
+  });
 
   it(`[HUB-2, HUB-4] a node that is cut off from NATS for ${cutMs} ms: afterwards no topic differs between the nodes`, async () => {
     const prefix = `nodes${++prefixes}`;

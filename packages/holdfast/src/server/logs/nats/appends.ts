@@ -65,7 +65,7 @@ export class Appends {
   private async add(topic: string, id: string, payload: Uint8Array, deadlineMs: number): Promise<Appended> {
     await this.parts.connection.ready(deadlineMs);
     const { seq } = await this.publish(topic, id, payload);
-    const previous = await this.previousOf(topic, seq);
+    const previous = await this.previousSoon(topic, seq);
     return { status: 'appended', position: { epoch: this.parts.stream.epoch, offset: seq }, previous };
   }
 
@@ -90,7 +90,7 @@ export class Appends {
     const ack = await this.publish(topic, idOf(session, sequence), payload);
     if (ack.duplicate) return this.findOut(session, sequence, ack.seq);
     const offset = ack.seq;
-    const previous = await this.previousOf(topic, offset);
+    const previous = await this.previousSoon(topic, offset);
     repeats.remember(session, sequence, { offset, previous }, nowMs());
     return { status: 'appended', position: { epoch: stream.epoch, offset }, previous };
   }
@@ -122,7 +122,7 @@ export class Appends {
     const topic = subject === undefined ? undefined : subjects.topicOf(subject);
     if (subject !== undefined && topic === undefined) return { status: 'stale' };
     // A message that is gone has no one before it any more.
-    const previous = topic === undefined ? offset - 1 : await this.lookUp(topic, offset);
+    const previous = topic === undefined ? offset - 1 : await this.previousOf(topic, offset);
     repeats.remember(session, sequence, { offset, previous }, nowMs());
     return duplicate(stream.epoch, { offset, previous });
   }
@@ -142,14 +142,15 @@ export class Appends {
     }
   }
 
-  /** The offset before a message that was added just now. */
-  private async previousOf(topic: string, offset: number): Promise<number> {
-    return (await this.parts.feed.previousOf(offset)) ?? this.lookUp(topic, offset);
-  }
-
-  private async lookUp(topic: string, offset: number): Promise<number> {
+  /** The offset before a message of a topic; 0 when it is the first. */
+  async previousOf(topic: string, offset: number): Promise<number> {
     const { feed, history } = this.parts;
     return feed.known(offset) ?? (await history.lookBack(topic, 0, offset - 1, 0)) ?? 0;
+  }
+
+  /** The same for one that was added just now: the node is about to hear it. */
+  private async previousSoon(topic: string, offset: number): Promise<number> {
+    return (await this.parts.feed.hearPrevious(offset)) ?? this.previousOf(topic, offset);
   }
 
   private lane(key: string, width: number): Lane<Appended> {

@@ -102,7 +102,7 @@ export class Connection {
         this.waiting.add(done);
       });
     }
-    if (this.state.type === 'closed') throw unavailable('The log was closed');
+    if (this.state.type === 'closed') throw new HoldfastError('closed', 'The log was closed.');
   }
 
   /** One attempt to append to the stream; order is that of the calls. */

@@ -69,7 +69,7 @@ export class Feed {
   }
 
   /** The offset before a message, when the node has heard it or hears it in a moment. */
-  async previousOf(offset: number): Promise<number | undefined> {
+  async hearPrevious(offset: number): Promise<number | undefined> {
     if (!this.links.has(offset)) {
       await new Promise<void>((resolve) => {
         const waiting = this.wanted.get(offset) ?? new Set();

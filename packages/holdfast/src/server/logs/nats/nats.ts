@@ -19,6 +19,7 @@ export type { NatsLogOptions } from './options.ts';
 const OVERHEAD_BYTES = 1_024;
 /** A server that answers from its copy of the stream may be a moment behind. */
 const LAG_RETRY_MS = 20;
+const AT_ONCE = 8;
 
 /**
  * Topics in one stream of NATS JetStream (2.9 or later), for many nodes. Needs the packages `@nats-io/transport-node`
@@ -40,7 +41,7 @@ class NatsLog implements MessageLog {
   private repeats!: Repeats;
   private retention!: Retention;
   private appends!: Appends;
-  private healing: Promise<void> | undefined;
+  private healing: Promise<void> = Promise.resolve();
   private readonly options: ResolvedNatsOptions;
 
   constructor(options: ResolvedNatsOptions) {
@@ -193,19 +194,23 @@ class NatsLog implements MessageLog {
 
   /** Sees to it that followers know of what was sent while nobody could hear it. */
   private heal(): void {
-    this.healing ??= this.healAll()
-      .catch(() => {})
-      .finally(() => (this.healing = undefined));
+    this.healing = this.healing.then(() => this.healAll()).catch(() => {});
   }
 
   private async healAll(): Promise<void> {
-    for (const { name, last } of this.feed.followed()) {
-      const newest = await this.history.newest(this.subjects.topic(name));
-      if (!newest || newest.sequence <= last) continue;
-      const { sequence: offset, payload } = newest;
-      const previous = this.feed.known(offset) ?? (await this.history.lookBack(name, 0, offset - 1, 0)) ?? 0;
-      if (this.feed.lastOf(name) >= offset) continue;
-      this.feed.tell(name, { epoch: this.stream.epoch, offset, previous, payload });
-    }
+    const topics = this.feed.followed().values();
+    const some = async (): Promise<void> => {
+      for (const { name, last } of topics) await this.healTopic(name, last);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, some));
+  }
+
+  private async healTopic(topic: string, last: number): Promise<void> {
+    const newest = await this.history.newest(this.subjects.topic(topic));
+    if (!newest || newest.sequence <= last) return;
+    const { sequence: offset, payload } = newest;
+    const previous = await this.appends.previousOf(topic, offset);
+    if (this.feed.lastOf(topic) >= offset) return;
+    this.feed.tell(topic, { epoch: this.stream.epoch, offset, previous, payload });
   }
 }
