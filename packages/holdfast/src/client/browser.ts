@@ -1,11 +1,25 @@
-import { Client, type Platform } from './client.ts';
+import { Client, type OnHint, type Platform } from './client.ts';
 import { clientClock } from './clock.ts';
 import type { WebSocketLike } from './dialer.ts';
+import { askHttp, measureHttp } from './http-probe.ts';
 import type { ClientOptions, Endpoints } from './options.ts';
+import { watchSleep } from './sleep.ts';
 import type { Contract } from './types.ts';
 
-/** Events after which a connection may be dead without anybody having said so: each means "probe now". */
-const hints = ['online', 'offline', 'visibilitychange', 'resume', 'pageshow', 'focus'];
+/** Events after which a connection may be dead without anybody having said so, and what each is a sign of. */
+const signs: Record<string, (event: Event) => Parameters<OnHint>[0]> = {
+  online: () => 'online',
+  offline: () => 'offline',
+  visibilitychange: () => (document.hidden ? 'hidden' : 'visible'),
+  freeze: () => 'frozen',
+  resume: () => 'frozen',
+  pageshow: (event) => ((event as PageTransitionEvent).persisted ? 'restored' : 'visible'),
+  focus: () => 'visible',
+};
+
+/** The Network Information API, where there is one. */
+const network = (globalThis.navigator as { connection?: EventTarget & { type?: string } } | undefined)
+  ?.connection;
 
 const platform: Platform = {
   clock: clientClock,
@@ -13,12 +27,23 @@ const platform: Platform = {
   openSocket: (url, protocols) => new WebSocket(url, protocols) as unknown as WebSocketLike,
   // "Online" says nothing, and "offline" is at times a lie: it colours what people see, and stops nothing.
   isOnline: () => globalThis.navigator?.onLine !== false,
+  networkType: () => network?.type ?? '',
+  ask: (url) => askHttp(url, fetch),
+  measure: (url) => measureHttp(url, fetch),
   watchHints(onHint) {
-    const listener = ({ type }: { type: string }): void => onHint(type === 'online');
-    // `visibilitychange` and `resume` happen to the document; capturing, the window hears of them, too.
-    for (const name of hints) globalThis.addEventListener?.(name, listener, true);
+    const listener = (event: Event): void => onHint(signs[event.type]!(event));
+    const onChange = (): void => onHint('network-changed');
+    // Some happen to the document; capturing, the window hears of them, too.
+    for (const name of Object.keys(signs)) globalThis.addEventListener?.(name, listener, true);
+    network?.addEventListener?.('change', onChange);
+    const stopSleep = watchSleep(
+      () => globalThis.document?.hidden,
+      (sleptMs) => onHint('slept', sleptMs),
+    );
     return () => {
-      for (const name of hints) globalThis.removeEventListener?.(name, listener, true);
+      for (const name of Object.keys(signs)) globalThis.removeEventListener?.(name, listener, true);
+      network?.removeEventListener?.('change', onChange);
+      stopSleep();
     };
   },
 };
@@ -41,6 +66,7 @@ export type { PayloadCodec } from '../protocol/payload.ts';
 export type { Position } from '../protocol/position.ts';
 export type { Cause } from '../session/links.ts';
 export type { Client } from './client.ts';
+export type { EndpointScore } from './lines.ts';
 export type { ClientOptions, ClientStorage, Endpoints } from './options.ts';
 export type { Subscription } from './subscription.ts';
 export type { Contract, Gap, Handler, Message, Phase, Start, Status, SubscribeOptions } from './types.ts';

@@ -2,12 +2,16 @@ import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
 import { ClientSession, type ClientHost } from '../session/client-session.ts';
 import type { Clock } from '../session/clock.ts';
+import { HINT } from '../session/flight-recorder.ts';
+import { HeartbeatInterval } from '../session/heartbeat-interval.ts';
 import type { Cause } from '../session/links.ts';
 import type { OutboxItem } from '../session/outbox.ts';
 import type { ClientCursor, ReaderEvent } from '../session/subscriptions.ts';
 import { checkName, wireStart } from './arguments.ts';
 import { Dialer, type OpenSocket } from './dialer.ts';
 import { Emitter } from './emitter.ts';
+import type { HttpAnswer } from './http-probe.ts';
+import { Lines, type EndpointScore, type Measure } from './lines.ts';
 import {
   resolveClientOptions,
   type ClientOptions,
@@ -35,9 +39,18 @@ export interface Platform {
   random: () => number;
   openSocket: OpenSocket;
   isOnline(): boolean;
-  /** Calls back when the network or the page may have changed, or came `back` for certain; the result stops it. */
-  watchHints(onHint: (back: boolean) => void): () => void;
+  /** Calls back when the page, the device or the network may have changed; the result stops it. */
+  watchHints(onHint: OnHint): () => void;
+  /** What kind of network this is, where that is known: what was learned of one says nothing of another. */
+  networkType?(): string;
+  /** What plain HTTP says of an address; undefined when nothing answers. */
+  ask?(url: string): Promise<HttpAnswer | undefined>;
+  /** How long a round trip to an address takes. */
+  measure?: Measure;
 }
+
+/** Something was noticed; `slept` with how long for. `visible` stands for all that brings a page to the front. */
+export type OnHint = (hint: keyof typeof HINT | 'visible', sleptMs?: number) => void;
 
 /** Somebody who waits for an answer. */
 export interface Caller {
@@ -47,7 +60,7 @@ export interface Caller {
 }
 
 /** Tells the session what happened. */
-export type Tell = (input: (session: ClientSession<Caller>, nowMs: number) => void) => void;
+export type Tell = (input: (session: ClientSession<Caller>, nowMs: number) => unknown) => void;
 
 /** How long `close()` waits for answers that are on their way. */
 const CLOSE_GRACE_MS = 2_000;
@@ -64,7 +77,10 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   readonly #platform: Platform;
   readonly #session: ClientSession<Caller>;
   readonly #store: Store | undefined;
+  readonly #lines: Lines;
   readonly #dialer: Dialer;
+  /** What was learned of each path: an endpoint over a kind of network. */
+  readonly #intervals = new Map<string, HeartbeatInterval>();
   readonly #probes: Caller[] = [];
   readonly #emitter = new Emitter<{ status: Status }>();
   /** What subscriptions are to be told at the end of the present input. */
@@ -82,13 +98,17 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     this.#options = resolveClientOptions(options);
     this.codec = this.#options.codec;
     this.#platform = platform;
-    const { storage, storageKey, backoff, connectTimeoutMs, token } = this.#options;
-    const { random, openSocket } = platform;
-    this.#dialer = new Dialer(endpoints, token, openSocket, this.#tell);
+    const { storage, storageKey, backoff, connectTimeoutMs, token, lines } = this.#options;
+    const { random, clock, measure } = platform;
+    this.#lines = new Lines(endpoints, clock, measure, lines, () =>
+      this.#tell(({ links }, nowMs) => links.phase === 'live' && links.connect(nowMs)),
+    );
+    this.#dialer = new Dialer(this.#lines, token, platform, this.#tell, (url) => this.#intervalOf(url));
     if (storage) this.#store = new Store(storage, storageKey ?? `holdfast:${String(endpoints)}`);
+    this.#lines.current = this.#store?.endpoint;
     const config = { backoff, connectTimeoutMs, random, restored: this.#store?.restored };
     this.#session = new ClientSession(config, this.#host());
-    this.#stopHints = platform.watchHints((back) => this.#handleHint(back));
+    this.#stopHints = platform.watchHints((...hint) => this.#handleHint(...hint));
     this.reconnect();
   }
 
@@ -98,6 +118,11 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
   get status(): Status {
     this.#snapshot ??= this.#takeSnapshot();
     return this.#snapshot;
+  }
+
+  /** The client's endpoints and how good the way to each is; lower scores are better. */
+  get endpoints(): readonly EndpointScore[] {
+    return this.#lines.scores;
   }
 
   /** Calls the listener with each new state; the result removes it. */
@@ -230,6 +255,7 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
       },
       changed: () => this.#changed(),
       probed: (rttMs) => {
+        this.#lines.noteRtt(rttMs);
         for (const { cancelTimeout, resolve } of this.#probes.splice(0)) {
           cancelTimeout?.();
           resolve({ rttMs } as never);
@@ -253,11 +279,23 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     }
   }
 
-  #handleHint(back: boolean): void {
-    this.#tell(({ links }, nowMs) =>
-      back && links.phase === 'waiting' ? links.connect(nowMs) : links.probe(nowMs),
-    );
+  #handleHint: OnHint = (hint, sleptMs) => {
+    this.#tell(({ links }, nowMs) => {
+      if (hint !== 'visible') links.flight.hint(HINT[hint], nowMs, sleptMs);
+      links.nudge(hint !== 'offline' && hint !== 'hidden', nowMs);
+    });
     this.#changed();
+  };
+
+  #intervalOf(url: string): HeartbeatInterval {
+    const path = `${url} ${this.#platform.networkType?.() ?? ''}`;
+    const { heartbeat } = this.#options;
+    const beginMs = typeof heartbeat === 'object' ? heartbeat.intervalMs : undefined;
+    const known = this.#intervals.get(path);
+    const interval =
+      known ?? new HeartbeatInterval(heartbeat === 'battery', this.#store?.intervals[path] ?? beginMs);
+    this.#intervals.set(path, interval);
+    return interval;
   }
 
   #arm(): void {
@@ -406,7 +444,14 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
     const { resumeToken, node, publish } = this.#session;
     try {
       this.#store?.flush(
-        { token: resumeToken, node, sequence: publish.lastId, sent: publish.sentThrough },
+        {
+          token: resumeToken,
+          node,
+          sequence: publish.lastId,
+          sent: publish.sentThrough,
+          endpoint: this.#lines.current ?? '',
+          intervals: Object.fromEntries(Array.from(this.#intervals, ([path, { ms }]) => [path, ms])),
+        },
         publish.values(),
       );
     } catch (error) {

@@ -1,8 +1,11 @@
+import { networkInterfaces } from 'node:os';
 import { WebSocket } from 'ws';
 import { Client, type Platform } from './client.ts';
 import { clientClock } from './clock.ts';
 import type { WebSocketLike } from './dialer.ts';
+import { askHttp, measureHttp } from './http-probe.ts';
 import type { ClientOptions, Endpoints } from './options.ts';
+import { watchSleep } from './sleep.ts';
 import type { Contract } from './types.ts';
 
 const platform: Platform = {
@@ -12,8 +15,35 @@ const platform: Platform = {
   openSocket: (url, protocols) =>
     new WebSocket(url, protocols, { perMessageDeflate: false, autoPong: true }) as unknown as WebSocketLike,
   isOnline: () => true,
-  watchHints: () => () => {},
+  ask: (url) => askHttp(url, fetch),
+  measure: (url) => measureHttp(url, fetch),
+  watchHints(onHint) {
+    let addresses = ownAddresses();
+    const timer = setInterval(() => {
+      const present = ownAddresses();
+      if (present !== addresses) onHint('network-changed');
+      addresses = present;
+    }, NETWORK_CHECK_MS).unref();
+    const stopSleep = watchSleep(
+      () => false,
+      (sleptMs) => onHint('slept', sleptMs),
+    );
+    return () => {
+      clearInterval(timer);
+      stopSleep();
+    };
+  },
 };
+
+/** Node has no event for a change of network; the list of addresses is cheap to read. */
+const NETWORK_CHECK_MS = 5_000;
+
+function ownAddresses(): string {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .map(({ address }) => address)
+    .join();
+}
 
 /** `connect` for Node; `browser.ts` says the rest. */
 export function connect<C extends Contract = Contract>(
@@ -28,6 +58,7 @@ export type { PayloadCodec } from '../protocol/payload.ts';
 export type { Position } from '../protocol/position.ts';
 export type { Cause } from '../session/links.ts';
 export type { Client } from './client.ts';
+export type { EndpointScore } from './lines.ts';
 export type { ClientOptions, ClientStorage, Endpoints } from './options.ts';
 export type { Subscription } from './subscription.ts';
 export type { Contract, Gap, Handler, Message, Phase, Start, Status, SubscribeOptions } from './types.ts';

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
 import { jsonCodec, type PayloadCodec } from '../protocol/payload.ts';
 import { defaultBackoff, type BackoffOptions } from '../session/backoff.ts';
+import { defaultLines, type LinesOptions } from './lines.ts';
 
 /** Web Storage (`localStorage`, `sessionStorage`), or anything of its shape. */
 export interface ClientStorage {
@@ -29,11 +30,20 @@ export interface ClientOptions {
   connectTimeoutMs?: number;
   /** Default 30,000. */
   requestTimeoutMs?: number;
+  /**
+   * How often the server shows itself. `balanced` (default): as it is configured, more often on a path that cuts
+   * silence short. `battery`: ever more rarely, as far as the path bears it. Or an interval of your own, 5,000 to
+   * 240,000 unless the server's `limits` say otherwise.
+   */
+  heartbeat?: 'balanced' | 'battery' | { intervalMs: number };
+  /** When a better one of several endpoints is looked for, and moved to. */
+  lines?: Partial<LinesOptions>;
   /** How values become bytes. Must be the same at the server. Default: JSON. */
   codec?: PayloadCodec;
 }
 
-export interface ResolvedClientOptions extends Omit<ClientOptions, 'outbox' | 'backoff'> {
+export interface ResolvedClientOptions extends Omit<ClientOptions, 'outbox' | 'backoff' | 'lines'> {
+  lines: LinesOptions;
   outbox: { countMax: number; bytesMax: number };
   backoff: BackoffOptions;
   connectTimeoutMs: number;
@@ -46,12 +56,15 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     ...options,
     outbox: { countMax: 1_000, bytesMax: 4_194_304, ...options.outbox },
     backoff: { ...defaultBackoff, ...options.backoff },
+    lines: { ...defaultLines, ...options.lines },
     connectTimeoutMs: options.connectTimeoutMs ?? 8_000,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     codec: options.codec ?? jsonCodec,
   };
-  const { outbox, backoff, connectTimeoutMs, requestTimeoutMs } = resolved;
-  for (const [name, value] of Object.entries({ ...outbox, ...backoff, connectTimeoutMs, requestTimeoutMs })) {
+  const { outbox, backoff, lines, connectTimeoutMs, requestTimeoutMs, heartbeat } = resolved;
+  const interval = typeof heartbeat === 'object' ? heartbeat : {};
+  const numbers = { ...outbox, ...backoff, ...lines, ...interval, connectTimeoutMs, requestTimeoutMs };
+  for (const [name, value] of Object.entries(numbers)) {
     if (!(value > 0)) invalid(`"${name}" is ${value}; it must be a number above 0`);
   }
   return resolved;

@@ -11,6 +11,9 @@ interface Stored {
   sequence: number;
   sent: number;
   positions: Record<string, Position>;
+  /** The endpoint that was used last, and the heartbeats that paths bear. */
+  endpoint: string;
+  intervals: Record<string, number | undefined>;
 }
 
 /** Each life numbers from a region of its own, so that a reply kept for the last one is never taken for this one's. */
@@ -19,6 +22,8 @@ const NUMBERS_PER_LIFE = 2 ** 32;
 export class Store {
   readonly positions: Record<string, Position>;
   readonly restored: RestoredSession | undefined;
+  readonly endpoint: string | undefined;
+  readonly intervals: Readonly<Record<string, number | undefined>>;
   readonly #life: number;
   readonly #storage: ClientStorage;
   readonly #key: string;
@@ -32,6 +37,8 @@ export class Store {
     this.#life = (stored.life ?? 0) + 1;
     // Without a prototype, so that a topic may be called "constructor".
     this.positions = Object.assign(Object.create(null), stored.positions);
+    this.endpoint = stored.endpoint;
+    this.intervals = stored.intervals ?? {};
     if (stored.token === undefined) return;
     const outbox = this.#load<[number, string, string][]>(`${key}:outbox`, []);
     if (!Array.isArray(outbox)) return;

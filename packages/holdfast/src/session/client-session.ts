@@ -109,9 +109,10 @@ export class ClientSession<Caller = unknown> {
     this.flush(nowMs);
   }
 
-  /** A link could not be dialled; `final` when trying again can't help. */
-  dialFailed(link: Link, cause: Cause, final: boolean, nowMs: number): void {
-    if (!final) this.links.lost(link, cause, nowMs);
+  /** A link could not be dialled; `final` when trying again can't help, `waitMs` when the server wants nobody before. */
+  dialFailed(link: Link, cause: Cause, final: boolean, nowMs: number, waitMs?: number): void {
+    const how = waitMs === undefined ? {} : { slotAtMs: nowMs + waitMs };
+    if (!final) this.links.lost(link, cause, nowMs, how);
     else if (this.links.has(link)) this.links.finish('failed', cause, nowMs);
     this.flush(nowMs);
   }

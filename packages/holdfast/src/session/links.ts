@@ -96,6 +96,8 @@ export class Links {
   #lastProbeMs = -Infinity;
   #bufferedBytes = 0;
   #tokenRejected = false;
+  /** The server has said when to come back. */
+  #hasSlot = false;
   /** The last link that said hello. */
   #greeted = 0;
   readonly #config: LinksConfig;
@@ -288,6 +290,7 @@ export class Links {
   #scheduleRetry(wasReached: boolean, slotAtMs: number | undefined, nowMs: number): void {
     const { backoff, random } = this.#config;
     this.attempt++;
+    this.#hasSlot = slotAtMs !== undefined;
     if (slotAtMs === undefined) {
       if (wasReached) this.#reached++;
       const failure = { reached: this.#reached, wasReached, downMs: nowMs - this.#liveAtMs };
@@ -329,6 +332,16 @@ export class Links {
     }
     this.#deadlines.clear('answer');
     this.#deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
+  }
+
+  /**
+   * The page, the device or the network may have changed: looks at once (SPEC LIVE-3). When it is likely that a
+   * server can be reached again, what was waited for is tried now, unless the server itself gave the time.
+   */
+  nudge(isBack: boolean, nowMs: number): void {
+    if (!isBack || this.#state.name !== 'waiting' || this.#hasSlot) return this.probe(nowMs);
+    this.#reached = 0;
+    this.connect(nowMs);
   }
 
   /** Asks for a sign of life. */

@@ -33,7 +33,7 @@ const phases: Record<string, () => Promise<Wire>> = {
   live: () => Wire.live(),
   suspect: async () => {
     const wire = await Wire.live();
-    wire.hint(false);
+    wire.hint('hidden');
     await wire.clock.advance(1_500);
     return wire;
   },
@@ -65,7 +65,7 @@ describe('close()', () => {
       await wire.turn();
       expect(wire.client.status.phase).toBe(before === 'failed' ? 'failed' : 'closed');
       wire.client.reconnect();
-      wire.hint(true);
+      wire.hint('online');
       for (const socket of wire.sockets) socket.hangUp(1006);
       await wire.clock.advance(600_000);
       if (before !== 'failed') expect(wire.sockets).toHaveLength(dialled);

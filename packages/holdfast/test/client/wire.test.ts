@@ -92,7 +92,7 @@ describe('what a client says on the wire', () => {
 describe('hints of the platform', () => {
   it('[LIVE-3] make a live client probe, and a waiting one try at once when the network is back', async () => {
     const wire = await Wire.live();
-    wire.hint(false);
+    wire.hint('hidden');
     await wire.turn();
     expect(wire.socket.records.at(-1)).toMatchObject({ type: 'ping' });
     wire.socket.hangUp();
@@ -102,7 +102,7 @@ describe('hints of the platform', () => {
     wire.socket.hangUp();
     expect(wire.client.status.phase).toBe('waiting');
     const dialled = wire.sockets.length;
-    wire.hint(true);
+    wire.hint('online');
     await wire.turn();
     expect(wire.sockets).toHaveLength(dialled + 1);
   });

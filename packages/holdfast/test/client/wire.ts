@@ -1,4 +1,4 @@
-import { Client } from '../../src/client/client.ts';
+import { Client, type OnHint } from '../../src/client/client.ts';
 import type { WebSocketLike } from '../../src/client/dialer.ts';
 import type { ClientOptions, Endpoints } from '../../src/client/options.ts';
 import { decode, encode } from '../../src/protocol/codec.ts';
@@ -63,7 +63,7 @@ export class Wire {
   readonly sockets: FakeSocket[] = [];
   readonly client: Client;
   isOnline = true;
-  hint: (back: boolean) => void = () => {};
+  hint: OnHint = () => {};
   hintsWatched = false;
   refuseToOpen: Error | undefined;
 

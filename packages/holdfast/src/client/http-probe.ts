@@ -1,0 +1,56 @@
+/** What plain HTTP says of a WebSocket's address. A WebSocket itself tells a page nothing: every failure is 1006. */
+export interface HttpAnswer {
+  /** 0 when something answered, and the page may not see what. */
+  status: number;
+  /** When the server wants nobody before that. */
+  retryAfterMs: number | undefined;
+}
+
+/** What a client needs of `fetch`. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+const TIMEOUT_MS = 5_000;
+const RETRY_AFTER_MS_MAX = 3_600_000;
+
+/** Asks an address by HTTP; undefined when nothing answers. Never rejects. */
+export async function askHttp(url: string, fetch: Fetch): Promise<HttpAnswer | undefined> {
+  for (const mode of ['cors', 'no-cors'] as const) {
+    try {
+      const { status, headers, body } = await fetch(url.replace(/^ws/, 'http'), {
+        mode,
+        cache: 'no-store',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      void body?.cancel();
+      const retryAfterMs = Number(headers.get('retry-after')) * 1_000;
+      return { status, retryAfterMs: Math.min(retryAfterMs, RETRY_AFTER_MS_MAX) || undefined };
+    } catch (error) {
+      // Unreachable, or an answer that another origin's page may not read: the second mode tells which.
+      if ((error as Error).name === 'TimeoutError') break;
+    }
+  }
+  return undefined;
+}
+
+/** A round trip to an address: the second of two requests, since the first may have had to connect. */
+export async function measureHttp(url: string, fetch: Fetch): Promise<number | undefined> {
+  if (!(await askHttp(url, fetch))) return undefined;
+  const startMs = performance.now();
+  return (await askHttp(url, fetch)) && performance.now() - startMs;
+}
+
+/** Why an address takes no WebSocket, in a sentence for people. */
+export function explainStatus(status: number): string {
+  const why =
+    {
+      401: 'it, or a proxy before it, wants a login',
+      403: 'it, or a firewall before it, forbids this client',
+      404: 'nothing is served at this path',
+      426: 'a proxy on the way does not pass the upgrade on',
+      429: 'it takes no more from this client for now',
+      502: 'the server behind the proxy does not answer',
+      503: 'it is busy, or being replaced',
+      504: 'the server behind the proxy does not answer in time',
+    }[status] ?? 'it takes no WebSocket';
+  return `The address answers HTTP ${status}: ${why}.`;
+}

@@ -1,0 +1,204 @@
+import type { Clock } from '../session/clock.ts';
+import { checkEndpoint, type Endpoints } from './options.ts';
+
+/** One of the client's endpoints and how good the way to it is; lower scores are better. */
+export interface EndpointScore {
+  readonly url: string;
+  /** In use, or used last. */
+  readonly current: boolean;
+  /** Median + 4 · median deviation + 200 ms · share of timeouts + what failures leave behind, in milliseconds. */
+  readonly score: number;
+  /** The median of the last round trips; undefined while none was measured. */
+  readonly rttMs: number | undefined;
+}
+
+interface Line {
+  /** The last round trips; Infinity for one that got no answer. */
+  samplesMs: number[];
+  penaltyMs: number;
+  penaltyAtMs: number;
+}
+
+export const defaultLines: LinesOptions = { checkMs: 600_000, confirmMs: 20_000, moveMs: 600_000 };
+
+/** How long one round trip to an address takes; undefined when none came back. */
+export type Measure = (url: string) => Promise<number | undefined>;
+
+export interface LinesOptions {
+  /** Between checks of all endpoints. Default 600,000: each costs every endpoint two requests. */
+  checkMs: number;
+  /** Between the checks that confirm that another endpoint is better. Default 20,000. */
+  confirmMs: number;
+  /** From one move to the next, at least. Default 600,000. */
+  moveMs: number;
+}
+
+/** More are not measured, and not raced. */
+const CANDIDATES_MAX = 4;
+const SAMPLES_MAX = 8;
+/** What is supposed of an endpoint that nobody has measured: worse than a good one, better than one that failed. */
+const UNKNOWN_MS = 500;
+const FAILURE_PENALTY_MS = 1_000;
+const PENALTY_HALF_LIFE_MS = 600_000;
+const CHECKS_TO_MOVE = 3;
+
+/**
+ * Which of several endpoints to use. An attempt goes to the one in use first, and to the others as they score; while
+ * connected, all are measured now and then, and one that is clearly better three times in a row is moved to. TCP
+ * hides loss, so it shows in the deviation.
+ */
+export class Lines {
+  /** In use, or used last. */
+  current: string | undefined;
+  readonly #endpoints: Endpoints;
+  readonly #lines = new Map<string, Line>();
+  readonly #clock: Clock;
+  readonly #measure: Measure | undefined;
+  readonly #options: LinesOptions;
+  readonly #onBetter: () => void;
+  /** What is used next, before all others. */
+  #target: string | undefined;
+  #betterCount = 0;
+  #movedAtMs = -Infinity;
+  #leastRttMs = Infinity;
+  #check: { atMs: number; cancel(): void } | undefined;
+  #isWatching = false;
+
+  /** `onBetter` is to move to the first of `candidates`. Without `measure`, endpoints are told apart by failures alone. */
+  constructor(
+    endpoints: Endpoints,
+    clock: Clock,
+    measure: Measure | undefined,
+    options: LinesOptions,
+    onBetter: () => void,
+  ) {
+    this.#onBetter = onBetter;
+    this.#clock = clock;
+    this.#measure = measure;
+    this.#options = options;
+    const given = typeof endpoints === 'function' ? endpoints : [endpoints].flat();
+    // An empty list is as wrong as an empty address.
+    this.#endpoints =
+      typeof given === 'function' ? given : (given.length > 0 ? given : ['']).map(checkEndpoint);
+    if (Array.isArray(this.#endpoints)) for (const url of this.#endpoints) this.#lineOf(url);
+  }
+
+  /** The addresses of the next attempt, the best first. */
+  async candidates(): Promise<string[]> {
+    const endpoints = this.#endpoints;
+    const given = [typeof endpoints === 'function' ? await endpoints() : endpoints].flat();
+    const urls = (given.length > 0 ? given : ['']).map(checkEndpoint);
+    for (const url of this.#lines.keys()) if (!urls.includes(url)) this.#lines.delete(url);
+    const first = this.#target ?? this.current;
+    // The one in use keeps its place until an attempt at it has failed.
+    const rank = (url: string): number => (url === first && !this.#penaltyOf(url) ? -1 : this.#scoreOf(url));
+    return urls.toSorted((a, b) => rank(a) - rank(b)).slice(0, CANDIDATES_MAX);
+  }
+
+  get scores(): readonly EndpointScore[] {
+    return Array.from(this.#lines, ([url, { samplesMs }]) => ({
+      url,
+      current: url === this.current,
+      score: Math.round(this.#scoreOf(url)),
+      rttMs: medianOf(samplesMs.filter(Number.isFinite)),
+    }));
+  }
+
+  /** A connection to it is live: from now on a better one is looked for. */
+  use(url: string): void {
+    if (this.current !== url) this.#leastRttMs = Infinity;
+    this.current = url;
+    this.#target = undefined;
+    this.#lineOf(url).penaltyMs = 0;
+    this.#isWatching = this.#lines.size > 1 && this.#measure !== undefined;
+    this.#checkIn(this.#options.checkMs);
+  }
+
+  /** Nothing is live: nothing is measured. */
+  rest(): void {
+    this.#isWatching = false;
+    this.#check?.cancel();
+    this.#check = undefined;
+    this.#betterCount = 0;
+  }
+
+  /** An attempt came to nothing. */
+  failed(url: string): void {
+    const line = this.#lineOf(url);
+    line.penaltyMs = this.#penaltyOf(url) + FAILURE_PENALTY_MS;
+    line.penaltyAtMs = this.#clock.nowMs();
+    if (this.#target === url) this.#target = undefined;
+  }
+
+  /** A round trip on the connection itself: when it has become slow, others are looked at soon. */
+  noteRtt(rttMs: number): void {
+    this.#leastRttMs = Math.min(this.#leastRttMs, rttMs);
+    if (rttMs - this.#leastRttMs > marginOf(this.#leastRttMs)) this.#checkIn(this.#options.confirmMs);
+  }
+
+  #checkIn(delayMs: number): void {
+    const atMs = this.#clock.nowMs() + delayMs;
+    if (!this.#isWatching || (this.#check && this.#check.atMs <= atMs)) return;
+    this.#check?.cancel();
+    this.#check = { atMs, cancel: this.#clock.setTimer(() => void this.#measureAll(), delayMs) };
+  }
+
+  async #measureAll(): Promise<void> {
+    const urls = [...this.#lines.keys()].slice(0, CANDIDATES_MAX);
+    await Promise.all(
+      urls.map(async (url) => {
+        const rttMs = await this.#measure!(url);
+        const { samplesMs } = this.#lineOf(url);
+        samplesMs.push(rttMs ?? Infinity);
+        if (samplesMs.length > SAMPLES_MAX) samplesMs.shift();
+      }),
+    );
+    this.#check = undefined;
+    if (!this.#isWatching) return;
+    this.#judge(urls);
+    this.#checkIn(this.#betterCount > 0 ? this.#options.confirmMs : this.#options.checkMs);
+  }
+
+  #judge(urls: string[]): void {
+    const nowMs = this.#clock.nowMs();
+    const [best] = urls.toSorted((a, b) => this.#scoreOf(a) - this.#scoreOf(b));
+    const presentMs = this.#scoreOf(this.current!);
+    const isBetter = best !== undefined && presentMs - this.#scoreOf(best) > marginOf(presentMs);
+    this.#betterCount = isBetter ? this.#betterCount + 1 : 0;
+    if (this.#betterCount < CHECKS_TO_MOVE || nowMs - this.#movedAtMs < this.#options.moveMs) return;
+    this.#betterCount = 0;
+    this.#movedAtMs = nowMs;
+    this.#target = best;
+    this.#onBetter();
+  }
+
+  #scoreOf(url: string): number {
+    const { samplesMs } = this.#lineOf(url);
+    const heard = samplesMs.filter(Number.isFinite);
+    const medianMs = medianOf(heard);
+    if (medianMs === undefined) return UNKNOWN_MS + this.#penaltyOf(url);
+    const deviationMs = medianOf(heard.map((sample) => Math.abs(sample - medianMs)))!;
+    const lostShare = 1 - heard.length / samplesMs.length;
+    return medianMs + 4 * deviationMs + 200 * lostShare + this.#penaltyOf(url);
+  }
+
+  #penaltyOf(url: string): number {
+    const { penaltyMs, penaltyAtMs } = this.#lineOf(url);
+    return penaltyMs && penaltyMs * 2 ** ((penaltyAtMs - this.#clock.nowMs()) / PENALTY_HALF_LIFE_MS);
+  }
+
+  #lineOf(url: string): Line {
+    let line = this.#lines.get(url);
+    if (!line) this.#lines.set(url, (line = { samplesMs: [], penaltyMs: 0, penaltyAtMs: 0 }));
+    return line;
+  }
+}
+
+/** By how much another must be better. */
+function marginOf(presentMs: number): number {
+  return Math.max(30, presentMs / 4);
+}
+
+function medianOf(values: readonly number[]): number | undefined {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}
