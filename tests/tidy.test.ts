@@ -29,7 +29,7 @@ const mayImport: Record<string, readonly string[]> = {
 };
 /** Which rooms may import a package, and which. */
 const packages: Record<string, RegExp> = {
-  client: /^ws$/,
+  client: /^(ws|node:os)$/,
   server: /^(ws|jose|lmdb|@redis\/client|@nats-io\/.+|node:.+)$/,
   ui: /^react$/,
   testing: /^(vitest|node:.+)$/,
@@ -110,7 +110,7 @@ describe('rules', () => {
       [...carried].filter(
         (id) =>
           !rules.includes(id) &&
-          /^(WIRE|HELLO|AUTH|RES|SUB|PUB|REQ|SIG|FLOW|HUB|CLUSTER|LIVE|RET|DRAIN|ADM|CLOSE|ERR)-/.test(id),
+          /^(WIRE|HELLO|AUTH|RES|SUB|PUB|REQ|SIG|FLOW|HUB|CLUSTER|LIVE|LINE|RET|DRAIN|ADM|CLOSE|ERR)-/.test(id),
       ),
     ).toEqual([]);
   });

@@ -29,7 +29,7 @@ const platform: Platform = {
   isOnline: () => globalThis.navigator?.onLine !== false,
   networkType: () => network?.type ?? '',
   ask: (url) => askHttp(url, fetch),
-  measure: (url) => measureHttp(url, fetch),
+  measure: (url, count) => measureHttp(url, count, fetch),
   watchHints(onHint) {
     const listener = (event: Event): void => onHint(signs[event.type]!(event));
     const onChange = (): void => onHint('network-changed');

@@ -399,7 +399,8 @@ export class Client<C extends Contract = Contract> implements SubscriptionHost {
 
   /** Nothing more will come: everybody who waits is told. */
   #end(cause: Cause): void {
-    this.#stopHints();
+    // A client that failed may be asked to go on.
+    if (this.status.phase === 'closed') this.#stopHints();
     this.#timer?.cancel();
     this.#timer = undefined;
     const { publish, request } = this.#session;

@@ -32,11 +32,15 @@ export async function askHttp(url: string, fetch: Fetch): Promise<HttpAnswer | u
   return undefined;
 }
 
-/** A round trip to an address: the second of two requests, since the first may have had to connect. */
-export async function measureHttp(url: string, fetch: Fetch): Promise<number | undefined> {
-  if (!(await askHttp(url, fetch))) return undefined;
-  const startMs = performance.now();
-  return (await askHttp(url, fetch)) && performance.now() - startMs;
+/** Round trips to an address in milliseconds, Infinity for one without an answer. One more goes first, to connect. */
+export async function measureHttp(url: string, count: number, fetch: Fetch): Promise<number[]> {
+  const samplesMs: number[] = [];
+  await askHttp(url, fetch);
+  while (samplesMs.length < count) {
+    const startMs = performance.now();
+    samplesMs.push((await askHttp(url, fetch)) ? performance.now() - startMs : Infinity);
+  }
+  return samplesMs;
 }
 
 /** Why an address takes no WebSocket, in a sentence for people. */

@@ -21,8 +21,8 @@ interface Line {
 
 export const defaultLines: LinesOptions = { checkMs: 600_000, confirmMs: 20_000, moveMs: 600_000 };
 
-/** How long one round trip to an address takes; undefined when none came back. */
-export type Measure = (url: string) => Promise<number | undefined>;
+/** How long so many round trips to an address take, in milliseconds; Infinity for one that never came back. */
+export type Measure = (url: string, count: number) => Promise<number[]>;
 
 export interface LinesOptions {
   /** Between checks of all endpoints. Default 600,000: each costs every endpoint two requests. */
@@ -35,12 +35,14 @@ export interface LinesOptions {
 
 /** More are not measured, and not raced. */
 const CANDIDATES_MAX = 4;
-const SAMPLES_MAX = 8;
+/** Round trips of one check, and those that are kept: the checks that decide a move. */
+const SAMPLES_PER_CHECK = 5;
 /** What is supposed of an endpoint that nobody has measured: worse than a good one, better than one that failed. */
 const UNKNOWN_MS = 500;
 const FAILURE_PENALTY_MS = 1_000;
 const PENALTY_HALF_LIFE_MS = 600_000;
 const CHECKS_TO_MOVE = 3;
+const SAMPLES_MAX = SAMPLES_PER_CHECK * CHECKS_TO_MOVE;
 
 /**
  * Which of several endpoints to use. An attempt goes to the one in use first, and to the others as they score; while
@@ -58,6 +60,8 @@ export class Lines {
   readonly #onBetter: () => void;
   /** What is used next, before all others. */
   #target: string | undefined;
+  /** The one that was best at the last check, and how many times in a row. */
+  #better: string | undefined;
   #betterCount = 0;
   #movedAtMs = -Infinity;
   #leastRttMs = Infinity;
@@ -89,6 +93,7 @@ export class Lines {
     const given = [typeof endpoints === 'function' ? await endpoints() : endpoints].flat();
     const urls = (given.length > 0 ? given : ['']).map(checkEndpoint);
     for (const url of this.#lines.keys()) if (!urls.includes(url)) this.#lines.delete(url);
+    for (const url of urls) this.#lineOf(url);
     const first = this.#target ?? this.current;
     // The one in use keeps its place until an attempt at it has failed.
     const rank = (url: string): number => (url === first && !this.#penaltyOf(url) ? -1 : this.#scoreOf(url));
@@ -133,7 +138,7 @@ export class Lines {
   /** A round trip on the connection itself: when it has become slow, others are looked at soon. */
   noteRtt(rttMs: number): void {
     this.#leastRttMs = Math.min(this.#leastRttMs, rttMs);
-    if (rttMs - this.#leastRttMs > marginOf(this.#leastRttMs)) this.#checkIn(this.#options.confirmMs);
+    if (isWorse(rttMs, this.#leastRttMs)) this.#checkIn(this.#options.confirmMs);
   }
 
   #checkIn(delayMs: number): void {
@@ -147,10 +152,9 @@ export class Lines {
     const urls = [...this.#lines.keys()].slice(0, CANDIDATES_MAX);
     await Promise.all(
       urls.map(async (url) => {
-        const rttMs = await this.#measure!(url);
-        const { samplesMs } = this.#lineOf(url);
-        samplesMs.push(rttMs ?? Infinity);
-        if (samplesMs.length > SAMPLES_MAX) samplesMs.shift();
+        const line = this.#lineOf(url);
+        const fresh = await this.#measure!(url, SAMPLES_PER_CHECK);
+        line.samplesMs = [...line.samplesMs, ...fresh].slice(-SAMPLES_MAX);
       }),
     );
     this.#check = undefined;
@@ -159,13 +163,18 @@ export class Lines {
     this.#checkIn(this.#betterCount > 0 ? this.#options.confirmMs : this.#options.checkMs);
   }
 
+  /** Better three times in a row by what was measured just now, and in the end by the score of all of it. */
   #judge(urls: string[]): void {
     const nowMs = this.#clock.nowMs();
-    const [best] = urls.toSorted((a, b) => this.#scoreOf(a) - this.#scoreOf(b));
-    const presentMs = this.#scoreOf(this.current!);
-    const isBetter = best !== undefined && presentMs - this.#scoreOf(best) > marginOf(presentMs);
-    this.#betterCount = isBetter ? this.#betterCount + 1 : 0;
+    const score = (url: string): number => this.#scoreOf(url);
+    const fresh = (url: string): number => medianOf(this.#lineOf(url).samplesMs.slice(-SAMPLES_PER_CHECK))!;
+    const best = urls.reduce((least, url) => (fresh(url) < fresh(least) ? url : least));
+    const isBetter = (by: (url: string) => number): boolean => isWorse(by(this.current!), by(best));
+    if (best !== this.#better || !isBetter(fresh)) this.#betterCount = 0;
+    if (isBetter(fresh)) this.#betterCount++;
+    this.#better = best;
     if (this.#betterCount < CHECKS_TO_MOVE || nowMs - this.#movedAtMs < this.#options.moveMs) return;
+    if (!isBetter(score)) return;
     this.#betterCount = 0;
     this.#movedAtMs = nowMs;
     this.#target = best;
@@ -194,9 +203,9 @@ export class Lines {
   }
 }
 
-/** By how much another must be better. */
-function marginOf(presentMs: number): number {
-  return Math.max(30, presentMs / 4);
+/** Whether one is so much worse than another that a move is worth it: by 30 ms, and by a quarter of itself. */
+function isWorse(presentMs: number, otherMs: number): boolean {
+  return presentMs - otherMs > 30 && presentMs * 0.75 > otherMs;
 }
 
 function medianOf(values: readonly number[]): number | undefined {

@@ -16,7 +16,7 @@ const platform: Platform = {
     new WebSocket(url, protocols, { perMessageDeflate: false, autoPong: true }) as unknown as WebSocketLike,
   isOnline: () => true,
   ask: (url) => askHttp(url, fetch),
-  measure: (url) => measureHttp(url, fetch),
+  measure: (url, count) => measureHttp(url, count, fetch),
   watchHints(onHint) {
     let addresses = ownAddresses();
     const timer = setInterval(() => {

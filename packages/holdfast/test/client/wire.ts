@@ -1,5 +1,6 @@
 import { Client, type OnHint } from '../../src/client/client.ts';
 import type { WebSocketLike } from '../../src/client/dialer.ts';
+import type { HttpAnswer } from '../../src/client/http-probe.ts';
 import type { ClientOptions, Endpoints } from '../../src/client/options.ts';
 import { decode, encode } from '../../src/protocol/codec.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
@@ -66,8 +67,11 @@ export class Wire {
   hint: OnHint = () => {};
   hintsWatched = false;
   refuseToOpen: Error | undefined;
+  /** What plain HTTP is answered, address by address; without it there is no HTTP. */
+  http: ((url: string) => HttpAnswer | undefined) | undefined;
 
-  constructor(options: ClientOptions = {}, endpoints: Endpoints = 'ws://there/') {
+  constructor(options: ClientOptions = {}, endpoints: Endpoints = 'ws://there/', http?: Wire['http']) {
+    this.http = http;
     this.client = new Client(endpoints, options, {
       clock: this.clock.process(),
       random: () => 0.5,
@@ -78,6 +82,7 @@ export class Wire {
         return socket;
       },
       isOnline: () => this.isOnline,
+      ...(http && { ask: async (url: string) => this.http?.(url) }),
       watchHints: (onHint) => {
         this.hint = onHint;
         this.hintsWatched = true;
