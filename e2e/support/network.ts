@@ -10,6 +10,8 @@ export interface Network {
   readonly within: readonly string[];
   /** Drops this share of the packets, in percent, in each direction; 0 drops none. */
   drop(percent: number): void;
+  /** Gives the inside another address, as a change of network does: what was connected stays behind. */
+  readdress(): void;
 }
 
 export function openNetwork(): Network {
@@ -35,6 +37,13 @@ export function openNetwork(): Network {
     hostAddress: address(1),
     within,
     drop: (percent) => must([...within, 'nft', '-f', '-'], ruleset(percent)),
+    readdress() {
+      const other = (host: number): string => address(host).replace(/^198\.18/, '198.19');
+      must(['ip', 'addr', 'add', `${other(1)}/30`, 'dev', outside]);
+      must([...within, 'ip', 'addr', 'flush', 'dev', inside]);
+      must([...within, 'ip', 'addr', 'add', `${other(2)}/30`, 'dev', inside]);
+      must([...within, 'ip', 'route', 'add', address(1), 'via', other(1)]);
+    },
   };
 }
 
