@@ -39,6 +39,8 @@ const calls = {
   /** The requests that `never` was called with. */
   runs: () => runs,
   stats: () => server.stats(),
+  /** From now on SIGTERM moves the clients and ends the process. */
+  drainOnSignal: (deadlineMs: number) => void server.drainOnSignal({ deadlineMs }),
 };
 
 export type ServerCalls = typeof calls;

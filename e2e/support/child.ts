@@ -30,7 +30,10 @@ export class Child<C extends Calls> {
         this.waiting.clear();
         resolve();
       };
-      process.once('exit', end);
+      process.once('exit', (code) => {
+        this.exitCode = code;
+        end();
+      });
       process.once('error', end);
     });
   }
@@ -53,6 +56,9 @@ export class Child<C extends Calls> {
       });
     });
   }
+
+  /** Undefined while it runs; null when a signal ended it. */
+  exitCode: number | null | undefined;
 
   signal(name: NodeJS.Signals): void {
     this.process.kill(name);
