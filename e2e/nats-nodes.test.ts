@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from 'holdfast/client';
 import { natsLog } from 'holdfast/logs/nats';
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { requirePeer } from './peers.ts';
 import type { ServerCalls } from './programs/server.ts';
 import { type Child, startChild } from './support/child.ts';
-import { expectEachOnce, Ledger, openClient, patient } from './support/ledger.ts';
+import { expectEachOnce, Ledger, oneTo, openClient, patient } from './support/ledger.ts';
 import { startNats, type NatsServer } from './support/nats.ts';
 import { openChaos, openServer } from './support/servers.ts';
 
@@ -99,6 +100,30 @@ class Ticks {
   async returnsAfter(atMs: number): Promise<number> {
     await vi.waitFor(() => expect(this.lastAtMs).toBeGreaterThan(atMs), patient);
     return performance.now() - atMs;
+  }
+}
+
+/** How much more resident memory a process has at its most than in the beginning. */
+class MemoryWatch {
+  private readonly pid: number;
+  private readonly before: number;
+  private most: number;
+  private readonly timer: ReturnType<typeof setInterval>;
+
+  constructor(pid: number) {
+    this.pid = pid;
+    this.before = this.most = this.residentMib();
+    this.timer = setInterval(() => (this.most = Math.max(this.most, this.residentMib())), 20);
+  }
+
+  end(): number {
+    clearInterval(this.timer);
+    return this.most - this.before;
+  }
+
+  private residentMib(): number {
+    const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))!;
+    return Number(kib) / 1_024;
   }
 }
 
@@ -216,6 +241,34 @@ describe.runIf(requirePeer('nats-server'))('two nodes on one NATS', () => {
     expectEachOnce(ledger.messages, { a: 2 });
     expect(phases.filter((phase) => phase !== 'connecting')).toEqual(['live']);
   });
+
+  it('[FLOW-2, SUB-3] four who have missed 10,000 messages each resume with all of them, and the node’s memory stays as it was', async () => {
+    const prefix = `nodes${++prefixes}`;
+    const node = await startNode(prefix);
+    const path = await openChaos(node.port);
+    const clients = oneTo(4).map(() => openClient(path.url('ws')).client);
+    const ledgers = clients.map((client) => new Ledger(client, 'load', 'start'));
+    await Promise.all(ledgers.map(({ ready }) => ready));
+    const first = await node.child.call('publish', 'load', 100, 500);
+    await Promise.all(ledgers.map((ledger) => ledger.reaches(first)));
+    await path.set({ refuse: true });
+    path.reset();
+    for (const _ of oneTo(10)) await node.child.call('publish', 'load', 1_000, 500);
+    const end = await node.child.call('publish', 'load', 1, 500);
+    const memory = new MemoryWatch(node.child.pid);
+    const startMs = performance.now();
+    await path.clear();
+    await Promise.all(ledgers.map((ledger) => ledger.reaches(end)));
+    const growth = memory.end();
+    console.log(
+      `4 × 10,001 messages in ${Math.round(performance.now() - startMs)} ms, resident memory ${growth.toFixed(1)} MiB more`,
+    );
+    for (const { messages, gaps } of ledgers) {
+      expectEachOnce(messages, { server: 10_101 });
+      expect(gaps).toEqual([]);
+    }
+    expect(growth).toBeLessThan(64);
+  }, 60_000);
 
   it(`[HUB-2, HUB-4] a node that is cut off from NATS for ${cutMs} ms: afterwards no topic differs between the nodes`, async () => {
     const prefix = `nodes${++prefixes}`;
