@@ -197,7 +197,7 @@ export class Operations {
     this.node.hub.release(topic);
     if (!topic.presence) return;
     const lost = connection.isClosed && !connection.isDone;
-    this.node.cluster.presence.leave(topic.name, connection.session!.id, lost, this.node.nowMs());
+    this.node.cluster.presence.leave(topic.name, connection.session!.id, lost);
   }
 
   /** Asks again about everything that a connection reads, and withdraws what is no longer allowed (SPEC AUTH-4). */

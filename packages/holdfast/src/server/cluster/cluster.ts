@@ -114,9 +114,8 @@ export class Cluster {
   }
 
   private upkeep(): void {
-    const nowMs = this.node.nowMs();
-    for (const { id } of this.members.takeDead(nowMs)) this.lost(id);
-    this.presence.sweep(nowMs, this.node.limits.nodeBeatMs);
+    for (const { id } of this.members.takeDead()) this.lost(id);
+    this.presence.sweep();
     const heard = this.heardByAll();
     this.takeovers.repeat(heard.takeovers);
     this.presence.repeat(heard.presence);
@@ -189,7 +188,7 @@ export class Cluster {
 
   private handleBeat(beat: NodeMessage<'beat'>): void {
     const known = this.members.get(beat.from);
-    const member = this.members.heard(beat, this.node.nowMs());
+    const member = this.members.heard(beat);
     if (!member) return;
     // A node that never had a client has nobody to be taken over from it.
     if (!known && this.node.counters.welcomed === 0) member.heard.takeovers = beat.takeovers;

@@ -6,7 +6,8 @@ export interface Member {
   readonly id: string;
   /** Its beats are due this often. */
   everyMs: number;
-  heardAtMs: number;
+  /** How many beats this node has made since it was heard. */
+  silentBeats: number;
   stats: ServerStats;
   /** How far it has heard this node (see `telling.ts`). */
   heardOfUs: Progress;
@@ -61,20 +62,20 @@ export class Members {
   }
 
   /** Undefined for a beat of a node that has left, or of one too many. */
-  heard(beat: NodeMessage<'beat'>, nowMs: number): Member | undefined {
+  heard(beat: NodeMessage<'beat'>): Member | undefined {
     const { from: id, stats } = beat;
     let member = this.alive.get(id);
     if (!member) {
       if (this.gone.get(id) === 'left' || this.alive.size >= this.limits.nodesMax - 1) return undefined;
       this.gone.delete(id);
       const nothing = { takeovers: 0, presence: 0 };
-      member = { id, stats, everyMs: 0, heardAtMs: nowMs, heard: { ...nothing }, heardOfUs: nothing };
+      member = { id, stats, everyMs: 0, silentBeats: 0, heard: { ...nothing }, heardOfUs: nothing };
       this.alive.set(id, member);
     }
     const [, takeovers = 0, presence = 0] = beat.heard.find(([node]) => node === this.self) ?? [];
     member.heardOfUs = { takeovers, presence };
     member.everyMs = Math.min(beat.everyMs, EVERY_MS_MAX);
-    member.heardAtMs = nowMs;
+    member.silentBeats = 0;
     member.stats = stats;
     return member;
   }
@@ -84,12 +85,16 @@ export class Members {
     return this.end(id, 'left');
   }
 
-  /** Those that were not heard for too long; they are no members any more. */
-  takeDead(nowMs: number): Member[] {
+  /**
+   * Called with each beat of this node's own: those that were not heard for too long are no members any more. It
+   * counts beats, not time, so that a node which was itself stopped for a while takes nobody for dead.
+   */
+  takeDead(): Member[] {
     const { nodeBeatMs, nodeBeatsMissedMax } = this.limits;
-    const dead = [...this.alive.values()].filter(
-      ({ heardAtMs, everyMs }) => nowMs - heardAtMs > Math.max(everyMs, nodeBeatMs) * nodeBeatsMissedMax,
-    );
+    const dead = [...this.alive.values()].filter((member) => {
+      const silentMs = ++member.silentBeats * nodeBeatMs;
+      return silentMs > Math.max(member.everyMs, nodeBeatMs) * nodeBeatsMissedMax;
+    });
     for (const { id } of dead) this.end(id, 'dead');
     return dead;
   }

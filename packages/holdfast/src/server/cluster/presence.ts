@@ -13,7 +13,7 @@ interface Own {
   number: number;
   /** How many subscriptions it has there. */
   uses: number;
-  state: { name: 'here' } | { name: 'away'; sinceMs: number } | { name: 'left' };
+  state: { name: 'here' } | { name: 'away'; sweeps: number } | { name: 'left' };
 }
 
 /** What another node has told. */
@@ -64,17 +64,17 @@ export class Presence {
   }
 
   /** One subscription less. Whoever lost the connection is away until the next sweep but one, and may come back. */
-  leave(topic: string, session: string, lost: boolean, nowMs: number): void {
+  leave(topic: string, session: string, lost: boolean): void {
     const own = this.own.get(keyOf(topic, session));
     if (!own || --own.uses > 0) return;
-    if (lost) own.state = { name: 'away', sinceMs: nowMs };
+    if (lost) own.state = { name: 'away', sweeps: 0 };
     else this.remove(own);
   }
 
-  /** Takes off those who have been away for so long. */
-  sweep(nowMs: number, awayMaxMs: number): void {
+  /** Called with each beat: takes off those who were away already at the last. */
+  sweep(): void {
     for (const own of this.own.values()) {
-      if (own.state.name === 'away' && nowMs - own.state.sinceMs >= awayMaxMs) this.remove(own);
+      if (own.state.name === 'away' && ++own.state.sweeps > 1) this.remove(own);
     }
   }
 

@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { Presence } from '../../../src/server/cluster/presence.ts';
+import { continues, Telling, type Run } from '../../../src/server/cluster/telling.ts';
+import { Whereabouts } from '../../../src/server/cluster/whereabouts.ts';
+
+it('[CLUSTER-3] tells each fact once, in runs that chain, and repeats what follows a number', () => {
+  const facts: { number: number; fact: string }[] = [];
+  const runs: Run<string>[] = [];
+  const telling = new Telling<string>(
+    (after) => facts.filter(({ number }) => number > after),
+    (run) => runs.push(run),
+  );
+  const tell = (fact: string): void => void facts.push({ number: telling.tell(fact), fact });
+  tell('a');
+  tell('b');
+  telling.flush();
+  telling.flush();
+  expect(runs).toEqual([{ after: 0, through: 2, top: 2, facts: ['a', 'b'] }]);
+  tell('c');
+  telling.repeat(1);
+  expect(runs.slice(1)).toEqual([
+    { after: 2, through: 3, top: 3, facts: ['c'] },
+    { after: 1, through: 3, top: 3, facts: ['b', 'c'] },
+  ]);
+  telling.repeat(3);
+  expect(runs).toHaveLength(3);
+  // A fact that is no more true leaves its number behind, so that a listener does not wait for it.
+  facts.length = 0;
+  telling.repeat(0);
+  expect(runs.at(-1)).toEqual({ after: 0, through: 3, top: 3, facts: [] });
+});
+
+it('[CLUSTER-3] long lists go in parts, some with each beat', () => {
+  const facts = Array.from({ length: 10_000 }, (_, at) => ({ number: at + 1, fact: at + 1 }));
+  const heard: number[] = [];
+  let through = 0;
+  const telling = new Telling<number>(
+    (after) => facts.filter(({ number }) => number > after),
+    (run) => {
+      expect(run.facts.length).toBeLessThanOrEqual(512);
+      if (!continues(run, through)) return;
+      through = run.through;
+      heard.push(...run.facts);
+    },
+  );
+  for (const { fact } of facts) telling.tell(fact);
+  telling.flush();
+  expect(heard).toEqual(facts.map(({ fact }) => fact));
+  [through, heard.length] = [0, 0];
+  telling.repeat(through);
+  expect(heard).toHaveLength(4_096);
+  for (let beat = 0; beat < 2; beat++) telling.repeat(through);
+  expect(heard).toEqual(facts.map(({ fact }) => fact));
+});
+
+/** What happens to two nodes of which one tells the other who is there, over a broadcast that loses much. */
+const step = fc.oneof(
+  fc.record({ do: fc.constantFrom('enter', 'leave', 'lose'), who: fc.integer({ min: 0, max: 4 }) }),
+  fc.record({ do: fc.constantFrom('turn', 'beat', 'death'), delivered: fc.boolean() }),
+);
+
+it('[CLUSTER-10] another node’s list is the same in the end, whatever was lost on the way', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      let delivered = true;
+      let heard = 0;
+      const listener = new Presence(
+        () => {},
+        () => {},
+      );
+      const teller = new Presence(
+        (run) => {
+          if (!delivered || !continues(run, heard)) return;
+          heard = run.through;
+          listener.hear('teller', structuredClone(run));
+        },
+        () => {},
+      );
+      const uses = [0, 0, 0, 0, 0];
+      const beat = (): void => {
+        teller.sweep();
+        teller.repeat(heard);
+        teller.prune(heard);
+      };
+      for (const now of steps) {
+        if ('who' in now) {
+          const session = { id: `s${now.who}`, identity: { id: `u${now.who}` } };
+          if (now.do === 'enter') {
+            uses[now.who]!++;
+            teller.enter('room', session);
+          } else if (uses[now.who]! > 0) {
+            uses[now.who]!--;
+            teller.leave('room', session.id, now.do === 'lose');
+          }
+          continue;
+        }
+        delivered = now.delivered;
+        if (now.do === 'turn') teller.telling.flush();
+        else if (now.do === 'beat') beat();
+        else {
+          // The listener took the teller for dead, or the teller the listener.
+          if (now.delivered) teller.prune(teller.telling.top);
+          else {
+            listener.forget('teller');
+            heard = 0;
+          }
+        }
+      }
+      delivered = true;
+      for (let i = 0; i < 4; i++) beat();
+      const present = (presence: Presence): string[] =>
+        presence.roster
+          .list('room', 10)
+          .map(({ session }) => session)
+          .sort();
+      expect(present(listener)).toEqual(present(teller));
+      expect(present(teller)).toEqual(uses.flatMap((count, who) => (count > 0 ? [`s${who}`] : [])));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it('[CLUSTER-6] a trail is kept until its requests are confirmed, or the session can’t be resumed', () => {
+  const whereabouts = new Whereabouts(1_000);
+  whereabouts.cameFrom('s', { node: 'a', through: 5 }, 0);
+  expect(whereabouts.of('s', 5)).toEqual({ node: 'a', through: 5 });
+  expect(whereabouts.of('s', 6)).toBeUndefined();
+  // What came from elsewhere may have run there: it is not this node's to hand over.
+  expect(whereabouts.handOver('s', 5, { node: 'b', through: 9 }, 0)).toBe(false);
+  expect(whereabouts.handOver('s', 6, { node: 'b', through: 9 }, 0)).toBe(true);
+  expect(whereabouts.handOver('s', 6, { node: 'b', through: 7 }, 0)).toBe(true);
+  expect(whereabouts.handOver('s', 7, { node: 'c', through: 9 }, 0)).toBe(false);
+  expect(whereabouts.of('s', 9)).toEqual({ node: 'b', through: 9 });
+  whereabouts.finish('s', 6);
+  expect(whereabouts.of('s', 5)).toEqual({ node: 'b', through: 9 });
+  whereabouts.finish('s', 10);
+  expect(whereabouts.of('s', 5)).toBeUndefined();
+  whereabouts.cameFrom('s', { node: 'a', through: 5 }, 0);
+  whereabouts.expire(2_000, () => true);
+  whereabouts.expire(3_000, () => false);
+  expect(whereabouts.of('s', 5)).toBeDefined();
+  whereabouts.expire(3_001, () => false);
+  expect(whereabouts.of('s', 5)).toBeUndefined();
+});
