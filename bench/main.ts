@@ -6,6 +6,7 @@ import { judge, type Figure } from './lab/figure.ts';
 import { Lab } from './lab/lab.ts';
 import { table } from './lab/table.ts';
 import { peerNames, type PeerName } from './peers/peer.ts';
+import { durable } from './scenarios/durable.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { handshakes } from './scenarios/handshakes.ts';
 import { idleMemory } from './scenarios/idle-memory.ts';
@@ -23,6 +24,7 @@ const scenarios: readonly Scenario[] = [
   stoppedReader,
   jitter,
   storm,
+  durable,
 ];
 
 const resultsFolder = fileURLToPath(new URL('results/', import.meta.url));
