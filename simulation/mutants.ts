@@ -1,4 +1,4 @@
-import { Client } from '../packages/holdfast/src/client/client.ts';
+import { Driver } from '../packages/holdfast/src/client/driver.ts';
 import { Accounts } from '../packages/holdfast/src/server/cluster/accounts.ts';
 import { Cluster } from '../packages/holdfast/src/server/cluster/cluster.ts';
 import { Members } from '../packages/holdfast/src/server/cluster/members.ts';
@@ -263,7 +263,7 @@ const deliveries: Mutant[] = [
     name: 'a position is stored ahead of its handler',
     rule: 'SUB-6',
     apply: () =>
-      replace(Client.prototype, 'processed', ({ original }, key, { epoch, offset }) =>
+      replace(Driver.prototype, 'processed', ({ original }, key, { epoch, offset }) =>
         original(key, { epoch, offset: offset + 1 }),
       ),
   },

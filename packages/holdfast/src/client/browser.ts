@@ -1,4 +1,5 @@
-import { Client, type OnHint, type Platform } from './client.ts';
+import { Client } from './client.ts';
+import type { OnHint, Platform } from './driver.ts';
 import { clientClock } from './clock.ts';
 import type { WebSocketLike } from './dialer.ts';
 import { askHttp, measureHttp } from './http-probe.ts';

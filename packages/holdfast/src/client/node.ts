@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { WebSocket } from 'ws';
-import { Client, type Platform } from './client.ts';
+import { Client } from './client.ts';
+import type { Platform } from './driver.ts';
 import { clientClock } from './clock.ts';
 import type { WebSocketLike } from './dialer.ts';
 import { askHttp, measureHttp } from './http-probe.ts';

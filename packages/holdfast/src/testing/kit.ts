@@ -1,4 +1,5 @@
-import { Client, type Platform } from '../client/client.ts';
+import { Client } from '../client/client.ts';
+import type { Platform } from '../client/driver.ts';
 import type { ClientOptions, Endpoints } from '../client/options.ts';
 import type { Contract } from '../client/types.ts';
 import { memoryLog } from '../server/logs/memory.ts';

@@ -1,4 +1,5 @@
-import { Client, type OnHint } from '../../src/client/client.ts';
+import { Client } from '../../src/client/client.ts';
+import type { OnHint } from '../../src/client/driver.ts';
 import type { WebSocketLike } from '../../src/client/dialer.ts';
 import type { HttpAnswer } from '../../src/client/http-probe.ts';
 import type { ClientOptions, Endpoints } from '../../src/client/options.ts';

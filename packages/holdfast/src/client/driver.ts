@@ -1,0 +1,252 @@
+import type { PayloadCodec } from '../protocol/payload.ts';
+import type { Position } from '../protocol/position.ts';
+import { ClientSession, type ClientHost } from '../session/client-session.ts';
+import type { Clock } from '../session/clock.ts';
+import { HINT } from '../session/flight-recorder.ts';
+import { HeartbeatInterval } from '../session/heartbeat-interval.ts';
+import type { ClientCursor, ReaderEvent } from '../session/subscriptions.ts';
+import type { Caller } from './client.ts';
+import { Dialer, type OpenSocket } from './dialer.ts';
+import type { HttpAnswer } from './http-probe.ts';
+import { Lines, type Measure } from './lines.ts';
+import type { Endpoints, ResolvedClientOptions } from './options.ts';
+import { Store } from './store.ts';
+import type { SubscriptionHost } from './subscription.ts';
+
+/** What differs between browsers, Node and a simulation. */
+export interface Platform {
+  clock: Clock;
+  random: () => number;
+  openSocket: OpenSocket;
+  isOnline(): boolean;
+  /** Calls back when the page, the device or the network may have changed; the result stops it. */
+  watchHints(onHint: OnHint): () => void;
+  /** What kind of network this is, where that is known: what was learned of one says nothing of another. */
+  networkType?(): string;
+  /** What plain HTTP says of an address; undefined when nothing answers. */
+  ask?(url: string): Promise<HttpAnswer | undefined>;
+  /** How long a round trip to an address takes. */
+  measure?: Measure;
+}
+
+/** Something was noticed; `slept` with how long for. `visible` stands for all that brings a page to the front. */
+export type OnHint = (hint: keyof typeof HINT | 'visible', sleptMs?: number) => void;
+
+/** Tells the session what happened. */
+export type Tell = (input: (session: ClientSession<Caller>, nowMs: number) => unknown) => void;
+
+/** What the driver tells the client. */
+export interface DriverListener extends Pick<ClientHost<Caller>, 'answered' | 'failed' | 'probed'> {
+  /** The state that people see is another; told once a turn. */
+  changed(): void;
+}
+
+/**
+ * Drives the session: tells it what the application, the sockets and the clock say, and does what it asks of its
+ * host. Nothing else of the client touches time and sockets. What was put on its links in one turn of the event loop
+ * leaves at the turn's end, as one message each.
+ */
+export class Driver implements SubscriptionHost {
+  readonly codec: PayloadCodec;
+  readonly session: ClientSession<Caller>;
+  readonly store: Store | undefined;
+  readonly lines: Lines;
+  readonly dialer: Dialer;
+  readonly #options: ResolvedClientOptions;
+  readonly #platform: Platform;
+  readonly #listener: DriverListener;
+  /** What was learned of each path: an endpoint over a kind of network. */
+  readonly #intervals = new Map<string, HeartbeatInterval>();
+  /** What subscriptions are to be told at the end of the present input. */
+  #events: [ClientCursor, ReaderEvent][] = [];
+  #isTellingReaders = false;
+  readonly #stopHints: () => void;
+  #hasChanged = false;
+  #flushAsked = false;
+  #timer: { atMs: number; cancel(): void } | undefined;
+
+  constructor(
+    endpoints: Endpoints,
+    options: ResolvedClientOptions,
+    platform: Platform,
+    listener: DriverListener,
+  ) {
+    this.#options = options;
+    this.#platform = platform;
+    this.#listener = listener;
+    const { storage, storageKey, backoff, connectTimeoutMs, token, lines, codec } = options;
+    const { random, clock, measure } = platform;
+    this.codec = codec;
+    this.lines = new Lines(endpoints, clock, measure, lines, () =>
+      this.tell(({ links }, nowMs) => links.phase === 'live' && links.connect(nowMs)),
+    );
+    this.dialer = new Dialer(this.lines, token, platform, this.tell, (url) => this.#intervalOf(url));
+    if (storage) this.store = new Store(storage, storageKey ?? `holdfast:${String(endpoints)}`);
+    this.lines.current = this.store?.endpoint;
+    const config = { backoff, connectTimeoutMs, random, restored: this.store?.restored };
+    this.session = new ClientSession(config, this.#host());
+    this.#stopHints = platform.watchHints((...hint) => this.#handleHint(...hint));
+  }
+
+  tell: Tell = (input) => {
+    input(this.session, this.#platform.clock.nowMs());
+    // What a handler asks for meanwhile is taken in at once; what it is told next waits its turn.
+    if (!this.#isTellingReaders) this.#tellReaders();
+    this.#flushLater();
+    this.#arm();
+  };
+
+  /** Nothing is awaited any more; `isFinal` when nothing ever will be. */
+  stop(isFinal: boolean): void {
+    // A client that failed may be asked to go on.
+    if (isFinal) this.#stopHints();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  // ── What subscriptions ask for ───────────────────────────────────────────────────────────────────────────
+
+  unsubscribe(cursor: ClientCursor): void {
+    this.tell(({ subscriptions }) => subscriptions.unsubscribe(cursor));
+  }
+
+  hold(cursor: ClientCursor, held: boolean): void {
+    this.tell(({ subscriptions }) => subscriptions.hold(cursor, held));
+  }
+
+  processed(key: string, position: Position): void {
+    if (!this.store) return;
+    this.store.positions[key] = position;
+    this.store.touch('session');
+    this.#flushLater();
+  }
+
+  // ── What the session asks for ────────────────────────────────────────────────────────────────────────────
+
+  #host(): ClientHost<Caller> {
+    const { answered, failed, probed } = this.#listener;
+    return {
+      answered,
+      failed,
+      dial: (link, tokenRejected) => void this.dialer.dial(link, tokenRejected),
+      drop: (link, code) => {
+        // What was said last, such as a publish just before `close()`, still goes out.
+        this.#flushLines();
+        this.dialer.drop(link, code);
+      },
+      changed: () => this.changed(),
+      probed: (rttMs) => {
+        this.lines.noteRtt(rttMs);
+        probed(rttMs);
+      },
+      read: (cursor, event) => this.#events.push([cursor, event]),
+      tokenWanted: () => void this.#renewToken(),
+      sessionChanged: () => this.store?.touch('session'),
+    };
+  }
+
+  #tellReaders(): void {
+    this.#isTellingReaders = true;
+    // By index, because a handler may add to what is told.
+    for (let i = 0; i < this.#events.length; i++) {
+      const [cursor, event] = this.#events[i]!;
+      cursor.reader.take(event);
+    }
+    this.#events = [];
+    this.#isTellingReaders = false;
+  }
+
+  async #renewToken(): Promise<void> {
+    try {
+      const token = await this.dialer.fetchToken(false);
+      this.tell((session) => session.send({ type: 'token', token }));
+    } catch (error) {
+      // The server says when time is up; until then the next reconnect may do better.
+      console.warn('Holdfast: the token could not be refreshed:', error);
+    }
+  }
+
+  #handleHint: OnHint = (hint, sleptMs) => {
+    this.tell(({ links }, nowMs) => {
+      if (hint !== 'visible') links.flight.hint(HINT[hint], nowMs, sleptMs);
+      links.nudge(hint !== 'offline' && hint !== 'hidden', nowMs);
+    });
+    this.changed();
+  };
+
+  #intervalOf(url: string): HeartbeatInterval {
+    const path = `${url} ${this.#platform.networkType?.() ?? ''}`;
+    const { heartbeat } = this.#options;
+    const beginMs = typeof heartbeat === 'object' ? heartbeat.intervalMs : undefined;
+    const known = this.#intervals.get(path);
+    const interval =
+      known ?? new HeartbeatInterval(heartbeat === 'battery', this.store?.intervals[path] ?? beginMs);
+    this.#intervals.set(path, interval);
+    return interval;
+  }
+
+  #arm(): void {
+    const atMs = this.session.links.nextDeadlineMs();
+    // A timer that rings too early only looks at the clock; so deadlines may move later without a new timer.
+    if (atMs === undefined || (this.#timer && this.#timer.atMs <= atMs)) return;
+    this.#timer?.cancel();
+    const ring = (): void => {
+      this.#timer = undefined;
+      this.tell((session, nowMs) => session.handleTime(this.dialer.bufferedBytes, nowMs));
+    };
+    this.#timer = {
+      atMs,
+      cancel: this.#platform.clock.setTimer(ring, Math.max(0, atMs - this.#platform.clock.nowMs())),
+    };
+  }
+
+  // ── Once a turn ──────────────────────────────────────────────────────────────────────────────────────────
+
+  changed(): void {
+    this.#hasChanged = true;
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
+    if (this.#flushAsked) return;
+    this.#flushAsked = true;
+    this.#platform.clock.defer(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushAsked = false;
+    this.#flushLines();
+    if (!this.#hasChanged) return;
+    this.#hasChanged = false;
+    this.#listener.changed();
+  }
+
+  #flushLines(): void {
+    // Stored before it is sent: a page that dies in between must not take a sent publish for an unsent one.
+    this.#save();
+    const sent = this.dialer.flush(this.session.messageBytesMax);
+    if (sent) this.session.links.flight.outMs = this.#platform.clock.nowMs();
+  }
+
+  #save(): void {
+    const { resumeToken, node, publish } = this.session;
+    try {
+      this.store?.flush(
+        {
+          token: resumeToken,
+          node,
+          sequence: publish.lastId,
+          sent: publish.sentThrough,
+          endpoint: this.lines.current ?? '',
+          intervals: Object.fromEntries(Array.from(this.#intervals, ([path, { ms }]) => [path, ms])),
+        },
+        publish.values(),
+      );
+    } catch (error) {
+      console.error(
+        'Holdfast: the storage refused to keep the outbox; it would not survive a reload:',
+        error,
+      );
+    }
+  }
+}
