@@ -64,7 +64,8 @@ export class Client<C extends Contract = Contract> {
           resolve({ rttMs } as never);
         }
       },
-      changed: () => this.#showStatus(),
+      changed: () => (this.#snapshot = undefined),
+      hasChanged: () => this.#showStatus(),
     });
     this.reconnect();
   }
@@ -172,7 +173,7 @@ export class Client<C extends Contract = Contract> {
       const item = { id: 0, name, payload, caller };
       this.#driver.tell((session, nowMs) => session.add(type, item, nowMs));
       this.#driver.store?.touch('outbox');
-      this.#change();
+      this.#driver.changed();
       if (timeoutMs === undefined) return;
       this.#giveTime(caller, timeoutMs, () => {
         this.#driver.tell(({ request }) => request.remove(item.id));
@@ -221,7 +222,7 @@ export class Client<C extends Contract = Contract> {
   /** Whoever waited for the item, which does not wait any more. */
   #settle({ caller }: OutboxItem<Caller>): Caller | undefined {
     this.#driver.store?.touch('outbox');
-    this.#change();
+    this.#driver.changed();
     if (this.#waiting === 0) this.#whenIdle();
     caller?.cancelTimeout?.();
     return caller;
@@ -259,13 +260,7 @@ export class Client<C extends Contract = Contract> {
 
   // ── The state ────────────────────────────────────────────────────────────────────────────────────────────
 
-  #change(): void {
-    this.#snapshot = undefined;
-    this.#driver.changed();
-  }
-
   #showStatus(): void {
-    this.#snapshot = undefined;
     const { phase, cause } = this.status;
     this.#emitter.emit('status', this.status);
     if (phase === 'closed' || phase === 'failed') this.#end(cause!);

@@ -37,8 +37,10 @@ export type Tell = (input: (session: ClientSession<Caller>, nowMs: number) => un
 
 /** What the driver tells the client. */
 export interface DriverListener extends Pick<ClientHost<Caller>, 'answered' | 'failed' | 'probed'> {
-  /** The state that people see is another; told once a turn. */
+  /** The state that people see is another. */
   changed(): void;
+  /** It was another in the turn that ends now. */
+  hasChanged(): void;
 }
 
 /**
@@ -204,6 +206,7 @@ export class Driver implements SubscriptionHost {
 
   changed(): void {
     this.#hasChanged = true;
+    this.#listener.changed();
     this.#flushLater();
   }
 
@@ -218,7 +221,7 @@ export class Driver implements SubscriptionHost {
     this.#flushLines();
     if (!this.#hasChanged) return;
     this.#hasChanged = false;
-    this.#listener.changed();
+    this.#listener.hasChanged();
   }
 
   #flushLines(): void {
