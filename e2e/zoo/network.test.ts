@@ -1,11 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { expect } from 'vitest';
 import { serverInNetwork } from './namespace.ts';
 import { freePort } from './program.ts';
 import { type Animal, zoo, type ZooCase } from './zoo.ts';
-
-const isRoot = process.getuid?.() === 0;
-if (!isRoot) console.warn('SKIPPED, networks of the zoo: they need root (sudo npm run e2e)');
 
 async function behind(rules: string, forgetsAfterS?: number): Promise<Animal> {
   const network = await serverInNetwork(rules, forgetsAfterS);
@@ -68,11 +64,4 @@ const local: readonly ZooCase[] = [
   },
 ];
 
-const canMakeNetworks = isRoot && spawnSync('ip', ['netns', 'list']).status === 0;
-zoo('networks', [
-  ...local,
-  ...(isRoot || process.env['CI'] === 'true' ? cases : []).map((zooCase) => ({
-    ...zooCase,
-    needs: canMakeNetworks ? ['nft'] : ['ip', 'nft'],
-  })),
-]);
+zoo('networks', [...local, ...cases.map((zooCase) => ({ ...zooCase, needs: ['netns', 'ip', 'nft'] }))]);

@@ -4,30 +4,10 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { systemEnv } from '../peers.ts';
 
 const START_MS_MAX = 20_000;
 const STOP_MS_MAX = 3_000;
-
-/** The Debian package of each program that the zoo needs. */
-const packages: Readonly<Record<string, string>> = {
-  nginx: 'nginx',
-  haproxy: 'haproxy',
-  apache2: 'apache2',
-  caddy: 'caddy',
-  varnishd: 'varnish',
-  squid: 'squid',
-  openssl: 'openssl',
-  ip: 'iproute2',
-  nft: 'nftables',
-};
-
-/** The sentence that says what is missing, or null when the program stands. */
-export function missing(program: string): string | null {
-  const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  const found = spawnSync('sh', ['-c', `command -v ${program}`], { env: { ...process.env, PATH } });
-  if (found.status === 0) return null;
-  return `${program} is missing: apt-get install -y ${packages[program] ?? program}`;
-}
 
 export async function freePort(): Promise<number> {
   const server = createServer();
@@ -64,7 +44,7 @@ export interface ProgramOptions {
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const { command, args, port, host = '127.0.0.1', folder } = options;
   const child = spawn(command, [...args], {
-    env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, ...options.env },
+    env: { ...systemEnv, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
@@ -115,7 +95,7 @@ function accepts(host: string, port: number): Promise<boolean> {
 export function must(command: string, args: readonly string[], input?: string): string {
   const done = spawnSync(command, [...args], {
     encoding: 'utf8',
-    env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+    env: systemEnv,
     ...(input === undefined ? {} : { input }),
   });
   if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${done.stderr || done.error}`);

@@ -169,16 +169,28 @@ export async function varnish(vcl: string, parameters: readonly string[] = []): 
 }
 
 /** Squid as an accelerator, in front of one server. */
-export async function squid(backendPort: number, lines: string): Promise<Proxy> {
+export function squid(backendPort: number, lines: string): Promise<Proxy> {
+  return startSquid(
+    (address) => `http_port ${address} accel defaultsite=127.0.0.1 no-vhost
+cache_peer 127.0.0.1 parent ${backendPort} 0 no-query originserver no-digest
+http_access allow all
+${lines}`,
+  );
+}
+
+/** Squid as the proxy of a network, which tunnels on CONNECT. */
+export function squidForward(lines: string): Promise<Proxy> {
+  return startSquid((address) => `http_port ${address}\n${lines}`);
+}
+
+async function startSquid(config: (address: string) => string): Promise<Proxy> {
   const folder = workFolder();
   const port = await freePort();
   const file = join(folder, 'squid.conf');
   mkdirSync(join(folder, 'core'), { mode: 0o777 });
   writeFileSync(
     file,
-    `http_port 127.0.0.1:${port} accel defaultsite=127.0.0.1 no-vhost
-cache_peer 127.0.0.1 parent ${backendPort} 0 no-query originserver no-digest
-http_access allow all
+    `${config(`127.0.0.1:${port}`)}
 cache deny all
 access_log none
 cache_log /dev/null
@@ -188,7 +200,6 @@ pinger_enable off
 netdb_filename none
 coredump_dir ${folder}/core
 shutdown_lifetime 0 seconds
-${lines}
 `,
   );
   const program = await startProgram({ command: 'squid', args: ['-N', '-f', file], port, folder });

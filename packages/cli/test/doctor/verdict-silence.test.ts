@@ -21,6 +21,23 @@ describe('the verdict on silence', () => {
     });
   });
 
+  it('does not blame the server for what a forward proxy may have done', () => {
+    const forwardProxy = {
+      address: 'proxy:3128',
+      outcome: 'tunnel',
+      status: 200,
+      code: null,
+      ms: 3,
+    } as const;
+    const answerer = { products: [], bareNode: true, statuses: [400, 400] };
+    const idle = idleLimit(9_000, { trials: [died(9_000, FIN)] });
+    expect(judge(healthy({ idle, answerer }))).toMatchObject({ hop: 'server' });
+    expect(judge(healthy({ idle, answerer, forwardProxy }))).toMatchObject({
+      hop: 'client-network',
+      confidence: 'medium',
+    });
+  });
+
   it('compares both ways', () => {
     const way = healthy({ idle: idleLimit(7_000), answerer: nginx });
     const asServer = judge(way, { direct: healthy({ idle: idleLimit(7_000) }) });

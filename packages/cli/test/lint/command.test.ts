@@ -117,28 +117,6 @@ describe('holdfast lint', () => {
   });
 });
 
-describe('SARIF', () => {
-  it('has the shape that version 2.1.0 asks for', async () => {
-    const path = write('app.conf', broken);
-    const log = JSON.parse((await lint(path, '--format', 'sarif')).out);
-    expect(log).toMatchObject({ version: '2.1.0', $schema: expect.stringContaining('sarif-2.1.0') });
-    const [sarifRun] = log.runs;
-    expect(sarifRun.tool.driver.name).toBe('holdfast lint');
-    expect(sarifRun.results.length).toBeGreaterThan(0);
-    for (const result of sarifRun.results) {
-      expect(sarifRun.tool.driver.rules[result.ruleIndex].id).toBe(result.ruleId);
-      expect(['error', 'warning', 'note']).toContain(result.level);
-      expect(result.message.text).not.toBe('');
-      const { artifactLocation, region } = result.locations[0].physicalLocation;
-      expect(artifactLocation.uri).toBe('app.conf');
-      expect(region.startLine).toBeGreaterThanOrEqual(1);
-      expect(region.startColumn).toBeGreaterThanOrEqual(1);
-      const isForward = region.endLine > region.startLine || region.endColumn >= region.startColumn;
-      expect(isForward).toBe(true);
-    }
-  });
-});
-
 describe('bad input', () => {
   /** One sentence on one line, an exit code of 2, and nothing on standard output. */
   async function refused(sentence: RegExp, ...args: string[]): Promise<void> {

@@ -1,10 +1,5 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Product } from '../../src/facts/rules/rule.ts';
-import { Files } from '../../src/lint/files.ts';
-import { lintFile } from '../../src/lint/lint.ts';
 import { idsOf, lintText } from './support.ts';
 
 /** What the packages of Debian 12 ship, cut down to the directives, for machines without them. */
@@ -68,46 +63,4 @@ describe('the configurations that Debian ships', () => {
     expect(idsOf(lintText(product, text))).toEqual([]);
     expect(idsOf(lintText(product, text, context))).toEqual([]);
   });
-});
-
-describe('the configurations that are installed here', () => {
-  let folder: string;
-
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'holdfast-debian-'));
-  });
-
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-  /** Copies the folder of a package and lets its absolute includes point into the copy. */
-  function copy(from: string): string {
-    const to = join(folder, 'copy');
-    cpSync(from, to, { recursive: true, dereference: true });
-    for (const name of readdirSync(to, { recursive: true, withFileTypes: true })) {
-      if (!name.isFile() || !/\.(conf|cfg)$|^default$/.test(name.name)) continue;
-      const path = join(name.parentPath, name.name);
-      writeFileSync(path, readFileSync(path, 'utf8').replaceAll(`${from}/`, `${to}/`));
-    }
-    return to;
-  }
-
-  const installed = [
-    ['nginx', '/etc/nginx', 'nginx.conf'],
-    ['nginx', '/etc/nginx', 'sites-available/default'],
-    ['haproxy', '/etc/haproxy', 'haproxy.cfg'],
-    ['apache', '/etc/apache2', 'apache2.conf'],
-    ['apache', '/etc/apache2', 'sites-available/default-ssl.conf'],
-    ['caddy', '/etc/caddy', 'Caddyfile'],
-  ] as const;
-
-  for (const [product, from, name] of installed) {
-    it.skipIf(!existsSync(join(from, name)))(`cause no alarm: ${from}/${name}`, () => {
-      const path = join(copy(from), name);
-      for (const known of [{ cores: 2 }, context]) {
-        const linted = lintFile(path, undefined, known, new Files());
-        expect(linted.product).toBe(product);
-        expect(linted.findings.map(({ rule }) => rule.id)).toEqual([]);
-      }
-    });
-  }
 });

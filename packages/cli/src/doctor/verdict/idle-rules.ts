@@ -158,6 +158,14 @@ function hopOfIdle(
     };
   }
   const product = productOf(way);
+  const forwardProxy = tunnelOf(way);
+  if (product === null && forwardProxy !== null) {
+    return {
+      hop: 'client-network',
+      confidence: 'medium',
+      because: `The forward proxy ${forwardProxy} stands on the way, and nothing else showed itself.`,
+    };
+  }
   if (product === null && way.answerer?.bareNode) {
     return {
       hop: 'server',
@@ -181,7 +189,14 @@ function hopOfIdle(
 }
 
 function hopOfCut(way: WayMeasurements): Hop {
-  return productOf(way) === null && way.answerer?.bareNode ? 'server' : 'proxy';
+  if (productOf(way) !== null) return 'proxy';
+  if (tunnelOf(way) !== null) return 'client-network';
+  return way.answerer?.bareNode ? 'server' : 'proxy';
+}
+
+/** The forward proxy through whose tunnel everything went. */
+function tunnelOf({ forwardProxy }: WayMeasurements): string | null {
+  return forwardProxy?.outcome === 'tunnel' ? forwardProxy.address : null;
 }
 
 function limitSentence({ trials }: IdleMeasured, limitMs: number): string {

@@ -1,13 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemEnv } from '../peers.ts';
 
 /** A proxy of this machine, and how the text that is generated for it comes to life. */
 export interface RealProxy {
   readonly name: 'nginx' | 'haproxy' | 'apache' | 'caddy';
   readonly program: string;
-  readonly install: string;
   /** Writes the configuration, with what only a test needs around it, and says how to start it. */
   prepare(folder: string, text: string, adminPort: number): readonly string[];
   /** Lets the running proxy take the configuration that was written last. */
@@ -20,7 +19,6 @@ export const realProxies: readonly RealProxy[] = [
   {
     name: 'nginx',
     program: 'nginx',
-    install: 'apt-get install nginx',
     prepare(folder, text) {
       const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
         (name) => `${name}_temp_path ${folder}/${name};`,
@@ -37,7 +35,6 @@ export const realProxies: readonly RealProxy[] = [
   {
     name: 'haproxy',
     program: 'haproxy',
-    install: 'apt-get install haproxy',
     prepare(folder, text) {
       writeFileSync(join(folder, 'haproxy.cfg'), text);
       return ['-W', '-db', '-f', join(folder, 'haproxy.cfg')];
@@ -47,7 +44,6 @@ export const realProxies: readonly RealProxy[] = [
   {
     name: 'apache',
     program: 'apache2',
-    install: 'apt-get install apache2',
     prepare(folder, text) {
       mkdirSync(join(folder, 'run'), { recursive: true });
       writeFileSync(join(folder, 'site.conf'), text);
@@ -72,7 +68,6 @@ export const realProxies: readonly RealProxy[] = [
   {
     name: 'caddy',
     program: 'caddy',
-    install: 'apt-get install caddy',
     prepare(folder, text, adminPort) {
       writeFileSync(
         join(folder, 'Caddyfile'),
@@ -98,12 +93,7 @@ export const realProxies: readonly RealProxy[] = [
 
 /** Programs keep their state in the folder of the test. */
 function environment(folder: string): NodeJS.ProcessEnv {
-  return { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
-}
-
-export function isInstalled({ program }: RealProxy): boolean {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
-  return folders.some((folder) => existsSync(join(folder, program)));
+  return { ...systemEnv, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
 }
 
 /** The version that "caddy version" tells, as in "v2.6.2 h1:…". */
@@ -112,15 +102,5 @@ export function caddyVersion(): string {
 }
 
 export function startProxy(proxy: RealProxy, folder: string, args: readonly string[]): ChildProcess {
-  const path = `${process.env['PATH'] ?? ''}:/usr/sbin`;
-  return spawn(proxy.program, args, { env: { ...environment(folder), PATH: path }, stdio: 'ignore' });
-}
-
-/** A port that was free a moment ago; a proxy cannot say which one it got. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return spawn(proxy.program, args, { env: environment(folder), stdio: 'ignore' });
 }

@@ -3,18 +3,13 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { generators } from '../../src/config/command.ts';
-import type { ProxySettings } from '../../src/config/settings.ts';
-import { isAtLeast } from '../../src/lint/versions.ts';
-import { Client, startBackend } from './backend.ts';
-import {
-  caddyVersion,
-  freePort,
-  isInstalled,
-  realProxies,
-  startProxy,
-  type RealProxy,
-} from './real-proxies.ts';
+import { generators } from '../../packages/cli/src/config/command.ts';
+import type { ProxySettings } from '../../packages/cli/src/config/settings.ts';
+import { isAtLeast } from '../../packages/cli/src/lint/versions.ts';
+import { requirePeer } from '../peers.ts';
+import { freePort } from './program.ts';
+import { Client, startBackend } from './restarting-backend.ts';
+import { caddyVersion, realProxies, startProxy, type RealProxy } from './generated-configs.ts';
 
 // Three of these make an idle limit of 3 s, so a machine that stalls for two seconds harms nobody.
 const heartbeatMs = 700;
@@ -64,17 +59,10 @@ function expectations({ name }: RealProxy) {
 }
 
 describe.concurrent.each(realProxies)('the configuration for $name, running', (proxy) => {
-  const isMissing = !isInstalled(proxy);
-  if (isMissing)
-    console.warn(
-      `${proxy.program} is not installed, so its configuration is not tried; install it with: ${proxy.install}`,
-    );
-
-  it.skipIf(isMissing && process.env['CI'] !== 'true')(
+  it.runIf(requirePeer(proxy.program))(
     'holds a socket that beats through silence, a reload and a restart of the application',
     { timeout: 120_000 },
     async () => {
-      expect(isMissing, `${proxy.program} is missing; install it with: ${proxy.install}`).toBe(false);
       const { endsSilence, outlivesReload } = expectations(proxy);
       const { backend, port, write, reload } = await stand(proxy);
 
