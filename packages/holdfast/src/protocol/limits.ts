@@ -34,7 +34,7 @@ export const defaultLimits = {
   flightsMax: 10_000,
   /** Connections of one node: idle ones fill 1.4 GiB by then. Which limit binds first, `listen` says (SPEC ADM-6). */
   connectionsMax: 100_000,
-  /** Of one client address (in IPv6: one /64). A large office or carrier has one; 20 machines can't fill a node. */
+  /** Of one client address (in IPv6: one /64). A whole office or carrier may share one; ten of them can't fill a node. */
   connectionsPerAddressMax: 5_000,
   /** Connected sessions of one identity. People have a few; a fleet of services under one name has hundreds. */
   connectionsPerIdentityMax: 1_000,
