@@ -50,6 +50,7 @@ export class Cluster {
   private readonly signals = new Map<string, Uint8Array>();
   private readonly wake: () => void;
   private beatSoon = false;
+  private warned = false;
   private cancelBeat = (): void => {};
   private readonly node: Node;
 
@@ -63,6 +64,7 @@ export class Cluster {
     this.members = new Members(node.id, limits);
     this.whereabouts = new Whereabouts(limits.sessionTtlMs * 1.5);
     this.takeovers = new Telling(
+      LIST_MAX,
       (after) => this.takeoversAfter(after),
       (run) => this.say({ kind: 'takeovers', ...run }),
     );
@@ -189,12 +191,20 @@ export class Cluster {
   private handleBeat(beat: NodeMessage<'beat'>): void {
     const known = this.members.get(beat.from);
     const member = this.members.heard(beat);
-    if (!member) return;
+    if (!member) return this.warnOfCrowd();
     // A node that never had a client has nobody to be taken over from it.
     if (!known && this.node.counters.welcomed === 0) member.heard.takeovers = beat.takeovers;
     if (!beat.first) return;
     this.beatSoon = true;
     this.wake();
+  }
+
+  private warnOfCrowd(): void {
+    const { nodesMax } = this.node.limits;
+    if (this.warned || this.members.size < nodesMax - 1) return;
+    this.warned = true;
+    const text = `Holdfast: more than ${nodesMax} nodes share this log, and this one does not listen to the others. Raise limits.nodesMax.`;
+    this.node.options.logger.warn(text);
   }
 
   private handleTakeovers(run: NodeMessage<'takeovers'>): void {

@@ -24,6 +24,8 @@ interface Others {
 }
 
 const USER_BYTES_MAX = 256;
+/** A topic and a user of full length, every character escaped, still fit a message so many times. */
+const RUN_FACTS_MAX = 128;
 /** Facts kept of one other node; a node that tells of more is not believed. */
 const FACTS_MAX = 250_000;
 
@@ -44,7 +46,7 @@ export class Presence {
     changed: (topic: string, change: 'joined' | 'left', present: Present) => void,
   ) {
     this.roster = new Roster(changed);
-    this.telling = new Telling((after) => this.factsAfter(after), send);
+    this.telling = new Telling(RUN_FACTS_MAX, (after) => this.factsAfter(after), send);
   }
 
   // ── This node's sessions ─────────────────────────────────────────────────────────────────────────────────

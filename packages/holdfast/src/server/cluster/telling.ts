@@ -1,5 +1,3 @@
-import { LIST_MAX } from './node-messages.ts';
-
 /** Something that every other node must hear of, with its number among those that this node tells. */
 export interface Fact<F> {
   readonly number: number;
@@ -15,8 +13,8 @@ export interface Run<F> {
   facts: F[];
 }
 
-/** What one beat repeats at most; the next goes on from there. */
-const REPEATED_MAX = 8 * LIST_MAX;
+/** Runs that one beat repeats at most; the next goes on from there. */
+const REPEATED_RUNS_MAX = 16;
 
 /**
  * What a node tells the others, over a broadcast that may lose it: at once, and with each beat again what one of
@@ -30,8 +28,11 @@ export class Telling<F> {
   /** Facts that are still true, with numbers above one, in any order. */
   private readonly factsAfter: (number: number) => Fact<F>[];
   private readonly send: (run: Run<F>) => void;
+  /** Of one run, so that it fits a message whatever they hold. */
+  private readonly factsMax: number;
 
-  constructor(factsAfter: (number: number) => Fact<F>[], send: (run: Run<F>) => void) {
+  constructor(factsMax: number, factsAfter: (number: number) => Fact<F>[], send: (run: Run<F>) => void) {
+    this.factsMax = factsMax;
     this.factsAfter = factsAfter;
     this.send = send;
   }
@@ -55,16 +56,17 @@ export class Telling<F> {
     this.flush();
     if (after >= this.top) return;
     const facts = this.factsAfter(after).sort((a, b) => a.number - b.number);
-    if (facts.length <= REPEATED_MAX) return this.sendRuns(after, facts);
-    const some = facts.slice(0, REPEATED_MAX);
+    const countMax = REPEATED_RUNS_MAX * this.factsMax;
+    if (facts.length <= countMax) return this.sendRuns(after, facts);
+    const some = facts.slice(0, countMax);
     this.sendRuns(after, some, some.at(-1)!.number);
   }
 
   private sendRuns(after: number, facts: readonly Fact<F>[], through = this.top): void {
     let start = 0;
     do {
-      const part = facts.slice(start, start + LIST_MAX);
-      start += LIST_MAX;
+      const part = facts.slice(start, start + this.factsMax);
+      start += this.factsMax;
       const last = start < facts.length ? part.at(-1)!.number : through;
       this.send({ after, through: last, top: this.top, facts: part.map(({ fact }) => fact) });
       after = last;

@@ -8,6 +8,7 @@ it('[CLUSTER-3] tells each fact once, in runs that chain, and repeats what follo
   const facts: { number: number; fact: string }[] = [];
   const runs: Run<string>[] = [];
   const telling = new Telling<string>(
+    512,
     (after) => facts.filter(({ number }) => number > after),
     (run) => runs.push(run),
   );
@@ -36,9 +37,10 @@ it('[CLUSTER-3] long lists go in parts, some with each beat', () => {
   const heard: number[] = [];
   let through = 0;
   const telling = new Telling<number>(
+    256,
     (after) => facts.filter(({ number }) => number > after),
     (run) => {
-      expect(run.facts.length).toBeLessThanOrEqual(512);
+      expect(run.facts.length).toBeLessThanOrEqual(256);
       if (!continues(run, through)) return;
       through = run.through;
       heard.push(...run.facts);
