@@ -9,8 +9,10 @@ import { peerNames, type PeerName } from './peers/peer.ts';
 import { durable } from './scenarios/durable.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { handshakes } from './scenarios/handshakes.ts';
+import { idleCpu } from './scenarios/idle-cpu.ts';
 import { idleMemory } from './scenarios/idle-memory.ts';
 import { jitter } from './scenarios/jitter.ts';
+import { redis } from './scenarios/redis.ts';
 import { requestReply } from './scenarios/request-reply.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { stoppedReader } from './scenarios/stopped-reader.ts';
@@ -21,10 +23,12 @@ const scenarios: readonly Scenario[] = [
   fanOut,
   handshakes,
   idleMemory,
+  idleCpu,
   stoppedReader,
   jitter,
   storm,
   durable,
+  redis,
 ];
 
 const resultsFolder = fileURLToPath(new URL('results/', import.meta.url));

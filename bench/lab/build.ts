@@ -35,7 +35,7 @@ async function compile(file: string): Promise<string> {
     format: 'esm',
     target: 'node20',
     conditions: ['source'],
-    external: ['socket.io', 'socket.io-client', 'jose', 'lmdb'],
+    external: ['socket.io', 'socket.io-client', 'jose', 'lmdb', '@redis/client'],
     plugins: [sameWs],
     sourcemap: 'inline',
     logLevel: 'silent',
