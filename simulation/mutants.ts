@@ -4,6 +4,7 @@ import { Cluster } from '../packages/holdfast/src/server/cluster/cluster.ts';
 import { Members } from '../packages/holdfast/src/server/cluster/members.ts';
 import { PresenceTopics } from '../packages/holdfast/src/server/cluster/presence-topics.ts';
 import { Presence } from '../packages/holdfast/src/server/cluster/presence.ts';
+import { Takeovers } from '../packages/holdfast/src/server/cluster/takeovers.ts';
 import { Telling } from '../packages/holdfast/src/server/cluster/telling.ts';
 import { Whereabouts } from '../packages/holdfast/src/server/cluster/whereabouts.ts';
 import { Hub } from '../packages/holdfast/src/server/hub.ts';
@@ -287,7 +288,7 @@ const nodes: Mutant[] = [
     name: 'a session that was taken over by another node keeps its connection',
     rule: 'CLUSTER-3',
     fault: 'ghost',
-    apply: () => replace(clusterPrototype, 'fence', () => {}),
+    apply: () => replace(Takeovers.prototype, 'fence', () => {}),
   },
   {
     name: 'a takeover is told once, and not again when that was lost',
@@ -338,8 +339,6 @@ const nodes: Mutant[] = [
 ];
 
 export const mutants: readonly Mutant[] = [...publishes, ...requests, ...sessions, ...deliveries, ...nodes];
-
-const clusterPrototype = Cluster.prototype as unknown as { fence(): void };
 
 /** The one seam that is private: what the hub does with a message from the log. */
 const hubPrototype = Hub.prototype as unknown as {

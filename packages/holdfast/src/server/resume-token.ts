@@ -11,6 +11,11 @@ export interface Ticket {
   readonly bornAfter: Sent;
 }
 
+/** How long after its last connection a session may be resumed at most: a token may be as old as its renewal. */
+export function resumableMs(sessionTtlMs: number): number {
+  return sessionTtlMs * 1.5;
+}
+
 /**
  * A session's ticket and the proof that its bearer owned it: `id.issued.sequence.request.mac`, with the MAC
  * (HMAC-SHA-256, RFC 2104, cut to 128 bits) over all that and the identity, by a key that lives with the log. So
@@ -46,7 +51,7 @@ export class ResumeTokens {
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
     const [issued, sequence, request] = numbers.map((digits) => Number.parseInt(digits, 36));
     const ageMs = nowMs - issued! * 1_000;
-    if (ageMs > this.ttlMs + this.renewalMs) return undefined;
+    if (ageMs > resumableMs(this.ttlMs)) return undefined;
     return { session, bornAfter: { sequence: sequence!, request: request! } };
   }
 

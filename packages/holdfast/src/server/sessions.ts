@@ -3,7 +3,7 @@ import { ReplyBook, type Outcome } from '../session/reply-book.ts';
 import type { Connection } from './connection.ts';
 import { Tally } from './admission/tally.ts';
 import type { Identity } from './options.ts';
-import type { Ticket } from './resume-token.ts';
+import { resumableMs, type Ticket } from './resume-token.ts';
 import type { Sent } from '../session/server-session.ts';
 
 /**
@@ -105,10 +105,8 @@ export class Sessions {
    */
   expire(nowMs: number): void {
     const { sessionTtlMs, helloTimeoutMs } = this.limits;
-    // As long as its resume token may be good (`resume-token.ts`).
-    const resumableMs = sessionTtlMs * 1.5;
     for (const [id, { connection, replies, leftAtMs }] of this.sessions) {
-      const keptMs = replies?.size ? resumableMs : helloTimeoutMs;
+      const keptMs = replies?.size ? resumableMs(sessionTtlMs) : helloTimeoutMs;
       if (!connection && nowMs - leftAtMs > keptMs) this.sessions.delete(id);
     }
   }

@@ -3,6 +3,7 @@ import type { Outcome } from '../../session/reply-book.ts';
 import type { Sent } from '../../session/server-session.ts';
 import { oncePerTurn } from '../hub.ts';
 import type { Node } from '../node.ts';
+import { resumableMs } from '../resume-token.ts';
 import type { ServerStats } from '../server.ts';
 import type { Session } from '../sessions.ts';
 import { Accounts } from './accounts.ts';
@@ -21,7 +22,8 @@ import { Orders, type Order } from './orders.ts';
 import { Presence } from './presence.ts';
 import { PRESENCE_PREFIX, PresenceTopics } from './presence-topics.ts';
 import type { Present } from './roster.ts';
-import { continues, Telling } from './telling.ts';
+import { Takeovers } from './takeovers.ts';
+import { continues } from './telling.ts';
 import { Whereabouts } from './whereabouts.ts';
 
 /** What is said without the sender, which is always this node. */
@@ -42,7 +44,7 @@ export class Cluster {
   statsOf: () => ServerStats = () => {
     throw new Error('A cluster needs its server’s stats before its first beat.');
   };
-  private readonly takeovers: Telling<[session: string, connection: number]>;
+  private readonly takeovers: Takeovers;
   private readonly whereabouts: Whereabouts;
   private readonly inquiries: Inquiries;
   private readonly accounts: Accounts;
@@ -62,12 +64,13 @@ export class Cluster {
     const send = (message: Saying, payload?: Uint8Array): void => this.say(message, payload);
     this.wake = oncePerTurn(clock, () => this.flush());
     this.members = new Members(node.id, limits);
-    this.whereabouts = new Whereabouts(limits.sessionTtlMs * 1.5);
-    this.takeovers = new Telling(
-      LIST_MAX,
-      (after) => this.takeoversAfter(after),
-      (run) => this.say({ kind: 'takeovers', ...run }),
-    );
+    this.whereabouts = new Whereabouts(resumableMs(limits.sessionTtlMs));
+    this.takeovers = new Takeovers({
+      node: node.id,
+      sessions,
+      wake: this.wake,
+      send: (run) => this.say({ kind: 'takeovers', ...run }),
+    });
     this.inquiries = new Inquiries({ clock, wake: this.wake, send, timeoutMs, runningEveryMs: nodeBeatMs });
     this.accounts = new Accounts({
       session: (id) => sessions.get(id),
@@ -119,7 +122,7 @@ export class Cluster {
     for (const { id } of this.members.takeDead()) this.lost(id);
     this.presence.sweep();
     const heard = this.heardByAll();
-    this.takeovers.repeat(heard.takeovers);
+    this.takeovers.telling.repeat(heard.takeovers);
     this.presence.repeat(heard.presence);
     this.presence.prune(heard.presence);
   }
@@ -127,7 +130,7 @@ export class Cluster {
   private beat(first: boolean): void {
     this.beatSoon = false;
     const everyMs = Math.round(this.node.limits.nodeBeatMs);
-    const { top: takeovers } = this.takeovers;
+    const { top: takeovers } = this.takeovers.telling;
     const { top: presence } = this.presence.telling;
     const heard = [...this.members.values()]
       .slice(0, LIST_MAX)
@@ -137,7 +140,7 @@ export class Cluster {
 
   /** How far every node that lives has heard this one. */
   private heardByAll(): Progress {
-    const heard = { takeovers: this.takeovers.top, presence: this.presence.telling.top };
+    const heard = { takeovers: this.takeovers.telling.top, presence: this.presence.telling.top };
     for (const { heardOfUs } of this.members.values()) {
       heard.takeovers = Math.min(heard.takeovers, heardOfUs.takeovers);
       heard.presence = Math.min(heard.presence, heardOfUs.presence);
@@ -173,7 +176,7 @@ export class Cluster {
       case 'presence':
         return this.handlePresence(message);
       case 'ask':
-        this.fence(message.session, message.connection, message.from);
+        this.takeovers.fence(message.session, message.connection, message.from);
         return this.accounts.handleAsk(message);
       case 'answer':
         return this.inquiries.handleAnswer(message, payload);
@@ -208,7 +211,7 @@ export class Cluster {
   }
 
   private handleTakeovers(run: NodeMessage<'takeovers'>): void {
-    for (const [session, connection] of run.facts) this.fence(session, connection, run.from);
+    this.takeovers.handle(run);
     const member = this.members.get(run.from);
     if (member && continues(run, member.heard.takeovers)) member.heard.takeovers = run.through;
   }
@@ -227,36 +230,11 @@ export class Cluster {
    * sent before can't be found out.
    */
   resumed(session: Session, { node, requestSent: through }: WireRecord<'hello'>): Sent {
-    this.tellTakeover(session);
+    this.takeovers.tell(session);
     const { id, bornAfter } = session;
     if (node === this.node.id || through <= bornAfter.request) return bornAfter;
     if (this.whereabouts.cameFrom(id, { node, through }, this.node.nowMs())) return bornAfter;
     return { sequence: bornAfter.sequence, request: through };
-  }
-
-  private tellTakeover(session: Session): void {
-    session.takenOverAt = this.takeovers.tell([session.id, session.connectionNumber]);
-    this.wake();
-  }
-
-  private takeoversAfter(after: number) {
-    const facts = [];
-    for (const { id, connection, connectionNumber, takenOverAt } of this.node.sessions.values()) {
-      if (connection && takenOverAt > after)
-        facts.push({ number: takenOverAt, fact: [id, connectionNumber] as [string, number] });
-    }
-    return facts;
-  }
-
-  /** Another node has the session on a connection of this number: the later connection stays (SPEC CLUSTER-3). */
-  private fence(id: string, number: number, node: string): void {
-    const session = this.node.sessions.get(id);
-    if (!session?.connection || session.connection.isClosed) return;
-    const { connectionNumber: own, connection } = session;
-    const isLater = number > own || (number === own && node > this.node.id);
-    if (!isLater) return this.tellTakeover(session);
-    const text = 'Another connection took this session over, on another node.';
-    connection.handle({ type: 'close', name: 'superseded', text });
   }
 
   // ── Requests that were sent elsewhere ────────────────────────────────────────────────────────────────────
@@ -328,7 +306,7 @@ export class Cluster {
 
   private flush(): void {
     if (this.node.state === 'closed') return;
-    this.takeovers.flush();
+    this.takeovers.telling.flush();
     this.presence.telling.flush();
     this.presenceTopics.flush();
     this.inquiries.flush();
