@@ -1,8 +1,10 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
+import type { Entry } from '../../../protocol/schema.ts';
 import type { FollowedMessage } from '../../message-log.ts';
 import type { Connection } from './connection.ts';
 import type { KeptStream } from './stream.ts';
 import type { Subjects } from './subjects.ts';
+import { Tail } from './tail.ts';
 
 type Listener = (message: FollowedMessage) => void;
 
@@ -15,12 +17,10 @@ interface LiveTopic {
   appendedAtMs: number;
 }
 
-/** How many messages the node remembers the one before of. */
-const LINKS_MAX = 65_536;
 /** A topic that this node only appends to is listened to for as long as this after the last append. */
 const IDLE_MS = 30_000;
 /** The stream sends a message out before it acknowledges it, so this is for those that were lost on their way. */
-const LINK_PATIENCE_MS = 250;
+const HEARING_PATIENCE_MS = 250;
 
 /**
  * What the stream republishes. A node listens to the topics that it follows, and for a while to those that it appends
@@ -28,8 +28,7 @@ const LINK_PATIENCE_MS = 250;
  */
 export class Feed {
   private readonly topics = new Map<string, LiveTopic>();
-  /** Offset to the offset before it; the first is the oldest. */
-  private readonly links = new Map<number, number>();
+  private readonly tail = new Tail();
   private readonly wanted = new Map<number, Set<() => void>>();
   private readonly connection: Connection;
   private readonly subjects: Subjects;
@@ -70,7 +69,7 @@ export class Feed {
 
   /** The offset before a message, when the node has heard it or hears it in a moment. */
   async hearPrevious(offset: number): Promise<number | undefined> {
-    if (!this.links.has(offset)) {
+    if (this.known(offset) === undefined) {
       await new Promise<void>((resolve) => {
         const waiting = this.wanted.get(offset) ?? new Set();
         this.wanted.set(offset, waiting);
@@ -78,16 +77,23 @@ export class Feed {
           clearTimeout(timer);
           resolve();
         };
-        const timer = setTimeout(done, LINK_PATIENCE_MS);
+        const timer = setTimeout(done, HEARING_PATIENCE_MS);
         waiting.add(done);
       });
       this.wanted.delete(offset);
     }
-    return this.links.get(offset);
+    return this.known(offset);
   }
 
+  /** The same without waiting. */
   known(offset: number): number | undefined {
-    return this.links.get(offset);
+    return this.tail.previousOf(offset);
+  }
+
+  /** What follows an offset, up to the newest message that was heard; undefined when not all of it is known here. */
+  since(name: string, after: number): Entry[] | undefined {
+    const last = this.lastOf(name);
+    return last === 0 || after > last ? undefined : this.tail.between(after, last);
   }
 
   /** The topics that somebody follows, with the newest offset that they heard of. */
@@ -108,7 +114,7 @@ export class Feed {
   }
 
   forget(): void {
-    this.links.clear();
+    this.tail.forget();
     for (const topic of this.topics.values()) topic.last = 0;
   }
 
@@ -137,18 +143,12 @@ export class Feed {
     // Anybody with the right to publish there could have sent this.
     if (!Number.isSafeInteger(offset) || !(offset > previous)) return;
     this.stream.note(offset, headers!.get('Nats-Msg-Id'));
-    this.link(offset, previous);
+    this.tail.take(offset, previous, payload);
+    for (const done of this.wanted.get(offset) ?? []) done();
     const topic = this.topics.get(name);
     if (!topic) return;
     if (offset > topic.last) topic.last = offset;
     const { epoch } = this.stream;
     for (const listener of topic.listeners) listener({ epoch, offset, previous, payload });
-  }
-
-  private link(offset: number, previous: number): void {
-    this.links.set(offset, previous);
-    if (this.links.size > LINKS_MAX) this.links.delete(this.links.keys().next().value!);
-    const waiting = this.wanted.get(offset);
-    if (waiting) for (const done of waiting) done();
   }
 }

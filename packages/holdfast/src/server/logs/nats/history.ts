@@ -57,7 +57,7 @@ export class History {
         if (!bookmark) {
           for (let i = 0; i < SINGLES_MAX; i++) {
             const message = await this.next(topic, page.last ?? after);
-            if (!message || !page.add(message)) return page.entries;
+            if (!message || !page.add(entryOf(message))) return page.entries;
           }
           const from = page.last! + 1;
           bookmark = { reader: await this.read(topic, from), ahead: [] };
@@ -160,6 +160,13 @@ function keyOf(topic: string, after: number): string {
   return `${after} ${topic}`;
 }
 
+/** As many of the first as a page may hold. */
+export function cutToLimit(entries: readonly Entry[], limit: ReadLimit): readonly Entry[] {
+  const page = new PageInMaking(limit);
+  const over = entries.findIndex((entry) => !page.add(entry));
+  return over === -1 ? entries : entries.slice(0, over);
+}
+
 class PageInMaking {
   readonly entries: Entry[] = [];
   private bytes = 0;
@@ -179,10 +186,11 @@ class PageInMaking {
   }
 
   /** False when it does not fit any more. */
-  add({ sequence, payload }: ReadMessage): boolean {
+  add(entry: Entry): boolean {
+    const { payload } = entry;
     const { room } = this;
     if (this.entries.length > 0 && (room.messages <= 0 || payload.length > room.bytes)) return false;
-    this.entries.push({ offset: sequence, payload });
+    this.entries.push(entry);
     this.bytes += payload.length;
     return true;
   }
@@ -192,7 +200,7 @@ async function fill(page: PageInMaking, bookmark: Omit<Bookmark, 'timer'>): Prom
   const { reader } = bookmark;
   for (;;) {
     while (bookmark.ahead.length > 0) {
-      if (!page.add(bookmark.ahead[0]!)) return;
+      if (!page.add(entryOf(bookmark.ahead[0]!))) return;
       bookmark.ahead.shift();
     }
     const { room } = page;
@@ -204,4 +212,8 @@ async function fill(page: PageInMaking, bookmark: Omit<Bookmark, 'timer'>): Prom
     bookmark.ahead = await reader.take(1);
     if (bookmark.ahead.length === 0) return;
   }
+}
+
+function entryOf({ sequence, payload }: ReadMessage): Entry {
+  return { offset: sequence, payload };
 }

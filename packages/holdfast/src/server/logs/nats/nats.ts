@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { HoldfastError } from '../../../protocol/error-codes.ts';
 import type { Position } from '../../../protocol/position.ts';
+import type { Entry } from '../../../protocol/schema.ts';
 import type { Appended, FollowedMessage, LogConfig, MessageLog, Page, ReadLimit } from '../../message-log.ts';
 import { Appends } from './appends.ts';
 import { Connection } from './connection.ts';
 import { Feed } from './feed.ts';
-import { History } from './history.ts';
+import { cutToLimit, History } from './history.ts';
 import { resolveNatsOptions, type NatsLogOptions, type ResolvedNatsOptions } from './options.ts';
 import { Repeats } from './repeats.ts';
 import { Retention } from './retention.ts';
@@ -96,7 +97,7 @@ class NatsLog implements MessageLog {
     const floor = await this.retention.floorOf(topic);
     const isSame = after.epoch === epoch;
     const previous = isSame ? Math.max(after.offset, floor) : floor;
-    const entries = await this.history.page(topic, previous, limit);
+    const entries = await this.entriesAfter(topic, previous, limit);
     if (this.stream.epoch !== epoch) return this.read(topic, after, limit);
     if (entries.length === 0) {
       const heard = this.feed.lastOf(topic);
@@ -111,6 +112,15 @@ class NatsLog implements MessageLog {
     if (isSame && previous === after.offset) return { epoch, previous, entries };
     const reason = isSame ? 'retention' : 'epoch';
     return { gap: { to: { epoch, offset: previous }, reason }, epoch, previous, entries };
+  }
+
+  private async entriesAfter(topic: string, after: number, limit: ReadLimit): Promise<readonly Entry[]> {
+    const heard = this.feed.since(topic, after);
+    if (heard) return cutToLimit(heard, limit);
+    const page = await this.history.page(topic, after, limit);
+    // And what was heard while the page was on its way.
+    const since = this.feed.since(topic, page.at(-1)?.offset ?? after);
+    return since ? cutToLimit([...page, ...since], limit) : page;
   }
 
   async top(topic: string): Promise<Position> {

@@ -41,6 +41,7 @@ export class Retention {
   private readonly known = new Map<string, Known>();
   /** Sequences that the stream had reached, and when; the first is the newest whose window has passed. */
   private readonly passed: { sequence: number; atMs: number }[] = [];
+  private readonly asked = new Map<string, Promise<number>>();
   private running: Promise<void> | undefined;
   private nextAtMs = 0;
   private burntAtMs = performance.now();
@@ -52,9 +53,16 @@ export class Retention {
     this.windowMs = windowMs;
   }
 
-  /** What is at or below this offset is gone. */
-  async floorOf(topic: string): Promise<number> {
-    return (await this.readFloor(topic)).floor;
+  /** What is at or below this offset is gone. Many ask at once when a node dies: they share an answer. */
+  floorOf(topic: string): Promise<number> {
+    let asked = this.asked.get(topic);
+    if (!asked) {
+      asked = this.readFloor(topic)
+        .then(({ floor }) => floor)
+        .finally(() => this.asked.delete(topic));
+      this.asked.set(topic, asked);
+    }
+    return asked;
   }
 
   trim(): Promise<void> {
