@@ -6,12 +6,19 @@ const parameters = new URLSearchParams(location.search);
 const options = JSON.parse(parameters.get('options') ?? '{}') as ClientOptions;
 if (parameters.has('storage')) options.storage = localStorage;
 
-const client = connect(parameters.get('endpoint')!, { backoff: { baseMs: 100, capMs: 500 }, ...options });
+const client = connect(parameters.get('endpoint')!.split(','), {
+  backoff: { baseMs: 100, capMs: 500 },
+  ...options,
+});
 const messages: Numbered[] = [];
 const gaps: Gap[] = [];
 const phases: Phase[] = [];
+/** When each phase began, by the page's own clock. */
+const phasesAtMs: number[] = [];
 client.onStatus(({ phase }) => {
-  if (phases.at(-1) !== phase) phases.push(phase);
+  if (phases.at(-1) === phase) return;
+  phases.push(phase);
+  phasesAtMs.push(performance.now());
 });
 const news = client.subscribe('news', ({ publisher, n }: Numbered) => void messages.push({ publisher, n }), {
   from: 'start',
@@ -30,7 +37,7 @@ function becomesLive(): Promise<boolean> {
   });
 }
 
-const seen = { client, messages, gaps, phases, becomesLive };
+const seen = { client, connect, messages, gaps, phases, phasesAtMs, becomesLive };
 declare global {
   interface Window {
     seen: typeof seen;
