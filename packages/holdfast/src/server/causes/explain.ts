@@ -1,7 +1,7 @@
 import { cutOf, idleCut, inSeconds, lifetimeCut } from './cuts.ts';
 import { asleep, halfOpen, networkChanged, networkLost, serverCrash, stalled } from './line.ts';
 import { namedCause, wasClosedBetween } from './named.ts';
-import type { CauseId, Evidence, Suspicion, Verdict } from './verdict.ts';
+import { HIGH_CONFIDENCE, type CauseId, type Evidence, type Suspicion, type Verdict } from './verdict.ts';
 
 /** Below this nobody is helped by a name. */
 const NAMED_CONFIDENCE_MIN = 0.5;
@@ -72,9 +72,7 @@ function weighed(evidence: Evidence): Suspicion[] {
     .filter((suspicion) => suspicion !== undefined);
   return suspicions.filter(
     ({ id }) =>
-      !suspicions.some(
-        (other) => other.confidence >= NAMED_CONFIDENCE_MIN && explains[other.id]?.includes(id),
-      ),
+      !suspicions.some((other) => other.confidence >= HIGH_CONFIDENCE && explains[other.id]?.includes(id)),
   );
 }
 

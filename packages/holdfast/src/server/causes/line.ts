@@ -66,20 +66,29 @@ export function asleep(evidence: Evidence): Suspicion | undefined {
   };
 }
 
-/** The client has another network now. */
+/**
+ * The client has another network now. That its interfaces changed says little by itself: machines with containers
+ * gain and lose some all day. That it comes from elsewhere may be a load balancer's doing.
+ */
 export function networkChanged(evidence: Evidence): Suspicion | undefined {
   const { client, server, around } = evidence;
   if (!client || client.endedBy === 'error') return undefined;
+  const hinted = noticed(client, 'network-changed');
+  const from = server?.address ?? 0;
+  const moved = isElsewhere(from, around.address);
+  if (!hinted && !moved) return undefined;
   const told = bothWereTold(evidence);
-  const fix =
-    'Nothing: connections don’t survive a change of network. The client has come back over the new one.';
-  if (noticed(client, 'network-changed')) {
-    const because = 'The client’s network interfaces changed in the connection’s last silence.';
-    return { id: 'network-changed', confidence: told ? 0.6 : server ? 0.9 : 0.75, because, fix };
-  }
-  if (!isElsewhere(server?.address ?? 0, around.address)) return undefined;
-  const because = 'The client came back from another address.';
-  return { id: 'network-changed', confidence: told ? 0.45 : wentSilent(evidence) ? 0.85 : 0.6, because, fix };
+  const confidence =
+    hinted && moved ? 0.95 : moved ? (wentSilent(evidence) ? 0.85 : 0.6) : from === 0 ? 0.7 : 0.55;
+  return {
+    id: 'network-changed',
+    confidence: told ? confidence / 2 : confidence,
+    because: [
+      ...(moved ? ['The client came back from another address.'] : []),
+      ...(hinted ? ['Its network interfaces changed in the connection’s last silence.'] : []),
+    ].join(' '),
+    fix: 'Nothing: connections don’t survive a change of network. The client has come back over the new one.',
+  };
 }
 
 /** There was no network for a while. */
@@ -114,7 +123,7 @@ export function networkLost(evidence: Evidence): Suspicion | undefined {
 export function halfOpen(evidence: Evidence): Suspicion | undefined {
   const { client, server } = evidence;
   if (!client || !server || !wentSilent(evidence)) return undefined;
-  if (noticed(client, 'offline', 'network-changed', 'slept', 'frozen', 'restored')) return undefined;
+  if (noticed(client, 'offline', 'slept', 'frozen', 'restored')) return undefined;
   const fix =
     'Look for a NAT or firewall that forgets connections silently; a heartbeat below its limit keeps them alive.';
   if (client.endedBy === 'timeout' && client.attempts === 0 && client.agoMs < PROMPT_DIAL_MS_MAX) {

@@ -78,9 +78,10 @@ const certain: Record<Exclude<CauseId, 'unknown'>, Record<string, Scene>> = {
     },
   },
   'network-changed': {
-    'its interfaces changed': {
+    'its interfaces changed, and so did its address': {
       client: { endedBy: 'timeout', code: 0, hints: hints('network-changed', 'offline') },
-      server: silent.standing,
+      server: { ...silent.standing, address: 0x1000_0001 },
+      around: { address: 0x1000_0002 },
     },
     'it came back from elsewhere': {
       client: { endedBy: 'timeout', code: 0, agoMs: 2_000 },
@@ -281,6 +282,11 @@ describe('evidence that does not tell', () => {
       client: {},
       server: { address: 0x1000_0001 },
       around: { address: 0x1000_0002 },
+    },
+    'an interface that came or went, while a new connection was quick': {
+      client: { endedBy: 'timeout', code: 0, agoMs: 40, hints: hints('network-changed') },
+      server: { ...silent.standing, address: 0x1000_0001 },
+      around: { address: 0x1000_0001 },
     },
     'another family of addresses': {
       client: { agoMs: 5_000 },

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { closeCodes, type CloseName } from '../../../src/protocol/close-codes.ts';
 import { endings } from '../../../src/protocol/schema.ts';
 import { cutOf } from '../../../src/server/causes/cuts.ts';
@@ -70,7 +70,8 @@ const evidence: fc.Arbitrary<Evidence> = fc
   })
   .filter((one) => one.client !== undefined || one.server !== undefined);
 
-const runs = { numRuns: 5_000 };
+const runs = { numRuns: 2_000 };
+vi.setConfig({ testTimeout: 60_000 });
 
 describe('verdicts on any evidence', () => {
   it('[CAUSE-3] are of the list, with a confidence and bounded evidence, and unknown exactly when nothing is sure', () => {
@@ -157,12 +158,12 @@ describe('verdicts on any evidence', () => {
 });
 
 describe('cuts at random', () => {
-  it('[CAUSE-4] have no limit: of 20,000 none is named with high confidence, and few at all', () => {
+  it('[CAUSE-4] have no limit: of 10,000 none is named with high confidence, and few at all', () => {
     const random = seededRandom(7);
     let named = 0;
     let high = 0;
     const cuts: Cut[] = [];
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 10_000; i++) {
       const openMs = Math.round(-Math.log(1 - random()) * 120_000) + 50;
       const quietMs = Math.round(Math.min(openMs, random() * 25_000));
       const agoMs = Math.round(random() * 1_000);
@@ -178,6 +179,6 @@ describe('cuts at random', () => {
       if (cuts.length > 256) cuts.shift();
     }
     expect(high).toBe(0);
-    expect(named).toBeLessThan(400);
+    expect(named).toBeLessThan(200);
   });
 });
