@@ -20,11 +20,13 @@ const faults = {
   'client crash': { weight: 1.5, strike: crashClient },
   'client stopped': { weight: 1, strike: stopClient },
   reconnect: { weight: 1, strike: (world) => world.pick(world.clients)?.client.reconnect() },
-  'log failover': { weight: 0.5, strike: (world) => world.volatile || world.log.failover(6) },
-  'failover during a move': { weight: 0.5, strike: (world) => world.volatile || failoverDuringMove(world) },
+  'log failover': { weight: 0.5, strike: failOver },
+  'failover during a move': { weight: 0.5, strike: failoverDuringMove },
   'cut during a move': { weight: 0.5, strike: cutDuringMove },
   'late hello': { weight: 0.5, strike: lateHello },
   'log trouble': { weight: 1, strike: logTrouble },
+  'log paused': { weight: 0.5, strike: pauseLog },
+  'log refuses': { weight: 0.5, strike: refuse },
   'broadcasts lost': { weight: 0.5, strike: loseBroadcasts },
   'node cut off': { weight: 0.5, strike: cutOffNode },
   ghost: { weight: 0.5, strike: haunt },
@@ -97,7 +99,7 @@ function crashServer(world: World): void {
   const crashed = world.servers.splice(index, 1)[0];
   if (!crashed) return;
   crashed.process.clock.end();
-  world.log.detach(crashed.view);
+  world.log.crash(crashed.view);
   const { network } = world.testbed;
   network.unlisten(`virtual:${crashed.port}`);
   if (world.volatile) world.log.wipe();
@@ -164,11 +166,16 @@ function crashClient(world: World): void {
   after(world, world.random() * 4_000, () => world.startClient(crashed.name, crashed.storage));
 }
 
+/** A replica takes over that does not have all that was acknowledged. */
+function failOver({ log }: World): void {
+  if (log.profile.rollsBack) log.failover(6);
+}
+
 /** A client goes to a new connection, and what it says there of its positions is of an epoch that ends. */
 function failoverDuringMove(world: World): void {
   world.pick(world.clients)?.client.reconnect();
   const { latencyMs } = world.testbed.network.quality;
-  after(world, latencyMs * (1 + 3 * world.random()), () => world.log.failover(6));
+  after(world, latencyMs * (1 + 3 * world.random()), () => failOver(world));
 }
 
 /** What is said first on a new connection arrives, and the rest, or the answer, does not. */
@@ -204,6 +211,21 @@ function loseBroadcasts(world: World): void {
   after(world, durationMs, () => (world.log.faults = { ...world.log.faults, deafShare: 0 }));
 }
 
+/** The log's process was stopped, or its disk hangs: everybody waits. */
+function pauseLog(world: World): void {
+  if (world.volatile) return;
+  const durationMs = world.random() * 20_000;
+  world.log.pause(durationMs);
+  world.excuse(durationMs);
+}
+
+/** A full disk, or replicas without a leader: nothing is taken. */
+function refuse(world: World): void {
+  if (world.volatile) return;
+  world.log.faults = { ...world.log.faults, failureShare: 1 };
+  after(world, world.random() * 10_000, () => (world.log.faults = { ...world.log.faults, failureShare: 0 }));
+}
+
 /** Nothing passes between one node and the log; its clients stay. */
 function cutOffNode(world: World): void {
   const server = world.volatile ? undefined : world.pick(world.servers);
@@ -218,7 +240,8 @@ export function logTrouble(world: World): void {
   world.log.faults = {
     ...world.log.faults,
     failureShare: world.random() * 0.1,
-    missingShare: world.volatile ? 0 : world.random() * 0.1,
+    missingShare: world.log.profile.losesLive ? world.random() * 0.1 : 0,
+    repeatedShare: world.random() * 0.3,
     latencyMs: world.random() * 400,
   };
   after(world, 5_000, () => calmLog(world));

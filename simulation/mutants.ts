@@ -24,7 +24,7 @@ import {
 } from '../packages/holdfast/src/session/subscriptions.ts';
 import type { FaultName } from './faults.ts';
 import { replace } from './replace.ts';
-import { SimLogView } from './sim-log.ts';
+import { SimLogView } from './sim-log-view.ts';
 
 /**
  * A deliberate fault of the product. The checkers must find each one, or they would not find the same fault made
@@ -277,6 +277,17 @@ const deliveries: Mutant[] = [
       ),
   },
   {
+    name: 'a server takes a message that comes again for a new one',
+    rule: 'HUB-2',
+    fault: 'log trouble',
+    apply: () =>
+      replace(hubPrototype, 'take', ({ original }, topic, message) => {
+        const last = topic.run.at(-1)?.offset ?? topic.sent.offset;
+        const isRepeat = message.epoch === topic.sent.epoch && message.offset <= last;
+        original(topic, isRepeat ? { ...message, offset: last + 1, previous: last } : message);
+      }),
+  },
+  {
     name: 'a server does not ask the log about quiet topics',
     rule: 'HUB-4',
     apply: () => replace(Hub.prototype, 'check', async () => {}),
@@ -343,7 +354,7 @@ export const mutants: readonly Mutant[] = [...publishes, ...requests, ...session
 /** The one seam that is private: what the hub does with a message from the log. */
 const hubPrototype = Hub.prototype as unknown as {
   take(
-    topic: { run: { offset: number }[]; sent: { offset: number } },
+    topic: { run: { offset: number }[]; sent: { epoch: number; offset: number } },
     message: { epoch: number; offset: number; previous: number; payload: Uint8Array },
   ): void;
 };

@@ -1,13 +1,8 @@
 import type { Position } from '../packages/holdfast/src/protocol/position.ts';
-import type {
-  Appended,
-  FollowedMessage,
-  LogConfig,
-  MessageLog,
-  Page,
-  ReadLimit,
-} from '../packages/holdfast/src/server/message-log.ts';
+import type { Appended, Page, ReadLimit } from '../packages/holdfast/src/server/message-log.ts';
 import type { VirtualClock } from '../packages/holdfast/src/testing/virtual-clock.ts';
+import type { LogProfile } from './log-profile.ts';
+import { SimLogView } from './sim-log-view.ts';
 
 interface Stored {
   topic: string;
@@ -33,17 +28,24 @@ export interface SimLogFaults {
   failureShare: number;
   /** A followed message does not arrive. */
   missingShare: number;
+  /** A followed message comes again later, when the log is of a kind that repeats. */
+  repeatedShare: number;
   /** A broadcast to another node does not arrive. */
   deafShare: number;
   latencyMs: number;
 }
 
-export const noFaults: SimLogFaults = { failureShare: 0, missingShare: 0, deafShare: 0, latencyMs: 2 };
+export const noFaults: SimLogFaults = {
+  failureShare: 0,
+  missingShare: 0,
+  repeatedShare: 0,
+  deafShare: 0,
+  latencyMs: 2,
+};
 
 /**
- * A log outside all server processes, as Redis or JetStream would be: it answers late, at times not at all,
- * loses live messages on their way, and can fail over to a state of a moment ago. Offsets are the whole log's,
- * so a topic's are not contiguous.
+ * What all server processes have their topics in: it answers late, at times not at all, and what its profile
+ * says. It knows what it was told, which the checkers compare with what subscribers saw.
  */
 export class SimLog {
   epoch = 1;
@@ -64,11 +66,28 @@ export class SimLog {
   readonly clock: VirtualClock;
   readonly random: () => number;
   readonly countMax: number;
+  readonly profile: LogProfile;
+  private pausedUntilMs = 0;
 
-  constructor(clock: VirtualClock, random: () => number, countMax: number) {
+  constructor(clock: VirtualClock, random: () => number, countMax: number, profile: LogProfile) {
     this.clock = clock;
     this.random = random;
     this.countMax = countMax;
+    this.profile = profile;
+  }
+
+  /** Does nothing for a while (SIGSTOP, a disk that hangs), and then all that it was asked for. */
+  pause(durationMs: number): void {
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, this.clock.nowMs() + durationMs);
+  }
+
+  /** Does something after a while, or when the log goes on. */
+  at(delayMs: number, action: () => void): void {
+    this.clock.at(delayMs, () => {
+      const pausedMs = this.pausedUntilMs - this.clock.nowMs();
+      if (pausedMs > 0) this.at(pausedMs, action);
+      else action();
+    });
   }
 
   /** The log as one server process sees it. */
@@ -84,7 +103,7 @@ export class SimLog {
     const { missingShare, deafShare, latencyMs } = this.faults;
     for (const view of this.views) {
       if (view === from || this.random() < missingShare + deafShare) continue;
-      this.clock.at(this.random() * latencyMs, () => {
+      this.at(this.random() * latencyMs, () => {
         if (this.views.has(view) && !view.isCutOff) view.process.run(() => view.heard(copy));
       });
     }
@@ -92,6 +111,12 @@ export class SimLog {
 
   detach(view: SimLogView): void {
     this.views.delete(view);
+  }
+
+  /** A node ends without a word. */
+  crash(view: SimLogView): void {
+    this.detach(view);
+    if (this.profile.dropsUnanswered) view.end();
   }
 
   /** The newest writes never happened, though they were acknowledged: an asynchronous replica took over. */
@@ -129,7 +154,10 @@ export class SimLog {
       if (known.some((entry) => entry.sequence > sequence)) return { status: 'stale' };
     }
     const previous = this.topOf(topic);
-    const offset = (this.offset += 1 + Math.floor(this.random() * 3));
+    const offset = this.profile.countsByTopic
+      ? previous + 1
+      : this.offset + 1 + Math.floor(this.random() * 3);
+    this.offset = Math.max(this.offset, offset);
     this.stored.push({ topic, offset, previous, payload: payload.slice(), session, sequence });
     const position = { epoch: this.epoch, offset };
     this.truth.push({
@@ -191,121 +219,5 @@ export class SimLog {
     this.trimmedThrough.set(topic, through);
     // Dedup outlives the message, as it would in a set of its own.
     for (const entry of kept) if (entry.offset <= through) entry.topic = `${topic} (trimmed)`;
-  }
-}
-
-/** One server's connection to the log: calls are answered in order, each after its time. */
-export class SimLogView implements MessageLog {
-  private readonly log: SimLog;
-  private readonly listeners = new Map<string, Set<(message: FollowedMessage) => void>>();
-  private answersAtMs = 0;
-  private notifiesAtMs = 0;
-  /** While nothing passes between the node and the log, answers wait, as over TCP; the rest is lost. */
-  isCutOff = false;
-  private held: (() => void)[] = [];
-  /** Where other nodes' broadcasts are heard: not while it is stopped. */
-  process: { run(action: () => void): void } = { run: (action) => action() };
-
-  constructor(log: SimLog) {
-    this.log = log;
-  }
-
-  heard: (message: Uint8Array) => void = () => {};
-
-  async open({ heard }: LogConfig): Promise<void> {
-    this.heard = heard;
-  }
-
-  broadcast(message: Uint8Array): void {
-    if (!this.isCutOff) this.log.broadcast(this, message);
-  }
-
-  cutOff(): void {
-    this.isCutOff = true;
-  }
-
-  heal(): void {
-    this.isCutOff = false;
-    for (const answer of this.held.splice(0)) answer();
-  }
-
-  append(
-    topic: string,
-    session: string | undefined,
-    sequence: number,
-    payload: Uint8Array,
-  ): Promise<Appended> {
-    return this.later(() => {
-      const { failureShare } = this.log.faults;
-      if (this.log.random() < failureShare) this.fail('the append was not applied');
-      const appended = this.log.append(topic, session, sequence, payload);
-      if (this.log.random() < failureShare) this.fail('the answer was lost');
-      return appended;
-    });
-  }
-
-  read(topic: string, after: Position, limit: ReadLimit): Promise<Page> {
-    return this.later(() => this.log.read(topic, after, limit));
-  }
-
-  top(topic: string): Promise<Position> {
-    return this.later(() => ({ epoch: this.log.epoch, offset: this.log.topOf(topic) }));
-  }
-
-  before(topic: string, count: number): Promise<Position> {
-    return this.later(() => this.log.before(topic, count));
-  }
-
-  follow(topic: string, listener: (message: FollowedMessage) => void): Promise<() => void> {
-    return this.later(() => {
-      const listeners = this.listeners.get(topic) ?? new Set();
-      this.listeners.set(topic, listeners.add(listener));
-      return () => void listeners.delete(listener);
-    });
-  }
-
-  notify(topic: string, message: FollowedMessage): void {
-    const { clock, random, faults } = this.log;
-    if (!this.listeners.get(topic)?.size || this.isCutOff || random() < faults.missingShare) return;
-    this.notifiesAtMs = Math.max(this.notifiesAtMs, clock.nowMs() + random() * faults.latencyMs);
-    clock.at(this.notifiesAtMs - clock.nowMs(), () => {
-      for (const listener of this.listeners.get(topic) ?? []) listener(message);
-    });
-  }
-
-  async trim(): Promise<void> {}
-
-  async key(): Promise<Uint8Array> {
-    return this.log.secret();
-  }
-
-  async close(): Promise<void> {
-    this.log.detach(this);
-  }
-
-  private fail(text: string): never {
-    this.log.failures++;
-    throw new Error(`simulated: ${text}`);
-  }
-
-  private later<T>(answer: () => T): Promise<T> {
-    const { clock, random, faults } = this.log;
-    this.answersAtMs = Math.max(this.answersAtMs, clock.nowMs() + random() * faults.latencyMs);
-    const { life } = this.log;
-    return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        // What was asked of a memory that is gone is not asked of the next.
-        if (this.log.life !== life) return;
-        try {
-          resolve(answer());
-        } catch (error) {
-          reject(error as Error);
-        }
-      };
-      clock.at(this.answersAtMs - clock.nowMs(), () => {
-        if (this.isCutOff) this.held.push(settle);
-        else settle();
-      });
-    });
   }
 }

@@ -8,7 +8,9 @@ import type { HoldfastServer } from '../packages/holdfast/src/server/server.ts';
 import { createTestbed, type Process, type Testbed } from '../packages/holdfast/src/testing/kit.ts';
 import { ReaderHistory, Violation } from './history.ts';
 import { checkPresence, FenceWatch, PresenceWatch, subscribersOf } from './nodes.ts';
-import { SimLog, type SimLogView } from './sim-log.ts';
+import { lmdb, memory, nats, redis } from './log-profile.ts';
+import { SimLog } from './sim-log.ts';
+import type { SimLogView } from './sim-log-view.ts';
 
 /** What was published, by whom, and how it ended. */
 interface Publish {
@@ -66,10 +68,12 @@ export class World {
   constructor(seed: number) {
     this.testbed = createTestbed({ seed });
     this.random = this.testbed.random;
-    // One node keeps its log in its own memory, which a crash takes away; several share one that survives.
     this.nodes = 1 + Math.floor(this.random() * 3);
-    this.volatile = this.nodes === 1;
-    this.log = new SimLog(this.testbed.clock, this.random, 20 + Math.floor(this.random() * 200));
+    // A node that is alone may keep its log in its own memory, which a crash takes away; several share one.
+    const profile = this.pick(this.nodes === 1 ? [memory, lmdb] : [lmdb, redis, nats])!;
+    this.volatile = profile.isVolatile;
+    const countMax = 20 + Math.floor(this.random() * 200);
+    this.log = new SimLog(this.testbed.clock, this.random, countMax, profile);
     this.testbed.network.quality = {
       latencyMs: 2 + this.random() * 80,
       jitterMs: this.random() * 60,
