@@ -142,7 +142,7 @@ export class Causes {
       return;
     const cut = cutOf(evidence);
     if (!cut) return;
-    this.cuts.push(cut);
+    this.cuts.push({ ...cut, isExplained: id !== 'unknown' });
     if (this.cuts.length > CUTS_MAX) this.cuts.shift();
   }
 

@@ -2,6 +2,8 @@ import { likeOthers } from './clusters.ts';
 import { idleLimits, lifetimeLimits, namesOf, type KnownLimit } from './intermediaries.ts';
 import type { Cut, Evidence, Suspicion } from './verdict.ts';
 
+type Timing = Omit<Cut, 'isExplained'>;
+
 /** Below this a silence is everyday life, and no limit. */
 const LIMIT_MS_MIN = 1_000;
 const RARE_MS_MIN = 45_000;
@@ -11,7 +13,7 @@ const TOGETHER_MS = 1_000;
 const OVERTAKEN_MS = 2_000;
 
 /** The connection as one that something in between may have cut, while neither side wanted it; else undefined. */
-export function cutOf({ client, server, around }: Evidence): Cut | undefined {
+export function cutOf({ client, server, around }: Evidence): Timing | undefined {
   if (client) {
     if (client.endedBy !== 'peer') return undefined;
     const endedMs = around.nowMs - client.agoMs;
@@ -74,12 +76,12 @@ interface FoundLimit {
   seconds: number;
   count: number;
   /** Whether those that had this value in common differed in another, so that this one is what they share. */
-  othersDiffer(other: (cut: Cut) => number): boolean;
+  othersDiffer(other: (cut: Timing) => number): boolean;
 }
 
 function limitOf(
-  cut: Cut,
-  valueOf: (cut: Cut) => number,
+  cut: Timing,
+  valueOf: (cut: Timing) => number,
   known: readonly KnownLimit[],
   earlyMs: number,
   lateMs: number,
@@ -101,7 +103,7 @@ function limitOf(
   if (names.length > 0) confidence = Math.max(confidence, cut.isExact && valueMs >= RARE_MS_MIN ? 0.7 : 0.45);
   // A restart of a proxy cuts whatever there is; a limit cuts only what has reached it.
   const together = comparable.filter(({ atMs }) => Math.abs(atMs - cut.atMs) < TOGETHER_MS);
-  const strays = together.filter((other) => !isAlike(other)).length;
+  const strays = together.filter((other) => !other.isExplained && !isAlike(other)).length;
   if (strays >= 2 && strays > together.length / 2) confidence /= 2;
   if (confidence === 0) return undefined;
   const because = [
@@ -121,7 +123,7 @@ function limitOf(
 }
 
 /** How far apart values of one limit may be: timers are exact, the way of the last bytes varies. */
-function toleranceOf({ isExact }: Cut, valueMs: number): number {
+function toleranceOf({ isExact }: Timing, valueMs: number): number {
   return isExact ? Math.max(60, valueMs * 0.005) : 1_100;
 }
 

@@ -70,6 +70,8 @@ export interface Cut {
   readonly quietMs: number;
   /** Told by a client, to a few milliseconds; else by this node, to a second. */
   readonly isExact: boolean;
+  /** It was put down to a limit. */
+  readonly isExplained: boolean;
 }
 
 export interface Surroundings {

@@ -59,6 +59,7 @@ const certain: Record<Exclude<CauseId, 'unknown'>, Record<string, Scene>> = {
           openMs: 1_800_000 + 20 * index,
           quietMs,
           isExact: true,
+          isExplained: false,
         })),
       },
     },
@@ -229,6 +230,20 @@ describe('limits of what stands in between', () => {
       around: { cuts: [...quietCuts(60_000), ...strays] },
     });
     expect(verdict.id).toBe('unknown');
+  });
+
+  it('[CAUSE-4] what other limits cut in the same second does not speak against it', () => {
+    const strays = quietCuts(100, 900, 12_000, 40_000).map((one) => ({
+      ...one,
+      atMs: nowMs - 400,
+      isExplained: true,
+    }));
+    const verdict = verdictOf({
+      client: { silentInMs: 60_020, silentOutMs: 60_020 },
+      server: {},
+      around: { cuts: [...quietCuts(60_000), ...strays] },
+    });
+    expect(verdict.id).toBe('idle-cut-by-intermediary');
   });
 
   it('[CAUSE-4] idle from the start: silence and age ended together, so neither is certain', () => {

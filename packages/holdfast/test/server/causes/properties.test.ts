@@ -51,6 +51,7 @@ const cut: fc.Arbitrary<Cut> = fc.record({
   openMs: ms,
   quietMs: ms,
   isExact: fc.boolean(),
+  isExplained: fc.boolean(),
 });
 
 const around: fc.Arbitrary<Surroundings> = fc.record({
@@ -175,7 +176,7 @@ describe('cuts at random', () => {
       const { id, confidence } = explain(one);
       if (id !== 'unknown') named++;
       if (confidence >= HIGH_CONFIDENCE) high++;
-      cuts.push({ ...cutOf(one)!, atMs: nowMs - (i + 2) * 3_000 });
+      cuts.push({ ...cutOf(one)!, isExplained: id !== 'unknown', atMs: nowMs - (i + 2) * 3_000 });
       if (cuts.length > 256) cuts.shift();
     }
     expect(high).toBe(0);
