@@ -15,7 +15,21 @@ export function nodeMachine(): Machine {
 class NodeMachine implements Machine {
   private readonly delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
 
+  private last: Reading | undefined;
+
   read(): Reading {
+    try {
+      this.last = this.readAll();
+    } catch (error) {
+      if (!isOutOfFiles(error) || !this.last) throw error;
+      // Not even a look at them can be had any more, which says enough.
+      const { files } = this.last;
+      this.last = { ...this.last, files: files && { used: files.limit, limit: files.limit } };
+    }
+    return this.last;
+  }
+
+  private readAll(): Reading {
     // Its timer begins with the first reading: a server that was never opened needs none.
     this.delay.enable();
     const heap = getHeapStatistics();
@@ -49,7 +63,13 @@ function openFiles(): Use | undefined {
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
+  } catch (error) {
+    if (isOutOfFiles(error)) throw error;
     return undefined;
   }
+}
+
+/** EMFILE: of this process; ENFILE: of the whole machine (open(2)). */
+function isOutOfFiles(error: unknown): boolean {
+  return /^E[MN]FILE$/.test((error as NodeJS.ErrnoException).code ?? '');
 }
