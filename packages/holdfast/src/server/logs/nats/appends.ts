@@ -145,7 +145,7 @@ export class Appends {
   /** The offset before a message of a topic; 0 when it is the first. */
   async previousOf(topic: string, offset: number): Promise<number> {
     const { feed, history } = this.parts;
-    return feed.known(offset) ?? (await history.lookBack(topic, 0, offset - 1, 0)) ?? 0;
+    return feed.known(offset) ?? history.before(topic, offset);
   }
 
   /** The same for one that was added just now: the node is about to hear it. */

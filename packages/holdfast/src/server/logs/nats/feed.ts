@@ -19,8 +19,6 @@ interface LiveTopic {
 
 /** A topic that this node only appends to is listened to for as long as this after the last append. */
 const IDLE_MS = 30_000;
-/** The stream sends a message out before it acknowledges it, so this is for those that were lost on their way. */
-const HEARING_PATIENCE_MS = 250;
 
 /**
  * What the stream republishes. A node listens to the topics that it follows, and for a while to those that it appends
@@ -29,7 +27,6 @@ const HEARING_PATIENCE_MS = 250;
 export class Feed {
   private readonly topics = new Map<string, LiveTopic>();
   private readonly tail = new Tail();
-  private readonly wanted = new Map<number, Set<() => void>>();
   private readonly connection: Connection;
   private readonly subjects: Subjects;
   private readonly stream: KeptStream;
@@ -67,25 +64,17 @@ export class Feed {
     return this.topics.get(name)?.last ?? 0;
   }
 
-  /** The offset before a message, when the node has heard it or hears it in a moment. */
+  /**
+   * The offset before a message that was acknowledged; undefined when the node has not heard it. The stream sends it
+   * out before it acknowledges it, on the same way; a timer would not do, because it fires before what has arrived
+   * at a busy process is read.
+   */
   async hearPrevious(offset: number): Promise<number | undefined> {
-    if (this.known(offset) === undefined) {
-      await new Promise<void>((resolve) => {
-        const waiting = this.wanted.get(offset) ?? new Set();
-        this.wanted.set(offset, waiting);
-        const done = (): void => {
-          clearTimeout(timer);
-          resolve();
-        };
-        const timer = setTimeout(done, HEARING_PATIENCE_MS);
-        waiting.add(done);
-      });
-      this.wanted.delete(offset);
-    }
+    if (this.known(offset) === undefined) await this.connection.nats.flush().catch(() => {});
     return this.known(offset);
   }
 
-  /** The same without waiting. */
+  /** The same without another look at what has arrived. */
   known(offset: number): number | undefined {
     return this.tail.previousOf(offset);
   }
@@ -144,7 +133,6 @@ export class Feed {
     if (!Number.isSafeInteger(offset) || !(offset > previous)) return;
     this.stream.note(offset, headers!.get('Nats-Msg-Id'));
     this.tail.take(offset, previous, payload);
-    for (const done of this.wanted.get(offset) ?? []) done();
     const topic = this.topics.get(name);
     if (!topic) return;
     if (offset > topic.last) topic.last = offset;

@@ -92,6 +92,22 @@ export class History {
     });
   }
 
+  /** The offset before a message, 0 when it is the first: looked for one by one, from ever further back. */
+  before(topic: string, offset: number): Promise<number> {
+    return this.connection.persist(async () => {
+      for (let span = 2; ; span *= 4) {
+        const from = Math.max(0, offset - 1 - span);
+        let previous = 0;
+        let at = await this.offsetAfter(topic, from);
+        while (at < offset) {
+          previous = at;
+          at = await this.offsetAfter(topic, at);
+        }
+        if (previous > 0 || from === 0) return previous;
+      }
+    });
+  }
+
   /**
    * The offset of the message with `count` others behind it, of those above `floor` and up to `through`; undefined when
    * there are not so many. JetStream reads forwards only, so this looks from ever further back.
@@ -113,6 +129,13 @@ export class History {
 
   forget(): void {
     for (const [key, bookmark] of this.bookmarks) this.drop(key, bookmark);
+  }
+
+  /** Rejects when the server that answers has not got so far yet. */
+  private async offsetAfter(topic: string, after: number): Promise<number> {
+    const message = await this.next(topic, after);
+    if (!message) throw new Error('A copy of the stream lags behind');
+    return message.sequence;
   }
 
   private async next(topic: string, after: number): Promise<ReadMessage | undefined> {
