@@ -1,7 +1,7 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
 import { NAME_BYTES_MAX } from '../protocol/limits.ts';
 import { startChoices } from '../protocol/schema.ts';
-import type { WireStart } from '../session/server-session.ts';
+import type { WireStart } from '../session/cursors.ts';
 import type { Start } from './types.ts';
 
 /** Where a subscription begins, as it stands on the wire. */

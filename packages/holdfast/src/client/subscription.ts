@@ -3,7 +3,7 @@ import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Entry } from '../protocol/schema.ts';
 import type { ClientCursor, Reader, ReaderEvent } from '../session/subscriptions.ts';
-import type { WireStart } from '../session/server-session.ts';
+import type { WireStart } from '../session/cursors.ts';
 import { Emitter } from './emitter.ts';
 import type { Gap, Handler } from './types.ts';
 

@@ -73,7 +73,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   }
 
   cursors(): Iterable<Cursor<HubTopic>> {
-    return this.machine.cursors.values();
+    return this.machine.cursors.all.values();
   }
 
   handle(input: ServerInput<HubTopic>): void {
@@ -114,7 +114,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
 
   handleDrain(): void {
     this.full = false;
-    this.machine.writable = true;
+    this.machine.cursors.writable = true;
     this.releaseFrom(HELD_UNREAD);
     this.handle({ type: 'writable' });
   }
@@ -189,7 +189,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   private checkRoom(): void {
     if (this.socket.bufferedBytes < this.node.limits.socketHighWaterBytes) return;
     this.full = true;
-    this.machine.writable = false;
+    this.machine.cursors.writable = false;
   }
 
   private send(record: WireRecord): void {

@@ -3,7 +3,7 @@ import type { Position } from '../protocol/position.ts';
 import type { Entry, GapReason } from '../protocol/schema.ts';
 import type { Clock } from '../session/clock.ts';
 import type { Cursor } from '../session/cursor.ts';
-import type { CursorPage } from '../session/server-session.ts';
+import type { CursorPage } from '../session/cursors.ts';
 import type { TopicSource } from './cluster/presence-topics.ts';
 import type { FollowedMessage, ReadLimit } from './message-log.ts';
 import type { TopicPolicy } from './topic-options.ts';

@@ -3,8 +3,9 @@ import type { CloseName } from '../protocol/close-codes.ts';
 import type { ErrorCode } from '../protocol/error-codes.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
-import type { Entry, GapReason, Operation, startChoices, WireRecord } from '../protocol/schema.ts';
-import { Cursor } from './cursor.ts';
+import type { Operation, WireRecord } from '../protocol/schema.ts';
+import type { Cursor } from './cursor.ts';
+import { Cursors, type CursorEffect, type CursorPage } from './cursors.ts';
 import type { Outcome } from './reply-book.ts';
 
 /**
@@ -34,25 +35,6 @@ export interface ServerSessionConfig {
 export interface Sent {
   readonly sequence: number;
   readonly request: number;
-}
-
-/** Where a subscriber wants to begin, as it stands on the wire. */
-export interface WireStart {
-  from: (typeof startChoices)[number];
-  epoch: number;
-  offset: number;
-}
-
-/** A page of a topic, read from the log after a cursor's position. */
-export interface CursorPage {
-  /** What can't be delivered, between the cursor's position and `previous`. */
-  gap?: { to: Position; reason: GapReason } | undefined;
-  epoch: number;
-  previous: number;
-  entries: readonly Entry[];
-  /** Everything up to here went, or will go, to live cursors: a cursor that has reached it joins them. */
-  liveFrom: Position;
-  alias: number;
 }
 
 export type ServerInput<Topic> =
@@ -85,18 +67,13 @@ export type ServerInput<Topic> =
   | { type: 'disconnected' };
 
 export type ServerEffect<Topic> =
-  | { type: 'send'; record: WireRecord }
+  | CursorEffect<Topic>
   | { type: 'greet'; hello: WireRecord<'hello'> }
   /** A connection was welcomed: what its client says of the one before, and the node that this was to. */
   | { type: 'welcomed'; node: string; flight: WireRecord<'flight'> | undefined }
   | { type: 'renew'; token: string }
   /** The next deadline may have come nearer. */
   | { type: 'deadline-moved' }
-  | { type: 'open'; cursor: Cursor<Topic>; topic: string; start: WireStart }
-  | { type: 'read'; cursor: Cursor<Topic> }
-  | { type: 'join'; cursor: Cursor<Topic> }
-  | { type: 'leave'; cursor: Cursor<Topic> }
-  | { type: 'shut'; cursor: Cursor<Topic> }
   | { type: 'append'; sequence: number; topic: string; payload: Uint8Array }
   | { type: 'call'; request: number; finished: number; method: string; payload: Uint8Array }
   | { type: 'finished'; below: number }
@@ -107,17 +84,13 @@ export type ServerEffect<Topic> =
 const noEffects: never[] = [];
 
 export class ServerSession<Topic = unknown> {
-  /** The cursors of this connection, by the client's number for each. */
-  readonly cursors = new Map<number, Cursor<Topic>>();
-  /** Whether the connection can take more; the driver keeps it true to its socket. */
-  writable = true;
+  readonly cursors: Cursors<Topic>;
   /** What the client has sent so far; the driver paces it by that (SPEC FLOW-8). */
   recordsIn = 0;
   private state: State = { name: 'awaiting-hello' };
   private effects: ServerEffect<Topic>[] = noEffects;
   /** It was asked to move. */
   wasToldToGo = false;
-  private reading = 0;
   private appending = 0;
   private calling = 0;
   /** Of those, the ones whose answers have not left yet. */
@@ -132,6 +105,7 @@ export class ServerSession<Topic = unknown> {
 
   constructor(config: ServerSessionConfig, nowMs: number) {
     this.config = config;
+    this.cursors = new Cursors(config.limits, this);
     this.lastInMs = nowMs;
     // First beats are spread at random, so that connections which came together do not beat together.
     this.heartbeatMs = config.heartbeatMs;
@@ -156,23 +130,19 @@ export class ServerSession<Topic = unknown> {
       case 'writable':
         // The peer took bytes, so it is alive, however slow (SPEC LIVE-1).
         this.lastInMs = nowMs;
-        return this.pump();
+        return this.cursors.pump();
       case 'greeted':
         return this.handleGreeted(input, nowMs);
       case 'opened':
-        return this.handleOpened(input);
+        return this.cursors.opened(input.cursor, input.alias, input.start, input.liveFrom);
       case 'open-failed':
-        if (input.cursor.state === 'shut') return;
-        this.shut(input.cursor.subscription);
-        return this.fail('subscribe', input.cursor.subscription, input.code, input.text);
+        return this.cursors.openFailed(input.cursor, input.code, input.text);
       case 'page':
-        return this.handlePage(input.cursor, input.page);
+        return this.cursors.takePage(input.cursor, input.page);
       case 'lagged':
-        input.cursor.state = 'behind';
-        input.cursor.position = input.position;
-        return this.pump();
+        return this.cursors.lag(input.cursor, input.position);
       case 'revoked':
-        return this.handleRevoked(input.cursor, input.position);
+        return this.cursors.revoke(input.cursor, input.position);
       case 'appended':
         this.appending--;
         return this.send({ type: 'published', sequence: input.sequence, ...input.position });
@@ -310,9 +280,9 @@ export class ServerSession<Topic = unknown> {
       case 'ping':
         return this.send({ type: 'pong', id: record.id, finished: 0 });
       case 'subscribe':
-        return this.handleSubscribe(record);
+        return this.cursors.subscribe(record);
       case 'unsubscribe':
-        return this.shut(record.subscription);
+        return this.cursors.shut(record.subscription);
       case 'signal':
         return this.push({ type: 'signal', topic: record.topic, payload: record.payload });
       case 'token':
@@ -359,100 +329,6 @@ export class ServerSession<Topic = unknown> {
     else this.fail('request', request, outcome.code, outcome.text);
   }
 
-  private handleSubscribe({ subscription, topic, ...start }: WireRecord<'subscribe'>): void {
-    if (this.cursors.has(subscription)) {
-      return this.fail(
-        'subscribe',
-        subscription,
-        'already-subscribed',
-        'This number is in use on this connection.',
-      );
-    }
-    const { subscriptionsMax } = this.config.limits;
-    if (this.cursors.size >= subscriptionsMax) {
-      const text = `A connection holds at most ${subscriptionsMax} subscriptions; end one, or raise limits.subscriptionsMax.`;
-      return this.fail('subscribe', subscription, 'too-many-subscriptions', text);
-    }
-    const cursor = new Cursor<Topic>(subscription);
-    this.cursors.set(subscription, cursor);
-    this.push({ type: 'open', cursor, topic, start });
-  }
-
-  private handleOpened({ cursor, alias, start, liveFrom }: ServerInput<Topic> & { type: 'opened' }): void {
-    if (cursor.state !== 'opening') return;
-    cursor.position = start;
-    cursor.state = 'behind';
-    this.send({ type: 'subscribed', subscription: cursor.subscription, alias, ...start });
-    // Whether a position beyond what was sent is one that the log has lost, the log alone can tell (SPEC SUB-5).
-    if (start.offset <= liveFrom.offset) this.advance(cursor, start, liveFrom);
-    this.pump();
-  }
-
-  private handlePage(cursor: Cursor<Topic>, page: CursorPage): void {
-    this.reading--;
-    if (cursor.state !== 'reading') return this.pump();
-    cursor.state = 'behind';
-    if (page.gap) this.sendGap(cursor, page.gap.to, page.gap.reason);
-    const { alias, epoch, previous, entries, liveFrom } = page;
-    const last = entries.at(-1);
-    if (last) this.send({ type: 'messages', alias, epoch, previous, entries });
-    this.advance(cursor, { epoch, offset: last?.offset ?? previous }, liveFrom);
-    this.pump();
-  }
-
-  /** A cursor that has reached what live cursors were sent joins them; runs it has already are skipped by the client. */
-  private advance(cursor: Cursor<Topic>, position: Position, liveFrom: Position): void {
-    cursor.position = position;
-    if (position.epoch !== liveFrom.epoch || position.offset < liveFrom.offset) return;
-    cursor.state = 'live';
-    this.push({ type: 'join', cursor });
-  }
-
-  /** Reads on for cursors that are behind, while the socket has room (SPEC FLOW-2, FLOW-3). */
-  private pump(): void {
-    if (this.state.name !== 'live') return;
-    for (const cursor of this.cursors.values()) {
-      if (!this.writable || this.reading >= this.config.limits.readsMax) return;
-      if (cursor.state !== 'behind') continue;
-      cursor.state = 'reading';
-      this.reading++;
-      // The next pump begins behind this cursor, so that one long replay does not starve the others.
-      this.cursors.delete(cursor.subscription);
-      this.cursors.set(cursor.subscription, cursor);
-      this.push({ type: 'read', cursor });
-    }
-  }
-
-  private handleRevoked(cursor: Cursor<Topic>, position: Position): void {
-    if (cursor.state === 'shut') return;
-    if (cursor.state !== 'live') position = cursor.position;
-    cursor.position = position;
-    this.sendGap(cursor, position, 'not-authorized');
-    this.shut(cursor.subscription);
-    this.fail(
-      'subscribe',
-      cursor.subscription,
-      'not-authorized',
-      'The right to read this topic was withdrawn.',
-    );
-  }
-
-  private sendGap(cursor: Cursor<Topic>, to: Position, reason: GapReason): void {
-    const { epoch: fromEpoch, offset: fromOffset } = cursor.position;
-    const { epoch: toEpoch, offset: toOffset } = to;
-    const { subscription } = cursor;
-    this.send({ type: 'gap', subscription, fromEpoch, fromOffset, toEpoch, toOffset, reason });
-  }
-
-  private shut(subscription: number): void {
-    const cursor = this.cursors.get(subscription);
-    if (!cursor) return;
-    this.cursors.delete(subscription);
-    if (cursor.state === 'live') this.push({ type: 'leave', cursor });
-    cursor.state = 'shut';
-    this.push({ type: 'shut', cursor });
-  }
-
   private fail(operation: Operation, id: number, code: string, text: string): void {
     this.send({ type: 'failed', operation, id, code, text });
   }
@@ -463,15 +339,16 @@ export class ServerSession<Topic = unknown> {
   }
 
   private end(): void {
-    for (const subscription of this.cursors.keys()) this.shut(subscription);
+    this.cursors.end();
     this.state = { name: 'closed' };
   }
 
-  private send(record: WireRecord): void {
+  /** For its cursors, and itself. */
+  send(record: WireRecord): void {
     this.push({ type: 'send', record });
   }
 
-  private push(effect: ServerEffect<Topic>): void {
+  push(effect: ServerEffect<Topic>): void {
     if (this.effects === noEffects) this.effects = [effect];
     else this.effects.push(effect);
   }

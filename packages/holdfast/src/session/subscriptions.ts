@@ -1,6 +1,6 @@
 import type { Position } from '../protocol/position.ts';
 import type { Entry, GapReason, Top, WireRecord } from '../protocol/schema.ts';
-import type { WireStart } from './server-session.ts';
+import type { WireStart } from './cursors.ts';
 
 /** What a subscription's reader is told. */
 export type ReaderEvent =

@@ -25,10 +25,10 @@ describe('a cursor', () => {
 
   it('[FLOW-2] holds a position and nothing else while its socket is full', () => {
     const hand = ServerHand.live();
-    hand.session.writable = false;
+    hand.session.cursors.writable = false;
     expect(reads(hand.open(1, 0, 1_000_000))).toEqual([]);
     expect(hand.cursor(1)).toMatchObject({ state: 'behind', position: { epoch: 1, offset: 0 } });
-    hand.session.writable = true;
+    hand.session.cursors.writable = true;
     expect(reads(hand.do({ type: 'writable' }))).toEqual([1]);
   });
 
@@ -36,9 +36,9 @@ describe('a cursor', () => {
     const hand = ServerHand.live();
     hand.open(1, 30, 30);
     const cursor = hand.cursor(1);
-    hand.session.writable = false;
+    hand.session.cursors.writable = false;
     expect(hand.do({ type: 'lagged', cursor, position: { epoch: 1, offset: 34 } })).toEqual([]);
-    hand.session.writable = true;
+    hand.session.cursors.writable = true;
     expect(reads(hand.do({ type: 'writable' }))).toEqual([1]);
     expect(sent(hand.page(cursor, 2, 36))).toMatchObject([{ type: 'messages', previous: 34 }]);
   });
@@ -104,7 +104,7 @@ describe('a cursor', () => {
       { type: 'failed', operation: 'subscribe', id: 1, code: 'not-authorized' },
     ]);
     expect(types(effects)).toContain('leave');
-    expect(hand.session.cursors.size).toBe(0);
+    expect(hand.session.cursors.all.size).toBe(0);
   });
 
   it('[ERR-1] needs a number that is free, and room', () => {

@@ -2,12 +2,8 @@ import { encode } from '../../src/protocol/codec.ts';
 import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import type { Entry, WireRecord } from '../../src/protocol/schema.ts';
 import type { Cursor } from '../../src/session/cursor.ts';
-import {
-  ServerSession,
-  type CursorPage,
-  type ServerEffect,
-  type ServerInput,
-} from '../../src/session/server-session.ts';
+import type { CursorPage } from '../../src/session/cursors.ts';
+import { ServerSession, type ServerEffect, type ServerInput } from '../../src/session/server-session.ts';
 
 export const HEARTBEAT_MS = 25_000;
 export const GRACE_MS = 20_000;
@@ -64,7 +60,7 @@ export class ServerHand {
   }
 
   cursor(subscription: number): Cursor<string> {
-    return this.session.cursors.get(subscription)!;
+    return this.session.cursors.all.get(subscription)!;
   }
 
   /** Answers a read with the messages after the cursor's position. */
