@@ -8,6 +8,7 @@ const PAUSE_MS = 20;
 const STALL_MS = 150;
 /** An answer that came while this process was that busy itself says nothing about the line. */
 const OWN_LAG_MS_MAX = 50;
+const DISCARDED_SHARE_MAX = 0.25;
 
 export const roundTrips: Step = {
   name: 'round-trips',
@@ -33,8 +34,9 @@ export const roundTrips: Step = {
       }
     };
     await pingUntil(startedAtMs + windowMs);
-    // One stall can be chance: look as long again before it is called a pattern, or not.
-    if (summarise(rttsMs).stalls > 0) await pingUntil(startedAtMs + windowMs * 2);
+    // One stall can be chance, and too few answers show none: look as long again before anything is said.
+    const isThin = discarded > sent * DISCARDED_SHARE_MAX;
+    if (isThin || summarise(rttsMs).stalls > 0) await pingUntil(startedAtMs + windowMs * 2);
     lag.disable();
     const { ending } = connection;
     await connection.close();

@@ -121,7 +121,9 @@ function crowdFinding(way: WayMeasurements, crowd: ConnectionsMeasured, refusal:
   const blame = blameFor(way, refusal);
   if (openedSlowly) {
     evidence.push('A second later one more was let in while the others were held, so the rate is bounded.');
-    return { id: 'rate-limited', ...blame, evidence, topic: 'rate' };
+    // Silence is not how a limit says no: a machine that is too busy, perhaps this one, looks the same.
+    const confidence = refusal.kind === 'silent' ? 'low' : blame.confidence;
+    return { id: 'rate-limited', ...blame, confidence, evidence, topic: 'rate' };
   }
   if (openedAfterRelease) {
     evidence.push('After they were closed, a new one was let in: the number at once is bounded.');

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import { squidForward } from './proxies.ts';
-import { echoServer } from './servers.ts';
-import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
+import { squidForward } from '../proxies.ts';
+import { echoServer } from '../servers.ts';
+import { type Animal, stopping, type ZooCase, type ZooGroup } from '../zoo.ts';
 
 /** Squid as companies have it, between the client and a server on a port of its own. */
 async function through(lines: (serverPort: number) => string): Promise<Animal> {
@@ -32,15 +32,15 @@ const cases: readonly ZooCase[] = [
     check: ({ measurements }) => expect(measurements.public.forwardProxy?.status).toBe(403),
   },
   {
-    title: 'Squid, tunnels with a read_timeout of 2 s',
-    start: () => through(() => `${allow}\nread_timeout 2 seconds`),
+    title: 'Squid, tunnels with a read_timeout of 3 s',
+    start: () => through(() => `${allow}\nread_timeout 3 seconds`),
     id: 'idle-limit',
     hop: 'client-network',
-    limitMs: 2_000,
+    limitMs: 3_000,
   },
 ];
 
-zoo(
-  'forward proxies',
-  cases.map((zooCase) => ({ ...zooCase, needs: ['squid'] })),
-);
+export const forwardProxyCases: ZooGroup = {
+  name: 'forward proxies',
+  cases: cases.map((zooCase) => ({ ...zooCase, needs: ['squid'] })),
+};

@@ -1,8 +1,8 @@
-import type { Progress } from '../../packages/cli/src/doctor/report/report.ts';
-import { freePort } from './program.ts';
-import { nginx, NGINX_UPGRADE, type NginxParts } from './proxies.ts';
-import { closesIdle, echoServer, type EchoOptions, rawServer } from './servers.ts';
-import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
+import type { Progress } from '../../../packages/cli/src/doctor/report/report.ts';
+import { freePort } from '../program.ts';
+import { nginx, NGINX_UPGRADE, type NginxParts } from '../proxies.ts';
+import { closesIdle, echoServer, type EchoOptions, rawServer } from '../servers.ts';
+import { type Animal, stopping, type ZooCase, type ZooGroup } from '../zoo.ts';
 
 const needs = ['nginx'];
 
@@ -188,7 +188,4 @@ const cases: readonly ZooCase[] = [
   },
 ];
 
-zoo(
-  'nginx',
-  cases.map((zooCase) => ({ ...zooCase, needs })),
-);
+export const nginxCases: ZooGroup = { name: 'nginx', cases: cases.map((zooCase) => ({ ...zooCase, needs })) };

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { createCertificate } from './certificates.ts';
-import { nginx, NGINX_UPGRADE } from './proxies.ts';
-import { echoServer } from './servers.ts';
-import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
+import { createCertificate } from '../certificates.ts';
+import { nginx, NGINX_UPGRADE } from '../proxies.ts';
+import { echoServer } from '../servers.ts';
+import { type Animal, stopping, type ZooCase, type ZooGroup } from '../zoo.ts';
 
 /** A TLS server whose certificate has these names and ends in so many days. */
 async function withCertificate(names: string, days: number, trust = true): Promise<Animal> {
@@ -67,7 +67,7 @@ const cases: readonly ZooCase[] = [
   },
 ];
 
-zoo(
-  'TLS',
-  cases.map((zooCase) => ({ ...zooCase, needs: ['openssl', ...(zooCase.needs ?? [])] })),
-);
+export const tlsCases: ZooGroup = {
+  name: 'TLS',
+  cases: cases.map((zooCase) => ({ ...zooCase, needs: ['openssl', ...(zooCase.needs ?? [])] })),
+};

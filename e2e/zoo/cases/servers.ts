@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { expect } from 'vitest';
-import { nginx, NGINX_UPGRADE } from './proxies.ts';
-import { closesIdle, echoServer, type EchoOptions, rawServer } from './servers.ts';
-import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
+import { nginx, NGINX_UPGRADE } from '../proxies.ts';
+import { closesIdle, echoServer, type EchoOptions, rawServer } from '../servers.ts';
+import { type Animal, stopping, type ZooCase, type ZooGroup } from '../zoo.ts';
 
 async function alone(options: EchoOptions = {}): Promise<Animal> {
   const server = await echoServer(options);
@@ -43,7 +43,8 @@ const cases: readonly ZooCase[] = [
     start: () => alone(),
     id: 'stable',
     hop: 'none',
-    check: ({ durationMs, plan }) => expect(durationMs).toBeLessThan(plan.durationMs + 10_000),
+    // A slow machine may need longer than announced, but not by much.
+    check: ({ durationMs, plan }) => expect(durationMs).toBeLessThan(plan.durationMs * 3),
   },
   {
     title: 'the same, with compression',
@@ -251,4 +252,4 @@ const cases: readonly ZooCase[] = [
   },
 ];
 
-zoo('servers', cases);
+export const serverCases: ZooGroup = { name: 'servers', cases: cases };

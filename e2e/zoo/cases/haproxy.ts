@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import { createCertificate } from './certificates.ts';
-import { freePort } from './program.ts';
-import { haproxy } from './proxies.ts';
-import { echoServer, rawServer, type ZooServer } from './servers.ts';
-import { type Animal, stopping, zoo, type ZooCase } from './zoo.ts';
+import { createCertificate } from '../certificates.ts';
+import { freePort } from '../program.ts';
+import { haproxy } from '../proxies.ts';
+import { echoServer, rawServer, type ZooServer } from '../servers.ts';
+import { type Animal, stopping, type ZooCase, type ZooGroup } from '../zoo.ts';
 
 const needs = ['haproxy'];
 
@@ -125,7 +125,7 @@ const cases: readonly ZooCase[] = [
   },
 ];
 
-zoo(
-  'HAProxy',
-  cases.map((zooCase) => ({ ...zooCase, needs: [...needs, 'openssl'] })),
-);
+export const haproxyCases: ZooGroup = {
+  name: 'HAProxy',
+  cases: cases.map((zooCase) => ({ ...zooCase, needs: [...needs, 'openssl'] })),
+};

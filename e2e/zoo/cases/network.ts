@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import { serverInNetwork } from './namespace.ts';
-import { freePort } from './program.ts';
-import { type Animal, zoo, type ZooCase } from './zoo.ts';
+import { serverInNetwork } from '../namespace.ts';
+import { freePort } from '../program.ts';
+import { type Animal, type ZooCase, type ZooGroup } from '../zoo.ts';
 
 async function behind(rules: string, forgetsAfterS?: number): Promise<Animal> {
   const network = await serverInNetwork(rules, forgetsAfterS);
@@ -64,4 +64,7 @@ const local: readonly ZooCase[] = [
   },
 ];
 
-zoo('networks', [...local, ...cases.map((zooCase) => ({ ...zooCase, needs: ['netns', 'ip', 'nft'] }))]);
+export const networkCases: ZooGroup = {
+  name: 'networks',
+  cases: [...local, ...cases.map((zooCase) => ({ ...zooCase, needs: ['netns', 'ip', 'nft'] }))],
+};
