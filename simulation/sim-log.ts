@@ -67,7 +67,8 @@ export class SimLog {
   readonly random: () => number;
   readonly countMax: number;
   readonly profile: LogProfile;
-  private pausedUntilMs = 0;
+  private currentPause: object | undefined;
+  private readonly waiting: (() => void)[] = [];
 
   constructor(clock: VirtualClock, random: () => number, countMax: number, profile: LogProfile) {
     this.clock = clock;
@@ -78,14 +79,18 @@ export class SimLog {
 
   /** Does nothing for a while (SIGSTOP, a disk that hangs), and then all that it was asked for. */
   pause(durationMs: number): void {
-    this.pausedUntilMs = Math.max(this.pausedUntilMs, this.clock.nowMs() + durationMs);
+    const pause = (this.currentPause = {});
+    this.clock.at(durationMs, () => {
+      if (this.currentPause !== pause) return;
+      this.currentPause = undefined;
+      for (const action of this.waiting.splice(0)) action();
+    });
   }
 
   /** Does something after a while, or when the log goes on. */
   at(delayMs: number, action: () => void): void {
     this.clock.at(delayMs, () => {
-      const pausedMs = this.pausedUntilMs - this.clock.nowMs();
-      if (pausedMs > 0) this.at(pausedMs, action);
+      if (this.currentPause) this.waiting.push(action);
       else action();
     });
   }
