@@ -1,7 +1,7 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
-import type { Cause } from '../session/links.ts';
+import type { Cause } from '../session/link.ts';
 import type { OutboxItem } from '../session/outbox.ts';
 import { checkName, wireStart } from './arguments.ts';
 import { Driver, type Platform } from './driver.ts';

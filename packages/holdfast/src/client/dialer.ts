@@ -2,7 +2,7 @@ import { encodeBatches } from '../protocol/codec.ts';
 import { HoldfastError } from '../protocol/error-codes.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { HeartbeatInterval } from '../session/heartbeat-interval.ts';
-import type { Cause, Link } from '../session/links.ts';
+import type { Cause, Link } from '../session/link.ts';
 import type { Platform, Tell } from './driver.ts';
 import { explainStatus, type HttpAnswer } from './http-probe.ts';
 import type { Lines } from './lines.ts';

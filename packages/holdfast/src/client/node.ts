@@ -57,7 +57,7 @@ export function connect<C extends Contract = Contract>(
 export { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 export type { PayloadCodec } from '../protocol/payload.ts';
 export type { Position } from '../protocol/position.ts';
-export type { Cause } from '../session/links.ts';
+export type { Cause } from '../session/link.ts';
 export type { Client } from './client.ts';
 export type { EndpointScore } from './lines.ts';
 export type { ClientOptions, ClientStorage, Endpoints } from './options.ts';

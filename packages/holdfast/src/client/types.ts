@@ -1,6 +1,6 @@
 import type { Position } from '../protocol/position.ts';
 import type { GapReason } from '../protocol/schema.ts';
-import type { Cause } from '../session/links.ts';
+import type { Cause } from '../session/link.ts';
 
 /**
  * What flows between client and server, for the compiler: `connect<{ topics: { news: News }, methods:

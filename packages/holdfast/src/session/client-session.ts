@@ -4,7 +4,8 @@ import { FIRST_WINDOW } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import { HeartbeatInterval } from './heartbeat-interval.ts';
-import { Links, type Cause, type Link, type LinksConfig, type LinksHost } from './links.ts';
+import type { Cause, Link, LinksConfig, LinksHost } from './link.ts';
+import { Links } from './links.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
 import { Subscriptions, type ClientCursor, type ReaderEvent } from './subscriptions.ts';
 

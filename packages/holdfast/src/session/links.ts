@@ -1,10 +1,10 @@
 import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
 import type { WireRecord } from '../protocol/schema.ts';
-import { backoffDelayMs, type BackoffOptions } from './backoff.ts';
+import { backoffDelayMs } from './backoff.ts';
 import { Deadlines } from './deadlines.ts';
 import { FlightRecorder } from './flight-recorder.ts';
+import type { Cause, Link, LinksConfig, LinksHost } from './link.ts';
 import { RoundTrip } from './round-trip.ts';
-import type { Aliases } from './subscriptions.ts';
 
 /**
  * A client's connections over time. A link is one attempt at a connection; at most two exist: the one in use,
@@ -24,46 +24,6 @@ type State =
   | { name: 'idle' | 'waiting' | 'closed' | 'failed' }
   | { name: 'connecting' | 'live'; link: Link }
   | { name: 'suspect' | 'draining'; link: Link; rival: Link | undefined };
-
-export interface Link {
-  /** Counts this session's links; the server tells by it which of two is newer. */
-  readonly id: number;
-  stage: 'dialing' | 'greeting' | 'live';
-  greetedAtMs: number;
-  /** Nothing but the hello goes out before the welcome. */
-  bare: boolean;
-  readonly aliases: Aliases;
-  /** What leaves at the end of the turn. */
-  pending: WireRecord[];
-}
-
-/** Why the connection is not live, or last was not. */
-export interface Cause {
-  /** The server's verdict (SPEC CAUSE-2) when it has given one; until then a close's name or the client's own word. */
-  readonly code: string;
-  /** A sentence for people: what happened, or the evidence for the verdict. */
-  readonly text: string;
-  /** How sure the verdict is, 0 to 1. */
-  readonly confidence?: number;
-  /** What to change, where there is something; else empty. */
-  readonly fix?: string;
-}
-
-export interface LinksConfig {
-  backoff: BackoffOptions;
-  connectTimeoutMs: number;
-  random: () => number;
-}
-
-/** What the links ask of their driver. None of these may call back before it returns. */
-export interface LinksHost {
-  dial(link: Link, tokenRejected: boolean): void;
-  /** Sends what is pending on the link, and lets it go. */
-  drop(link: Link, code: number): void;
-  probed(rttMs: number): void;
-  /** What `status` shows is another. */
-  changed(): void;
-}
 
 type DeadlineName = 'retry' | 'connect' | 'rival' | 'silence' | 'answer' | 'death' | 'stable';
 

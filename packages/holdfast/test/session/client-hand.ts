@@ -2,7 +2,7 @@ import { encode } from '../../src/protocol/codec.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
 import type { Position } from '../../src/protocol/position.ts';
 import { ClientSession, type ClientSessionConfig } from '../../src/session/client-session.ts';
-import type { Link } from '../../src/session/links.ts';
+import type { Link } from '../../src/session/link.ts';
 import type { OutboxItem } from '../../src/session/outbox.ts';
 import type { ClientCursor, ReaderEvent } from '../../src/session/subscriptions.ts';
 

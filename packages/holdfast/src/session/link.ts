@@ -1,0 +1,44 @@
+import type { WireRecord } from '../protocol/schema.ts';
+import type { BackoffOptions } from './backoff.ts';
+import type { Aliases } from './subscriptions.ts';
+
+/** One attempt at a connection, and the connection that comes of it. */
+export interface Link {
+  /** Counts this session's links; the server tells by it which of two is newer. */
+  readonly id: number;
+  stage: 'dialing' | 'greeting' | 'live';
+  greetedAtMs: number;
+  /** Nothing but the hello goes out before the welcome. */
+  bare: boolean;
+  readonly aliases: Aliases;
+  /** What leaves at the end of the turn. */
+  pending: WireRecord[];
+}
+
+/** Why the connection is not live, or last was not. */
+export interface Cause {
+  /** The server's verdict (SPEC CAUSE-2) when it has given one; until then a close's name or the client's own word. */
+  readonly code: string;
+  /** A sentence for people: what happened, or the evidence for the verdict. */
+  readonly text: string;
+  /** How sure the verdict is, 0 to 1. */
+  readonly confidence?: number;
+  /** What to change, where there is something; else empty. */
+  readonly fix?: string;
+}
+
+export interface LinksConfig {
+  backoff: BackoffOptions;
+  connectTimeoutMs: number;
+  random: () => number;
+}
+
+/** What the links ask of their driver. None of these may call back before it returns. */
+export interface LinksHost {
+  dial(link: Link, tokenRejected: boolean): void;
+  /** Sends what is pending on the link, and lets it go. */
+  drop(link: Link, code: number): void;
+  probed(rttMs: number): void;
+  /** What `status` shows is another. */
+  changed(): void;
+}
