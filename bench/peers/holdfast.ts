@@ -42,7 +42,7 @@ async function connectClient({
     if (status.phase === phase) return;
     phase = status.phase;
     if (phase === 'live') onConnected?.();
-    if (phase === 'waiting' && status.cause?.code === 'unreachable') onTimedOut?.();
+    if (phase === 'waiting' && status.cause?.text.startsWith('No welcome within')) onTimedOut?.();
   });
   if (role === 'subscriber') {
     await client.subscribe(topic, (data) => onMessage?.(data as string), { from: 'now' }).ready;

@@ -2,7 +2,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { monotonicMs } from '../lab/clock.ts';
 import { serve } from '../lab/serve.ts';
 
-/** The address that all clients dial. It notes each arrival, and while it is shut it refuses like a dead server. */
+/** The address that all clients dial. It notes each handshake, and while it is shut it refuses like a dead server. */
 
 let gate: Server | undefined;
 let targetPort = 0;
@@ -16,7 +16,10 @@ function accept(socket: Socket): void {
     socket.resetAndDestroy();
     return;
   }
-  arrivalsMs.push(monotonicMs());
+  // Plain HTTP, by which a client may ask first, is no handshake.
+  socket.once('data', (chunk: Buffer) => {
+    if (/\r\nupgrade: websocket\r\n/i.test(chunk.toString('latin1'))) arrivalsMs.push(monotonicMs());
+  });
   const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
   upstream.on('error', () => {});
   for (const [from, to] of [
