@@ -26,12 +26,14 @@ class Member {
   longestSilenceMs = 0;
   slowestAnswerMs = 0;
   private heardAtMs = NaN;
+  private readonly place: number;
   private pace: NodeJS.Timeout | undefined;
   private readonly pending = new Set<Promise<void>>();
   private readonly client: ReturnType<typeof openClient>['client'];
 
   constructor(url: string, index: number) {
     this.name = `client-${index}`;
+    this.place = index % perTopic;
     this.topic = `topic-${Math.floor(index / perTopic)}`;
     this.client = openClient(url).client;
     this.ready = this.client.subscribe(this.topic, (message: Numbered) => this.take(message)).ready;
@@ -43,7 +45,8 @@ class Member {
       this.publish();
       this.pace = setInterval(() => this.publish(), publishEveryMs);
     };
-    this.pace = setTimeout(begin, Math.random() * publishEveryMs);
+    // Evenly one after the other, so that a topic is never silent by itself for long.
+    this.pace = setTimeout(begin, (this.place * publishEveryMs) / perTopic);
   }
 
   async stop(): Promise<void> {
