@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { EXIT_NOT_TESTED, EXIT_OK, processIo, type Io } from './io.ts';
 
 interface Command {
