@@ -24,6 +24,7 @@ const mayImport: Record<string, readonly string[]> = {
   client: ['protocol', 'session'],
   server: ['protocol', 'session'],
   ui: ['protocol', 'session', 'client'],
+  tabs: ['protocol', 'session', 'client'],
   websocket: ['protocol', 'session'],
   testing: ['protocol', 'session', 'client', 'server'],
 };

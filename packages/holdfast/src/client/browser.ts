@@ -22,7 +22,7 @@ const signs: Record<string, (event: Event) => Parameters<OnHint>[0]> = {
 const network = (globalThis.navigator as { connection?: EventTarget & { type?: string } } | undefined)
   ?.connection;
 
-const platform: Platform = {
+export const platform: Platform = {
   clock: clientClock,
   random: Math.random,
   openSocket: (url, protocols) => new WebSocket(url, protocols) as unknown as WebSocketLike,

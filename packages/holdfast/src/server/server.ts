@@ -14,6 +14,7 @@ import type { Machine } from './resources/machine.ts';
 import type { Level } from './resources/pressure.ts';
 import type { Identity, ResolvedOptions } from './options.ts';
 import type { Session } from './sessions.ts';
+import { sharedHost } from './shared/shared-host.ts';
 
 export interface ServerParts<H> {
   options: ResolvedOptions;
@@ -107,13 +108,14 @@ export class HoldfastServer<H = unknown> {
     });
     this.admission = new Admission(this.node, options);
     this.node.cluster.statsOf = () => this.stats();
-    this.engine = engine({
+    const host: EngineHost = {
       messageBytesMax: options.limits.messageBytesMax,
       handshakeTimeoutMs: options.limits.helloTimeoutMs,
       admit: (handshake) => this.admission.admit(handshake),
       open: (socket, handshake) => this.admission.open(socket, handshake),
       answer: (path) => this.admission.answer(path),
-    });
+    };
+    this.engine = engine(sharedHost(host));
     this.opened = this.node.open(random);
     // Whoever needs the log sees the failure; before that it is nobody's unhandled rejection.
     this.opened.catch(() => {});

@@ -1,0 +1,129 @@
+import { closeCodes } from '../../protocol/close-codes.ts';
+import { CHANNELS_MAX, decodeShared, encodeEnd, encodeShared } from '../../protocol/shared.ts';
+import { cutText } from '../cut-text.ts';
+import type { EngineHost, EngineSocket, Handshake, SocketHandler } from '../engine.ts';
+
+/** What a Close frame takes (RFC 6455 §5.5), so that an end fits both. */
+const REASON_BYTES_MAX = 123;
+
+/** One WebSocket, and the channels on it, each of which has a handler as if it were a socket of its own. */
+export class SharedSocket implements SocketHandler {
+  readonly socket: EngineSocket;
+  readonly #host: EngineHost;
+  readonly #handshake: Handshake;
+  readonly #channels = new Map<number, Channel>();
+  /** Channels are numbered upwards, so that what comes late for one that has ended opens no other. */
+  #last = 0;
+  #paused = 0;
+
+  constructor(host: EngineHost, socket: EngineSocket, handshake: Handshake) {
+    this.#host = host;
+    this.socket = socket;
+    this.#handshake = handshake;
+    // Counted and timed like any connection, whether it says anything or not.
+    this.#open(1);
+  }
+
+  handleMessage(bytes: Uint8Array): void {
+    const message = decodeShared(bytes);
+    if (!message) {
+      const text = 'A message of a shared connection has no channel.';
+      return this.socket.close(closeCodes['protocol-error'].code, text);
+    }
+    const channel = this.#channels.get(message.channel) ?? this.#open(message.channel);
+    if (message.type === 'end') return channel?.finish(message.code, message.reason);
+    channel?.handler.handleMessage(message.bytes);
+  }
+
+  handleDrain(): void {
+    for (const { handler } of this.#channels.values()) handler.handleDrain();
+  }
+
+  handleClose(code: number, reason: string): void {
+    for (const channel of this.#channels.values()) channel.finish(code, reason);
+  }
+
+  /** A channel has ended; with the last one, the connection does. */
+  remove(id: number, code: number, reason: string): void {
+    this.#channels.delete(id);
+    if (this.#channels.size > 0) return;
+    if (code === 1006) this.socket.terminate();
+    else this.socket.close(code, reason);
+  }
+
+  /** The peer is held back while any channel wants it to be: they all belong to one browser. */
+  hold(by: 1 | -1): void {
+    this.#paused += by;
+    if (by === 1 && this.#paused === 1) this.socket.pause();
+    if (by === -1 && this.#paused === 0) this.socket.resume();
+  }
+
+  #open(id: number): Channel | undefined {
+    if (id <= this.#last) return undefined;
+    this.#last = id;
+    if (this.#channels.size >= CHANNELS_MAX) {
+      const text = `A connection has at most ${CHANNELS_MAX} channels.`;
+      this.socket.send(encodeEnd(id, closeCodes.overloaded.code, text));
+      return undefined;
+    }
+    const channel = new Channel(this, id);
+    this.#channels.set(id, channel);
+    channel.handler = this.#host.open(channel, this.#handshake);
+    return channel;
+  }
+}
+
+class Channel implements EngineSocket {
+  handler!: SocketHandler;
+  #state: 'open' | 'ended' = 'open';
+  #isPaused = false;
+  readonly #id: number;
+  readonly #shared: SharedSocket;
+
+  constructor(shared: SharedSocket, id: number) {
+    this.#shared = shared;
+    this.#id = id;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.#state === 'open') this.#shared.socket.send(encodeShared(this.#id, bytes));
+  }
+
+  get bufferedBytes(): number {
+    return this.#shared.socket.bufferedBytes;
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#state === 'ended') return;
+    this.#shared.socket.send(encodeEnd(this.#id, code, cutText(reason, REASON_BYTES_MAX)));
+    this.finish(code, reason);
+  }
+
+  /** The tab may be gone, and its browser still there: it is told all the same. */
+  terminate(): void {
+    this.close(1006, '');
+  }
+
+  pause(): void {
+    if (this.#state === 'ended' || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#shared.hold(1);
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#shared.hold(-1);
+  }
+
+  /** The end, whoever wanted it. Told in a turn of its own, because whoever closes is not done yet. */
+  finish(code: number, reason: string): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.resume();
+    queueMicrotask(() => {
+      this.handler.handleClose(code, reason);
+      this.#shared.remove(this.#id, code, reason);
+    });
+  }
+}
