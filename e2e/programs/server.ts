@@ -8,6 +8,7 @@ import { answerCalls } from '../support/calls.ts';
 let server: HoldfastServer;
 let lastN = 0;
 const runs: number[] = [];
+const answering: (() => void)[] = [];
 
 /** What a message between processes can carry. */
 type ListenOptions = Omit<ServerOptions, 'log'> & {
@@ -26,6 +27,10 @@ const calls = {
       runs.push(n);
       return new Promise(() => {});
     });
+    server.method('later', (n: number) => {
+      runs.push(n);
+      return new Promise<string>((resolve) => void answering.push(() => resolve(`answer ${n}`)));
+    });
     return (await server.listen(port, host)).port;
   },
   /** Publishes the next `count` messages of the publisher `server`, each with `bytes` of ballast. */
@@ -36,7 +41,12 @@ const calls = {
     );
     return (await Promise.all(publishes)).at(-1)!;
   },
-  /** The requests that `never` was called with. */
+  /** Answers what `later` was asked. */
+  answer: () => answering.splice(0).forEach((give) => give()),
+  presence: (topic: string) => server.presence(topic),
+  clusterStats: () => server.clusterStats(),
+  closeSession: (id: string, text: string) => server.closeSession(id, text),
+  /** The requests that `never` and `later` were called with. */
   runs: () => runs,
   stats: () => server.stats(),
   /** From now on SIGTERM moves the clients and ends the process. */
