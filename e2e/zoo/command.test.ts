@@ -69,7 +69,8 @@ describe.concurrent('the command holdfast', () => {
   it('knows its commands, and says so', async () => {
     const help = await holdfast(['--help']);
     expect(help.code).toBe(0);
-    for (const name of ['doctor', 'lint', 'config']) expect(help.out).toContain(`  ${name}`);
+    for (const name of ['doctor', 'lint', 'config', 'preflight', 'load', 'chaos'])
+      expect(help.out).toContain(`  ${name}`);
     const wrong = await holdfast(['heal']);
     expect(wrong.code).toBe(2);
     expect(wrong.err).toContain('there is no command "heal"');

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { EXIT_NOT_TESTED, EXIT_OK, processIo, type Io } from './io.ts';
 
 interface Command {
