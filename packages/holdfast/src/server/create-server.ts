@@ -45,8 +45,11 @@ export type { MessageLog } from './message-log.ts';
 export type { Disconnect } from './node.ts';
 export type { Action, AuthenticateRequest, Identity, Logger, ServerOptions } from './options.ts';
 export type {
+  HistoryPage,
   HoldfastServer,
   MethodContext,
+  PublishOptions,
+  ReadOptions,
   ServerEvents,
   ServerStats,
   SessionHandle,

@@ -183,22 +183,23 @@ export class Node {
 
   // ── For the application ──────────────────────────────────────────────────────────────────────────────────
 
-  async publish(topic: string, payload: Uint8Array): Promise<Position> {
+  async publish(topic: string, payload: Uint8Array, idempotencyKey?: string): Promise<Position> {
     const wrong = checkTopicName(topic);
     if (wrong) throw new HoldfastError('invalid-name', wrong);
-    return this.append(topic, payload);
+    return this.append(topic, payload, idempotencyKey);
   }
 
-  /** Appends to any topic, inboxes too. */
-  async append(topic: string, payload: Uint8Array): Promise<Position> {
+  /** Appends to any topic, inboxes too. A key is a session of its own to the log, of one publish. */
+  async append(topic: string, payload: Uint8Array, idempotencyKey?: string): Promise<Position> {
     if (payload.length + 600 > this.limits.messageBytesMax) {
       const text = `The payload has ${payload.length} bytes, and limits.messageBytesMax is ${this.limits.messageBytesMax}. Split it, or raise the limit.`;
       throw new HoldfastError('too-big', text);
     }
-    const appended = await this.log.append(topic, undefined, 0, payload);
+    const session = idempotencyKey === undefined ? undefined : `$key:${idempotencyKey}`;
+    const appended = await this.log.append(topic, session, session === undefined ? 0 : 1, payload);
     if (appended.status === 'stale')
-      throw new Error('A log must not call an append without a session stale.');
-    this.counters.published++;
+      throw new Error('A log must not call the first append of a session stale.');
+    if (appended.status === 'appended') this.counters.published++;
     return appended.position;
   }
 

@@ -76,7 +76,30 @@ export interface TopicHandle {
   signal(data: unknown): void;
   /** The newest position. */
   top(): Promise<Position>;
+  /** Reads what is kept: the last so many, or what follows a position. */
+  read(options?: ReadOptions): Promise<HistoryPage>;
 }
+
+export interface PublishOptions {
+  /** What makes this publish one with its repeats, such as the id of an order: 1 to 128 characters. */
+  idempotencyKey?: string;
+}
+
+export interface ReadOptions {
+  /** Where to begin; without it, so that `limit` messages are left. */
+  after?: Position;
+  /** Messages at most, 1 to 1,000. Default 100. */
+  limit?: number;
+}
+
+export interface HistoryPage {
+  messages: { position: Position; data: unknown }[];
+  /** What can't be given any more, where something is missing. */
+  gap: { from: Position; to: Position; reason: 'retention' | 'epoch' } | undefined;
+}
+
+const READ_MAX = 1_000;
+const IDEMPOTENCY_KEY_MAX = 128;
 
 /** A server: `createServer(options)` makes one. */
 export class HoldfastServer<H = unknown> {
@@ -145,10 +168,16 @@ export class HoldfastServer<H = unknown> {
     this.engine.attach(httpServer, path);
   }
 
-  /** Appends to a topic; resolves with its position once the log has it. Rejects with `too-big` or `invalid-name`. */
-  async publish(topic: string, data: unknown): Promise<Position> {
+  /**
+   * Appends to a topic; resolves with its position once the log has it. Rejects with `too-big` or `invalid-name`.
+   * With an `idempotencyKey`, a repeat within twice `limits.sessionTtlMs` adds nothing, on whichever node, and gives
+   * the position of the first.
+   */
+  async publish(topic: string, data: unknown, options: PublishOptions = {}): Promise<Position> {
+    const { idempotencyKey } = options;
+    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
     await this.opened;
-    return this.node.publish(topic, this.options.codec.encode(data));
+    return this.node.publish(topic, this.options.codec.encode(data), idempotencyKey);
   }
 
   topic(name: string): TopicHandle {
@@ -156,6 +185,7 @@ export class HoldfastServer<H = unknown> {
       publish: (data) => this.publish(name, data),
       signal: (data) => this.node.signal(name, this.options.codec.encode(data)),
       top: () => this.opened.then(() => this.node.log.top(name)),
+      read: (options) => this.read(name, options),
     };
   }
 
@@ -262,6 +292,23 @@ export class HoldfastServer<H = unknown> {
     };
   }
 
+  private async read(topic: string, { after, limit = 100 }: ReadOptions = {}): Promise<HistoryPage> {
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > READ_MAX)
+      throw new HoldfastError('invalid-option', `read: "limit" is ${limit}; it must be 1 to ${READ_MAX}.`);
+    await this.opened;
+    const { log, limits } = this.node;
+    const from = after ?? (await log.before(topic, limit));
+    const page = await log.read(topic, from, { messagesMax: limit, bytesMax: limits.messageBytesMax });
+    const { epoch } = page;
+    return {
+      messages: page.entries.map(({ offset, payload }) => ({
+        position: { epoch, offset },
+        data: this.options.codec.decode(payload),
+      })),
+      gap: page.gap && { from, ...page.gap },
+    };
+  }
+
   private emit<E extends keyof ServerEvents>(event: E, value: ServerEvents[E]): void {
     for (const listener of this.listeners[event]) {
       try {
@@ -315,4 +362,10 @@ function decodeArguments(codec: PayloadCodec, method: string, payload: Uint8Arra
     const text = `What was sent to "${method}" can’t be decoded. Use the same codec at both ends.`;
     throw new HoldfastError('invalid-payload', text);
   }
+}
+
+function checkIdempotencyKey(key: unknown): void {
+  if (typeof key === 'string' && key.length > 0 && key.length <= IDEMPOTENCY_KEY_MAX) return;
+  const text = `publish: "idempotencyKey" must be a text of 1 to ${IDEMPOTENCY_KEY_MAX} characters.`;
+  throw new HoldfastError('invalid-option', text);
 }

@@ -1,0 +1,38 @@
+import { createServer } from '../../src/server/create-server.ts';
+import { expect, it, onTestFinished } from 'vitest';
+
+function open(options: Parameters<typeof createServer>[0] = {}) {
+  const server = createServer({ logger: false, ...options });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+it('[PUB-5] a publish with an idempotency key is added once, and its repeats get its position', async () => {
+  const server = open();
+  const first = await server.publish('orders', { n: 1 }, { idempotencyKey: 'order-1' });
+  expect(await server.publish('orders', { n: 1 }, { idempotencyKey: 'order-1' })).toEqual(first);
+  const second = await server.publish('orders', { n: 2 }, { idempotencyKey: 'order-2' });
+  expect(second.offset).toBeGreaterThan(first.offset);
+  const { messages } = await server.topic('orders').read();
+  expect(messages.map(({ data }) => data)).toEqual([{ n: 1 }, { n: 2 }]);
+  expect(server.stats().published).toBe(2);
+});
+
+it.each(['', 'x'.repeat(129), 7])('[PUB-5] a key that is none is refused: %j', async (idempotencyKey) => {
+  const wrong = { idempotencyKey: idempotencyKey as string };
+  await expect(open().publish('orders', 1, wrong)).rejects.toMatchObject({ code: 'invalid-option' });
+});
+
+it('[SUB-1] a topic is read from its end, or after a position, with what is gone as a gap', async () => {
+  const server = open({ topics: { short: { retention: { countMax: 3 } } } });
+  const positions = [];
+  for (let n = 1; n <= 5; n++) positions.push(await server.publish('short', n));
+  const topic = server.topic('short');
+  expect((await topic.read({ limit: 2 })).messages.map(({ data }) => data)).toEqual([4, 5]);
+  const after = await topic.read({ after: positions[3]! });
+  expect(after).toEqual({ messages: [{ position: positions[4], data: 5 }], gap: undefined });
+  const gone = await topic.read({ after: positions[0]! });
+  expect(gone.gap).toEqual({ from: positions[0], to: positions[1], reason: 'retention' });
+  expect(gone.messages.map(({ data }) => data)).toEqual([3, 4, 5]);
+  await expect(topic.read({ limit: 0 })).rejects.toMatchObject({ code: 'invalid-option' });
+});
