@@ -5,6 +5,7 @@ import { type Child, startChild } from './support/child.ts';
 import { expectEachOnce, type Numbered, openClient, patient } from './support/ledger.ts';
 import { openNginx } from './support/nginx.ts';
 import { RedisServer } from './support/redis.ts';
+import { haproxy } from './zoo/proxies.ts';
 
 /** The figures in the docs are of 500; CI is content with fewer, and holds no times against a slow machine. */
 const clientCount = Number(process.env['ROLLING_CLIENTS'] ?? 60);
@@ -86,48 +87,78 @@ async function startNode(
 const connectionsOf = async (child: Child<ServerCalls>): Promise<number> =>
   (await child.call('stats')).connections;
 
-describe.runIf(requirePeer('nginx', 'redis-server'))('a rolling restart of two nodes behind nginx', () => {
-  it(`[DRAIN-1, DRAIN-3] ${clientCount} clients move before their node ends: nothing is lost, nothing comes twice`, async () => {
-    const redis = await RedisServer.start();
-    onTestFinished(() => redis.stop());
-    const nodes = [await startNode(redis.url, 0), await startNode(redis.url, 0)];
-    // A node that drains answers 503, and one that is gone not at all; nginx asks the other one then.
-    const directives = 'proxy_read_timeout 60s; proxy_next_upstream error timeout http_503;';
-    const { port } = await openNginx(
-      nodes.map((node) => node.port),
-      directives,
-    );
-    const members = Array.from({ length: clientCount }, (_, i) => new Member(`ws://127.0.0.1:${port}/`, i));
-    await Promise.all(members.map(({ ready }) => ready));
-    for (const member of members) member.start();
-    for (const { child } of nodes) expect(await connectionsOf(child)).toBeGreaterThan(clientCount / 4);
+/** A proxy before two nodes that asks the other one when a node drains, which it says with 503, or is gone. */
+const proxies = {
+  nginx: (ports: readonly number[]) =>
+    openNginx(ports, 'proxy_read_timeout 60s; proxy_next_upstream error timeout http_503;'),
 
-    const drainsMs: number[] = [];
-    for (const [index, { child, port: nodePort }] of nodes.entries()) {
-      const other = nodes[1 - index]!.child;
-      const startedAtMs = performance.now();
-      child.signal('SIGTERM');
-      await child.exited;
-      drainsMs.push(performance.now() - startedAtMs);
-      expect(child.exitCode).toBe(0);
-      expect(await connectionsOf(other), 'all have moved').toBe(clientCount);
-      nodes[index] = await startNode(redis.url, nodePort);
-    }
-
-    await Promise.all(members.map((member) => member.stop()));
-    for (const member of members) {
-      const topicMembers = members.filter(({ topic }) => topic === member.topic);
-      const counts = Object.fromEntries(topicMembers.map(({ name, published }) => [name, published]));
-      await vi.waitFor(() => expectEachOnce(member.messages, counts), patient);
-      expect(member.refused).toEqual([]);
-    }
-    const silenceMs = Math.max(...members.map(({ longestSilenceMs }) => longestSilenceMs));
-    const answerMs = Math.max(...members.map(({ slowestAnswerMs }) => slowestAnswerMs));
-    console.info(
-      `${clientCount} clients, ${members.reduce((sum, { published }) => sum + published, 0)} publishes: longest silence ` +
-        `${silenceMs.toFixed(0)} ms, slowest acknowledgement ${answerMs.toFixed(0)} ms, drains ${drainsMs.map((ms) => ms.toFixed(0)).join(' and ')} ms.`,
+  async haproxy(ports: readonly number[]): Promise<{ port: number }> {
+    const servers = ports.map((port, index) => `server node${index} 127.0.0.1:${port} check inter 1s`);
+    const proxy = await haproxy(
+      (bind) => `
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  timeout tunnel 1h
+listen nodes
+  bind ${bind}
+  balance roundrobin
+  option httpchk GET /readyz
+  option redispatch 1
+  retry-on conn-failure empty-response response-timeout 503
+  retries 3
+  ${servers.join('\n  ')}
+`,
     );
-    for (const ms of drainsMs) expect(ms).toBeLessThan(drainMs);
-    if (isTimed) expect(silenceMs).toBeLessThan(silenceMsMax);
-  });
+    onTestFinished(() => proxy.stop());
+    return { port: proxy.port };
+  },
+};
+
+describe.each(['nginx', 'haproxy'] as const)('a rolling restart of two nodes behind %s', (name) => {
+  const runIf = it.runIf(requirePeer(name, 'redis-server'));
+
+  runIf(
+    `[DRAIN-1, DRAIN-3] ${clientCount} clients move before their node ends: nothing is lost, nothing comes twice`,
+    async () => {
+      const redis = await RedisServer.start();
+      onTestFinished(() => redis.stop());
+      const nodes = [await startNode(redis.url, 0), await startNode(redis.url, 0)];
+      const { port } = await proxies[name](nodes.map((node) => node.port));
+      const members = Array.from({ length: clientCount }, (_, i) => new Member(`ws://127.0.0.1:${port}/`, i));
+      await Promise.all(members.map(({ ready }) => ready));
+      for (const member of members) member.start();
+      for (const { child } of nodes) expect(await connectionsOf(child)).toBeGreaterThan(clientCount / 4);
+
+      const drainsMs: number[] = [];
+      for (const [index, { child, port: nodePort }] of nodes.entries()) {
+        const other = nodes[1 - index]!.child;
+        const startedAtMs = performance.now();
+        child.signal('SIGTERM');
+        await child.exited;
+        drainsMs.push(performance.now() - startedAtMs);
+        expect(child.exitCode).toBe(0);
+        expect(await connectionsOf(other), 'all have moved').toBe(clientCount);
+        nodes[index] = await startNode(redis.url, nodePort);
+      }
+
+      await Promise.all(members.map((member) => member.stop()));
+      for (const member of members) {
+        const topicMembers = members.filter(({ topic }) => topic === member.topic);
+        const counts = Object.fromEntries(topicMembers.map(({ name, published }) => [name, published]));
+        await vi.waitFor(() => expectEachOnce(member.messages, counts), patient);
+        expect(member.refused).toEqual([]);
+      }
+      const silenceMs = Math.max(...members.map(({ longestSilenceMs }) => longestSilenceMs));
+      const answerMs = Math.max(...members.map(({ slowestAnswerMs }) => slowestAnswerMs));
+      console.info(
+        `${name}: ${clientCount} clients, ${members.reduce((sum, { published }) => sum + published, 0)} publishes: longest silence ` +
+          `${silenceMs.toFixed(0)} ms, slowest acknowledgement ${answerMs.toFixed(0)} ms, drains ${drainsMs.map((ms) => ms.toFixed(0)).join(' and ')} ms.`,
+      );
+      for (const ms of drainsMs) expect(ms).toBeLessThan(drainMs);
+      if (isTimed) expect(silenceMs).toBeLessThan(silenceMsMax);
+    },
+  );
 });

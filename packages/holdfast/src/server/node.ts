@@ -53,6 +53,8 @@ export interface NodeParts {
 const UPKEEP_INTERVAL_MS = 10_000;
 /** Of the budget, for those who return after an outage; the rest is for newcomers and for chance. */
 const RETURN_SHARE = 0.8;
+/** Clients that move wait for nothing meanwhile, so the nodes that take them are given more time than after a crash. */
+const DRAIN_PATIENCE = 4;
 
 /**
  * One server process: its connections, sessions and topics, between the engine's sockets and the log.
@@ -228,7 +230,8 @@ export class Node {
   async drain(deadlineMs: number): Promise<void> {
     if (this.state === 'closed') return;
     this.state = 'draining';
-    const spreadMs = Math.min(deadlineMs / 2, this.returnWindowMs);
+    const endMs = this.clock.nowMs() + deadlineMs;
+    const spreadMs = Math.min(deadlineMs / 2, this.returnWindowMs * DRAIN_PATIENCE);
     let index = 0;
     for (const connection of this.connections) {
       const reconnectInMs = Math.round((spreadMs * index++) / this.connections.size);
@@ -239,6 +242,8 @@ export class Node {
       connection.handle({ type: 'close', name: 'going-away', text: 'The server is being drained.' });
     }
     await this.emptied(2_000);
+    // Whoever has moved to another node is answered there by what still runs here (SPEC DRAIN-3).
+    if (this.cluster.members.size > 0) await this.operations.idle(endMs - this.clock.nowMs());
   }
 
   async close(): Promise<void> {
