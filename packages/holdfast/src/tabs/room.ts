@@ -38,6 +38,7 @@ export class Room implements TabSocketHost {
   readonly #channel: Channel<RoomMessage>;
   readonly #sockets = new Set<TabSocket>();
   readonly #unshared = new Set<string>();
+  #isAlone = false;
   #state: State = { name: 'away' };
   /** Ends when this tab goes away; while it lasts, others know by a lock of this name that it is there. */
   #presence = new AbortController();
@@ -65,7 +66,8 @@ export class Room implements TabSocketHost {
   }
 
   dial(url: string, protocols: string[], client: string): WebSocketLike {
-    if (this.#unshared.has(url)) return new WebSocket(url, protocols) as unknown as WebSocketLike;
+    if (this.#isAlone || this.#unshared.has(url))
+      return new WebSocket(url, protocols) as unknown as WebSocketLike;
     const socket = new TabSocket(this, url, client);
     this.#sockets.add(socket);
     return socket;
@@ -154,12 +156,19 @@ export class Room implements TabSocketHost {
     this.#presence = new AbortController();
     const { signal } = this.#presence;
     this.#present = new Promise((granted) => {
-      void navigator.locks.request(`${this.#name}:${this.#id}`, () => {
+      const stay = (): Promise<void> => {
         granted();
-        return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-      });
+        return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+      };
+      navigator.locks.request(`${this.#name}:${this.#id}`, stay).catch(() => this.#handleNoLocks());
     });
     void this.#campaign();
+  }
+
+  /** Where a page has no origin, such as in a sandbox, locks are refused: it shares with nobody. */
+  #handleNoLocks(): void {
+    this.#isAlone = true;
+    for (const socket of this.#sockets) socket.fail(1006, 'This page may not use locks, so it can’t share.');
   }
 
   /** Waits for the lock, or steals it, and leads while it has it. */

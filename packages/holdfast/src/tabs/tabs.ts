@@ -55,7 +55,9 @@ export function connectTabs<C extends Contract = Contract>(
   endpoints: Endpoints,
   { tabs: { name = 'holdfast', ...given } = {}, ...options }: TabsOptions = {},
 ): Client<C> {
-  if (!globalThis.navigator?.locks || !globalThis.BroadcastChannel) return connect<C>(endpoints, options);
+  // Servers that render pages have some of these, and none has all.
+  if (!globalThis.document || !navigator.locks || !globalThis.BroadcastChannel)
+    return connect<C>(endpoints, options);
   const room = rooms.get(name) ?? new Room(`holdfast:${name}`, { answerMs: 1_500, pingMs: 5_000, ...given });
   rooms.set(name, room);
   const client = crypto.randomUUID();

@@ -138,16 +138,16 @@ const actionOf: Partial<Record<Trouble, Action>> = {
   outdated: 'reload',
 };
 
-/** Where a cause's code points; whatever stands in no line points nowhere. */
+/** Where a cause's code points (SPEC CLOSE-2, CAUSE-3); whatever stands in no line points nowhere. */
 const codesOf: Partial<Record<Trouble, RegExp>> = {
-  signedOut: /^(unauthorized|token-expired|auth-expired|401)$/,
+  signedOut: /^(unauthorized|token-expired|auth-expired|http-401)$/,
   elsewhere: /^superseded$/,
   ended: /^(ended-by-server|gave-up)$/,
   outdated: /^unsupported-version$/,
   network: /^(offline|network-lost|network-changed|half-open)$/,
   server:
-    /^(gone|going-away|overloaded|overload|internal-error|log-unavailable|server-(crash|drain|closed)|429|5\d\d)$/,
-  app: /^(protocol-error|too-big|policy-violation|invalid-option|403|404|426)$/,
+    /^(gone|going-away|overloaded|overload|internal-error|log-unavailable|server-(crash|drain|closed)|http-(429|5\d\d))$/,
+  app: /^(protocol-error|too-big|policy-violation|invalid-option|http-4\d\d)$/,
 };
 
 function troubleOf({ phase, cause }: ShownStatus): Trouble {
