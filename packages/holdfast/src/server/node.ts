@@ -242,7 +242,7 @@ export class Node {
       connection.handle({ type: 'close', name: 'going-away', text: 'The server is being drained.' });
     }
     await this.emptied(2_000);
-    // Whoever has moved to another node is answered there by what still runs here (SPEC DRAIN-3).
+    // Whoever has moved to another node is answered there by what still runs here (SPEC DRAIN-4).
     if (this.cluster.members.size > 0) await this.operations.idle(endMs - this.clock.nowMs());
   }
 

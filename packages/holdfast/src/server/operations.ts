@@ -21,6 +21,9 @@ export type Method = (payload: Uint8Array, session: Session) => Uint8Array | Pro
 /** What a client may ask for, each checked against `authorize` before anything is done. */
 export class Operations {
   readonly methods = new Map<string, Method>();
+  /** Requests that are not answered at once. */
+  private running = 0;
+  private readonly whenIdle = new Set<() => void>();
   private readonly node: Node;
 
   constructor(node: Node) {
@@ -84,8 +87,26 @@ export class Operations {
     const run = () => this.run(connection, method, payload);
     const elsewhere = this.node.cluster.elsewhere(session, request);
     const outcome = elsewhere?.then((known) => (known === 'not-run' ? run() : known)) ?? run();
-    if (outcome instanceof Promise) void outcome.then((done) => this.complete(session, request, done));
-    else this.complete(session, request, outcome);
+    if (!(outcome instanceof Promise)) return this.complete(session, request, outcome);
+    this.running++;
+    void outcome.then((done) => {
+      this.complete(session, request, done);
+      if (--this.running === 0) for (const idle of this.whenIdle) idle();
+    });
+  }
+
+  /** Waits until no request runs, or the time is up. */
+  async idle(timeoutMs: number): Promise<void> {
+    if (this.running === 0) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        cancel();
+        this.whenIdle.delete(done);
+        resolve();
+      };
+      const cancel = this.node.clock.setTimer(done, timeoutMs);
+      this.whenIdle.add(done);
+    });
   }
 
   private complete(session: Session, request: number, outcome: Outcome): void {

@@ -69,7 +69,7 @@ describe('a request that was sent to another node', () => {
   });
 
   it('[CLUSTER-5] is answered though question and answer were lost once each', async () => {
-    const { nodes, wire } = await startNodes(2);
+    const { nodes, wire } = await startNodes(2, { limits: { askTimeoutMs: 20_000 } });
     const runs = countRuns(nodes);
     const old = await RawClient.connect(nodes[0]!.port);
     old.request(1, 'count', null);
@@ -205,20 +205,42 @@ describe('a request that was sent to another node', () => {
     expect(asked()).toBe(1);
   });
 
-  it('[CLUSTER-5, DRAIN-1] goes on while its node drains, and its answer reaches the client elsewhere', async () => {
+  it('[DRAIN-4, CLUSTER-5] is finished by a node that drains, and answered where its client went', async () => {
     const { nodes, wire } = await startNodes(2);
     const gate = deferred<string>();
     countRuns(nodes, () => gate.promise);
     const old = await RawClient.connect(nodes[0]!.port);
     old.request(1, 'count', null);
     await old.settled();
-    const drained = nodes[0]!.server.drain({ deadlineMs: 5_000 });
+    let isDrained = false;
+    const { server } = nodes[0]!;
+    const closed = server
+      .drain({ deadlineMs: 20_000 })
+      .then(() => (isDrained = true))
+      .then(() => server.close());
     await old.next('go-away');
     const fresh = await move(old, nodes[1]!, 1);
     fresh.request(1, 'count', null);
     await until(wire, () => wire.said.some(({ kind }) => kind === 'answer'));
-    await drained;
+    await old.end();
+    await fresh.settled();
+    expect(isDrained).toBe(false);
     gate.resolve('done');
     expect(await replyOf(fresh)).toBe('done');
+    await closed;
+  });
+
+  it('[DRAIN-4] is not waited for beyond the deadline, nor by a node that is alone', async () => {
+    const { nodes, wire } = await startNodes(2);
+    countRuns(nodes, () => deferred().promise);
+    for (const { port, server } of nodes) {
+      const client = await RawClient.connect(port);
+      client.request(1, 'count', null);
+      await client.settled();
+      client.webSocket.terminate();
+      await server.drain({ deadlineMs: server === nodes[0]!.server ? 100 : 60_000 });
+      await server.close();
+      await until(wire, () => nodes.at(-1)!.server.clusterStats().nodes.length === 1);
+    }
   });
 });
