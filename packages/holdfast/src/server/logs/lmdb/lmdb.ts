@@ -15,7 +15,7 @@ import { entriesAfter, floorIn, rangeIn, topicIn, type Tree } from './tree.ts';
 
 /** How many records upkeep looks at, and blocks it frees, before others have their turn. */
 const STEP_RECORDS = 512;
-const STEP_BLOCKS = 64;
+const STEP_BLOCKS = 256;
 
 /**
  * Topics in a folder on this machine's disk: they survive restarts, kill -9 and power loss, and several processes
@@ -102,11 +102,12 @@ class LmdbLog implements MessageLog, Writer, Readable, NeighbourListener {
   async trim(): Promise<void> {
     const nowMs = this.config.nowMs();
     for await (const records of this.steps(allTopics)) {
-      for (const { key, value } of records) {
-        const name = nameOf(key);
-        if (!this.isDue(name, decodeTopic(value), nowMs)) continue;
-        const step = (transaction: Transaction): boolean => transaction.trim(this.config, name, STEP_BLOCKS);
-        while (!(await this.write(step))) await turn();
+      let due: readonly string[] = records
+        .filter(({ key, value }) => this.isDue(nameOf(key), decodeTopic(value), nowMs))
+        .map(({ key }) => nameOf(key));
+      while (due.length > 0) {
+        const names = due;
+        due = await this.write((transaction) => transaction.trim(this.config, names, STEP_BLOCKS));
       }
     }
     const usedBeforeMs = nowMs - this.config.dedupTtlMs;

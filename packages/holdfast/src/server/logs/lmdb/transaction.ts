@@ -65,13 +65,19 @@ export class Transaction {
     return { status: 'appended', position: { epoch: this.epoch, offset }, previous };
   }
 
-  /** Lets go what a topic's retention no longer covers; false when more steps are needed. */
-  trim(config: LogConfig, name: string, blocksMax: number): boolean {
-    const topic = this.openTopic(name, config);
+  /** Lets go what retention no longer covers, some blocks at most; gives the topics that are not done. */
+  trim(config: LogConfig, names: readonly string[], blocksMax: number): readonly string[] {
     const nowMs = config.nowMs();
-    const done = this.trimTopic(name, topic, nowMs, blocksMax);
-    if (isForgettable(topic.record, nowMs)) this.forget(name, topic.record.top);
-    return done;
+    let left = blocksMax;
+    for (const [index, name] of names.entries()) {
+      if (left <= 0) return names.slice(index);
+      const topic = this.openTopic(name, config);
+      // A topic's own record is written, too: it counts as a block.
+      left -= 1 + this.trimTopic(name, topic, nowMs, left);
+      if (isTooMuch(topic.record, topic.retention, topic.record.oldestAtMs, nowMs)) return names.slice(index);
+      if (isForgettable(topic.record, nowMs)) this.forget(name, topic.record.top);
+    }
+    return [];
   }
 
   /** Drops sessions that are still unused, now that nobody else can write. */
@@ -141,26 +147,27 @@ export class Transaction {
     }
   }
 
+  /** Gives how many blocks it freed. */
   private trimTopic(
     name: string,
     { record, retention }: OpenTopic,
     nowMs: number,
     blocksMax: number,
-  ): boolean {
+  ): number {
     for (let freed = 0; freed < blocksMax; freed++) {
-      if (!isTooMuch(record, retention, record.oldestAtMs, nowMs)) return true;
+      if (!isTooMuch(record, retention, record.oldestAtMs, nowMs)) return freed;
       const block = blockAfter(this.tree, name, record.trimmedThrough);
       if (!block) throw new Error(`The log lacks messages of the topic "${name}": its file is damaged.`);
       record.oldestAtMs = block.atMs;
       for (const { offset, payload } of block.entries) {
         if (offset <= record.trimmedThrough) continue;
-        if (!isTooMuch(record, retention, block.atMs, nowMs)) return true;
+        if (!isTooMuch(record, retention, block.atMs, nowMs)) return freed;
         record.trimmedThrough = offset;
         record.bytes -= payload.length;
       }
       void this.tree.remove(block.key);
     }
-    return false;
+    return blocksMax;
   }
 
   private forget(name: string, top: number): void {
