@@ -99,12 +99,23 @@ const clusterSettings = [
   '--repl-diskless-sync-delay 0',
 ];
 
-/** A fourth server of a cluster, which replicates one of its primaries. */
-export async function joinAsReplica(primary: RedisServer): Promise<RedisServer> {
+/** A further server of a cluster, which replicates one of its primaries, and which all of them know. */
+export async function joinAsReplica(
+  primary: RedisServer,
+  servers: readonly RedisServer[],
+): Promise<RedisServer> {
   const replica = await RedisServer.start(...clusterSettings);
   await replica.command('CLUSTER', 'MEET', '127.0.0.1', String(primary.port));
   const id = await primary.command<string>('CLUSTER', 'MYID');
   await vi.waitFor(() => replica.command('CLUSTER', 'REPLICATE', id), patient);
+  const known = `127.0.0.1:${replica.port}@`;
+  for (const server of servers) {
+    await vi.waitFor(async () => {
+      const nodes = await server.command<string>('CLUSTER', 'NODES');
+      const line = nodes.split('\n').find((text) => text.includes(known));
+      if (!line?.includes('slave')) throw new Error(nodes);
+    }, patient);
+  }
   await vi.waitFor(async () => {
     const info = await replica.command<string>('INFO', 'replication');
     if (!info.includes('master_link_status:up')) throw new Error(info);
@@ -112,13 +123,23 @@ export async function joinAsReplica(primary: RedisServer): Promise<RedisServer> 
   return replica;
 }
 
-/** Redis can’t say which port it took, so one is found for it; a cluster’s second one lies 10,000 above. */
+/**
+ * Redis can’t say which port it took, so one is found for it, with the one 10,000 above that a cluster’s servers
+ * talk on. Both lie below the ports that the system gives to connections.
+ */
 async function freePort(): Promise<number> {
   for (;;) {
-    const server = createServer();
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
-    await new Promise((resolve) => server.close(resolve));
-    if (port < 55_000) return port;
+    const port = 12_000 + Math.floor(Math.random() * 10_000);
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  await new Promise((resolve) => server.close(resolve));
+  return free;
 }

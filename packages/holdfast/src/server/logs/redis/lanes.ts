@@ -1,4 +1,4 @@
-import { isRefusal, unavailable } from './failures.ts';
+import { explain, isRefusal, unavailable } from './failures.ts';
 import type { Pause } from './pause.ts';
 
 /** What may be appended again without harm, because it has a sequence. */
@@ -32,6 +32,8 @@ interface Lane<Entry, Answer> {
   sent: number;
   state: 'open' | 'holding' | 'over';
   tries: number;
+  /** Why it was last held up. */
+  cause: unknown;
 }
 
 /**
@@ -71,7 +73,7 @@ export class Lanes<Entry extends Pending, Answer> {
   }
 
   private begin(key: string): Lane<Entry, Answer> {
-    const lane: Lane<Entry, Answer> = { key, queue: [], sent: 0, state: 'open', tries: 0 };
+    const lane: Lane<Entry, Answer> = { key, queue: [], sent: 0, state: 'open', tries: 0, cause: undefined };
     this.lanes.set(key, lane);
     this.timer ??= setInterval(() => this.expire(), Math.min(250, this.parts.deadlineMs / 4));
     return lane;
@@ -108,6 +110,7 @@ export class Lanes<Entry extends Pending, Answer> {
     if (lane.state !== 'open') return;
     if (isRefusal(error)) return this.end(lane, error);
     lane.state = 'holding';
+    lane.cause = error;
     void this.resume(lane);
   }
 
@@ -124,7 +127,8 @@ export class Lanes<Entry extends Pending, Answer> {
     const nowMs = performance.now();
     for (const lane of this.lanes.values()) {
       if (lane.queue[0]!.deadlineAtMs > nowMs) continue;
-      this.end(lane, new Error(`It did not answer within ${this.parts.deadlineMs} ms (\`deadlineMs\`)`));
+      const late = `It did not take this within ${this.parts.deadlineMs} ms (\`deadlineMs\`)`;
+      this.end(lane, new Error(lane.cause === undefined ? late : `${late}: ${explain(lane.cause)}`));
     }
   }
 

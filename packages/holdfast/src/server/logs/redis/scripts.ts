@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
  * What is done in Redis, each in one atomic step. A topic has two keys:
  *
  *   state      hash: epoch, top (the newest offset), floor (the newest one that is gone), bytes (of the payloads
- *              between), reign and process (see below), past (epochs that ended, with what of each is left)
+ *              between), reign and process (see below), past (epochs that ended, with what of each is left),
+ *              prolonged (when the TTLs were set)
  *   messages   stream: an entry's id is its offset; `t` is when it was appended, `p` its payload
  *
  * and one for each session that publishes: a stream of its newest sequences, with the position of each.
@@ -18,8 +19,10 @@ export interface Script {
 
 /** How long the state of a topic outlives its messages: whoever has them all must not be told of a gap. */
 const STATE_TTL_MS = 86_400_000;
-/** Clocks of nodes and of Redis differ: keys are kept longer than was promised by this much. */
-const TTL_SLACK_MS = 60_000;
+/** Keys get a new TTL when the last one was given this long ago. */
+const TTL_INTERVAL_MS = 60_000;
+/** So they are kept longer than was promised by this much; and the clocks of nodes and of Redis differ. */
+const TTL_SLACK_MS = 2 * TTL_INTERVAL_MS;
 /** Messages that one call drops at most, so that a smaller retention does not stop Redis while it is applied. */
 const DROPS_MAX = 1_024;
 /** Epochs that a topic remembers: positions of older ones read on from the start of what is kept. */
@@ -39,11 +42,12 @@ local t = {}
 local function text(number) return string.format('%.0f', number) end
 
 local function begin(process)
-  t.epoch, t.top, t.floor, t.bytes, t.past = ARGV[1], 0, 0, 0, ''
+  t.epoch, t.top, t.floor, t.bytes, t.past, t.prolonged = ARGV[1], 0, 0, 0, '', 0
   redis.call('HSET', state, 'epoch', t.epoch, 'top', 0, 'floor', 0, 'bytes', 0,
-    'reign', t.reign, 'process', process, 'past', '')
+    'reign', t.reign, 'process', process, 'past', '', 'prolonged', 0)
   -- Not before: a full Redis refuses a script's first write only.
   redis.call('UNLINK', messages)
+  -- Until it has a message; then that one sets it.
   redis.call('PEXPIRE', state, text(ageMax + ${STATE_TTL_MS}))
 end
 
@@ -59,16 +63,16 @@ local function renew(process, past)
 end
 
 local function open()
-  local is = redis.call('HMGET', state, 'epoch', 'top', 'floor', 'bytes', 'reign', 'process', 'past')
+  local is = redis.call('HMGET', state, 'epoch', 'top', 'floor', 'bytes', 'reign', 'process', 'past', 'prolonged')
   local history = redis.call('INFO', 'replication')
   t.reign = string.match(history, 'master_replid:(%x+)')
-  if is[1] and is[5] == t.reign then
-    t.epoch, t.top, t.floor, t.bytes, t.past = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), is[7]
-    return
+  if is[1] then
+    t.epoch, t.top, t.floor, t.bytes = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4])
+    t.past, t.prolonged = is[7], tonumber(is[8])
+    if is[5] == t.reign then return end
   end
   local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   if not is[1] then return begin(process) end
-  t.epoch, t.top, t.floor, t.bytes, t.past = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), is[7]
   if is[6] == process and string.match(history, 'master_replid2:0+%c') then
     redis.call('HSET', state, 'reign', t.reign)
   else
@@ -95,10 +99,12 @@ local function trim()
   redis.call('HSET', state, 'floor', text(floor), 'bytes', text(bytes))
 end
 
--- A topic that somebody asks about is not forgotten, however long it is silent.
+-- TTLs are set now and then, and longer by as much: setting each at each append would take as long as the append.
+local function isDue(setAt) return math.abs(now - setAt) >= ${TTL_INTERVAL_MS} end
+
 local function prolong()
-  local ttl = ageMax + ${STATE_TTL_MS}
-  if redis.call('PTTL', state) < ttl / 2 then redis.call('PEXPIRE', state, text(ttl)) end
+  redis.call('PEXPIRE', messages, text(ageMax + ${TTL_SLACK_MS}))
+  redis.call('PEXPIRE', state, text(ageMax + ${STATE_TTL_MS}))
 end
 `;
 
@@ -117,12 +123,15 @@ if ahead > highest then return {'early'} end
 open()
 local offset = text(t.top + 1)
 local bytes = t.bytes + #payload
+local prolonged, remembered = t.prolonged, newest and tonumber(newest[2][6]) or 0
+local topicIsDue, dedupIsDue = isDue(prolonged), isDue(remembered)
+if topicIsDue then prolonged = now end
+if dedupIsDue then remembered = now end
 redis.call('XADD', messages, offset .. '-0', 't', ARGV[2], 'p', payload)
-redis.call('XADD', dedup, 'MAXLEN', ARGV[9], ARGV[6] .. '-1', 'e', t.epoch, 'o', offset)
-redis.call('HSET', state, 'top', offset, 'bytes', text(bytes))
-redis.call('PEXPIRE', messages, text(ageMax + ${TTL_SLACK_MS}))
-redis.call('PEXPIRE', state, text(ageMax + ${STATE_TTL_MS}))
-redis.call('PEXPIRE', dedup, text(tonumber(ARGV[10]) + ${TTL_SLACK_MS}))
+redis.call('XADD', dedup, 'MAXLEN', '~', ARGV[9], ARGV[6] .. '-1', 'e', t.epoch, 'o', offset, 'x', text(remembered))
+redis.call('HSET', state, 'top', offset, 'bytes', text(bytes), 'prolonged', text(prolonged))
+if topicIsDue then prolong() end
+if dedupIsDue then redis.call('PEXPIRE', dedup, text(tonumber(ARGV[10]) + ${TTL_SLACK_MS})) end
 t.top, t.bytes = t.top + 1, bytes
 -- Exactly what the retention wants is left to readers and to the upkeep: here it would cost each append a read.
 if t.top - t.floor > countMax * 1.1 + 16 or bytes > bytesMax * 1.1 then trim() end
@@ -131,7 +140,10 @@ return {'appended', t.epoch, offset}
 `;
 
 const look = `
-open() trim() prolong()
+open() trim()
+-- A topic that somebody asks about is not forgotten, however long it is silent.
+local ttl = ageMax + ${STATE_TTL_MS}
+if redis.call('PTTL', state) < ttl / 2 then redis.call('PEXPIRE', state, text(ttl)) end
 return {t.epoch, text(t.top), text(t.floor)}
 `;
 

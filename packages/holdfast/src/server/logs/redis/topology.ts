@@ -26,6 +26,7 @@ export class Topology {
   private slots: Shard[] = [];
   private listeners = new Map<string, (message: Buffer) => void>();
   private refreshing: Promise<void> | undefined;
+  private asked = 0;
   private closed = false;
   private readonly parts: TopologyParts;
 
@@ -94,9 +95,12 @@ export class Topology {
       });
   }
 
+  /** Whom to ask, each time beginning with another: one that was cut off would give its old view again and again. */
   private known(): Address[] {
     const known = Array.from(this.shards.values(), ({ addresses }) => addresses[0]!);
-    return [...known, ...this.parts.options.addresses];
+    const all = [...known, ...this.parts.options.addresses];
+    const first = this.asked++ % all.length;
+    return [...all.slice(first), ...all.slice(0, first)];
   }
 
   private async assign(ranges: readonly SlotRange[], first: boolean): Promise<void> {
