@@ -87,7 +87,7 @@ function summarize(outcomes: readonly Outcome[], seconds: number): void {
     `${sum(({ stats }) => stats.acknowledged)} publishes acknowledged`,
     `${sum(({ stats }) => stats.delivered)} messages delivered`,
     `${sum(({ stats }) => stats.gaps)} gaps`,
-    `${sum(({ stats }) => stats.replies)} replies`,
+    `${sum(({ stats }) => stats.replies)} replies, ${sum(({ stats }) => stats.handedOver)} of them by another node`,
   ];
   console.log(`${outcomes.length} seeds in ${seconds.toFixed(1)} s: ${did.join(', ')}.`);
   console.log(broken === 0 ? 'No rule was broken.' : `${broken} seeds broke a rule.`);

@@ -27,21 +27,27 @@ export class FenceWatch {
   excusedUntilMs = 0;
 
   check(servers: readonly { server: HoldfastServer }[], nowMs: number): void {
-    const nodes = new Map<string, number>();
-    for (const { server } of servers) {
-      for (const { session, isClosed } of connectionsOf(server)) {
-        if (session && !isClosed) nodes.set(session.id, (nodes.get(session.id) ?? 0) + 1);
-      }
-    }
-    for (const [session, count] of nodes) if (count === 1) nodes.delete(session);
-    for (const session of this.since.keys()) if (!nodes.has(session)) this.since.delete(session);
-    for (const session of nodes.keys()) {
+    const twice = sessionsOnTwo(servers);
+    for (const session of this.since.keys()) if (!twice.has(session)) this.since.delete(session);
+    for (const session of twice) {
       const sinceMs = this.since.get(session) ?? nowMs;
       this.since.set(session, nowMs < this.excusedUntilMs ? nowMs : sinceMs);
       if (nowMs - sinceMs > FENCE_MAX_MS && nowMs >= this.excusedUntilMs)
         throw new Violation(`session ${session} has been connected to two nodes for ${nowMs - sinceMs} ms`);
     }
   }
+}
+
+/** Sessions with an open connection on more than one node. */
+export function sessionsOnTwo(servers: readonly { server: HoldfastServer }[]): Set<string> {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { server } of servers) {
+    for (const { session, isClosed } of connectionsOf(server)) {
+      if (session && !isClosed && seen.size === seen.add(session.id).size) twice.add(session.id);
+    }
+  }
+  return twice;
 }
 
 /**

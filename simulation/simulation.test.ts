@@ -18,7 +18,7 @@ describe('whole systems under faults, in virtual time', () => {
 });
 
 async function expectNoViolation(which: readonly number[]): Promise<void> {
-  const work = { delivered: 0, gaps: 0, acknowledged: 0, replies: 0 };
+  const work = { delivered: 0, gaps: 0, acknowledged: 0, replies: 0, handedOver: 0 };
   for (const seed of which) {
     const { violation, stats } = await runSeed(seed);
     expect(violation, `npm run simulate -- --seed ${seed}`).toBeUndefined();
@@ -29,4 +29,5 @@ async function expectNoViolation(which: readonly number[]): Promise<void> {
   expect(work.acknowledged).toBeGreaterThan(which.length * 10);
   expect(work.replies).toBeGreaterThan(which.length);
   expect(work.gaps).toBeGreaterThan(0);
+  expect(work.handedOver).toBeGreaterThan(0);
 }

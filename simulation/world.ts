@@ -7,7 +7,7 @@ import type { Start } from '../packages/holdfast/src/client/types.ts';
 import type { HoldfastServer } from '../packages/holdfast/src/server/server.ts';
 import { createTestbed, type Process, type Testbed } from '../packages/holdfast/src/testing/kit.ts';
 import { ReaderHistory, Violation } from './history.ts';
-import { checkPresence, FenceWatch, PresenceWatch, subscribersOf } from './nodes.ts';
+import { checkPresence, FenceWatch, PresenceWatch, sessionsOnTwo, subscribersOf } from './nodes.ts';
 import { lmdb, memory, nats, redis } from './log-profile.ts';
 import { SimLog } from './sim-log.ts';
 import type { SimLogView } from './sim-log-view.ts';
@@ -56,11 +56,12 @@ export class World {
   readonly clients: SimClient[] = [];
   readonly publishes = new Map<string, Publish>();
   readonly executions = new Map<string, number>();
+  private readonly ranOn = new Map<string, number>();
   /** How far the handlers of a client that has storage got, by client and subscription. */
   readonly processed = new Map<string, Position>();
   violation: Violation | undefined;
   private readonly fences = new FenceWatch();
-  stats = { delivered: 0, gaps: 0, acknowledged: 0, replies: 0, failures: 0 };
+  stats = { delivered: 0, gaps: 0, acknowledged: 0, replies: 0, failures: 0, handedOver: 0 };
   private readonly nodes: number;
   private numbers = 0;
   private lives = 0;
@@ -105,10 +106,10 @@ export class World {
       port,
     );
     // Two methods, so that answers come both at once and after a while.
-    server.method('now', (id: string) => this.execute(id));
+    server.method('now', (id: string) => this.execute(id, port));
     server.method('later', async (id: string) => {
       await new Promise<void>((resolve) => process.clock.setTimer(resolve, this.random() * 2_000));
-      return this.execute(id);
+      return this.execute(id, port);
     });
     view.process = process.clock;
     this.servers.push({ port, server, process, view });
@@ -213,6 +214,8 @@ export class World {
     client.request(this.chance(0.5) ? 'now' : 'later', id).then(
       (answer) => {
         this.stats.replies++;
+        // By a node that its client is not connected to any more.
+        if (!client.status.endpoint?.endsWith(`:${this.ranOn.get(id)}/`)) this.stats.handedOver++;
         this.check(() => answer === `done ${id}` || fail(`request ${id} was answered "${String(answer)}"`));
         this.check(
           () =>
@@ -287,6 +290,8 @@ export class World {
     this.check(() => {
       const held = this.servers.reduce((sum, { server }) => sum + server.stats().connections, 0);
       if (held > this.clients.length) fail(`${held} connections are held for ${this.clients.length} clients`);
+      const [twice] = sessionsOnTwo(this.servers);
+      if (twice !== undefined) fail(`session ${twice} is still connected to two nodes`);
     });
     const present = subscribersOf(this.servers, watched);
     for (const { server } of this.servers) {
@@ -339,7 +344,8 @@ export class World {
     }
   }
 
-  private execute(id: string): string {
+  private execute(id: string, port: number): string {
+    this.ranOn.set(id, port);
     const count = (this.executions.get(id) ?? 0) + 1;
     this.executions.set(id, count);
     this.check(() => count === 1 || fail(`request ${id} ran ${count} times`));

@@ -106,7 +106,7 @@ export class Sessions {
   expire(nowMs: number): void {
     const { sessionTtlMs, helloTimeoutMs } = this.limits;
     for (const [id, { connection, replies, leftAtMs }] of this.sessions) {
-      const keptMs = replies?.size ? resumableMs(sessionTtlMs) : helloTimeoutMs;
+      const keptMs = replies && !replies.isConfirmed ? resumableMs(sessionTtlMs) : helloTimeoutMs;
       if (!connection && nowMs - leftAtMs > keptMs) this.sessions.delete(id);
     }
   }

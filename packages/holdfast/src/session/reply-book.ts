@@ -35,6 +35,13 @@ export class ReplyBook {
     return this.outcomes.size;
   }
 
+  /** Whether the client has all outcomes, those that were evicted included: then nothing is left to know. */
+  get isConfirmed(): boolean {
+    return (
+      this.outcomes.size === 0 && (this.evictedThrough === 0 || this.evictedThrough < this.finishedBelow)
+    );
+  }
+
   /** Registers a request that arrived, for the first time or again. */
   begin(request: number): Entry {
     const entry = this.find(request);

@@ -70,6 +70,20 @@ describe('the book of replies', () => {
     expect(book.begin(2)).toEqual({ state: 'running' });
   });
 
+  it('[REQ-3] is needed until the client has confirmed all, what was evicted too', () => {
+    const book = new ReplyBook({ repliesMax: 2, replyBytesMax: 10 });
+    expect(book.isConfirmed).toBe(true);
+    book.begin(1);
+    expect(book.isConfirmed).toBe(false);
+    // A reply above the limit makes way for itself.
+    book.complete(1, reply(20));
+    expect(book.size).toBe(0);
+    expect(book.isConfirmed).toBe(false);
+    expect(book.find(1)).toEqual({ state: 'forgotten' });
+    book.finish(2);
+    expect(book.isConfirmed).toBe(true);
+  });
+
   it('[REQ-1] runs nothing twice, whatever arrives in whatever order', () => {
     const id = fc.integer({ min: 1, max: 12 });
     const action = fc.oneof(
