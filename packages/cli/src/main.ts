@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'prints a complete configuration of a proxy for WebSockets',
     load: () => import('./config/command.ts'),
   },
+  serve: {
+    summary: 'a server for those whose backend is not TypeScript, from one file',
+    load: () => import('./standalone/command.ts'),
+  },
   preflight: {
     summary: 'says how many connections this machine holds, what binds first, and how to lift it',
     load: () => import('./preflight/command.ts'),

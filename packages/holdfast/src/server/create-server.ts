@@ -45,6 +45,7 @@ export type { MessageLog } from './message-log.ts';
 export type { Disconnect } from './node.ts';
 export type { Action, AuthenticateRequest, Identity, Logger, ServerOptions } from './options.ts';
 export type {
+  DrainOptions,
   HistoryPage,
   HoldfastServer,
   MethodContext,

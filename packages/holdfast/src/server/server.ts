@@ -80,6 +80,11 @@ export interface TopicHandle {
   read(options?: ReadOptions): Promise<HistoryPage>;
 }
 
+export interface DrainOptions {
+  deadlineMs?: number;
+  stopListening?: boolean;
+}
+
 export interface PublishOptions {
   /** What makes this publish one with its repeats, such as the id of an order: 1 to 128 characters. */
   idempotencyKey?: string;
@@ -238,8 +243,12 @@ export class HoldfastServer<H = unknown> {
     return () => this.listeners[event].delete(listener);
   }
 
-  /** Stops admitting, turns `/readyz` to 503, lets every client move in its own time, then closes what is left. */
-  async drain({ deadlineMs = 30_000 }: { deadlineMs?: number } = {}): Promise<void> {
+  /**
+   * Stops admitting, turns `/readyz` to 503, lets every client move in its own time, then closes what is left.
+   * `stopListening` gives up the port first, where another process shares it and takes those who come.
+   */
+  async drain({ deadlineMs = 30_000, stopListening = false }: DrainOptions = {}): Promise<void> {
+    if (stopListening) await this.engine.close();
     await this.node.drain(deadlineMs);
   }
 

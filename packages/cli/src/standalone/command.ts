@@ -1,0 +1,92 @@
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+import { BadInput } from '../doctor/probe/target.ts';
+import { EXIT_NOT_TESTED, EXIT_OK, type Io } from '../io.ts';
+import { parseServeArguments, serveHelp, type ServeArguments } from './arguments.ts';
+import { readConfiguration, type Configuration } from './configuration.ts';
+import { credentials } from './credentials.ts';
+import { Supervisor, type SupervisorMessage, type WorkerMessage } from './supervisor.ts';
+import { startWorker } from './worker.ts';
+
+/** `holdfast serve …`; resolves with the exit code once it was ended. */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  try {
+    const given = parseServeArguments(args);
+    if (given === null) {
+      io.out(serveHelp);
+      return EXIT_OK;
+    }
+    const read = (): Configuration => readConfiguration({ ...given, env: io.env, cwd: io.cwd });
+    if (cluster.isWorker) return await work(read(), io);
+    return await supervise(read, given, io);
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    io.err(`holdfast serve: ${error.message}\n`);
+    return EXIT_NOT_TESTED;
+  }
+}
+
+async function supervise(read: () => Configuration, given: ServeArguments, io: Io): Promise<number> {
+  const configuration = read();
+  await check(configuration);
+  if (given.checkOnly) {
+    io.out(`${given.file ?? 'The configuration'} is in order.\n`);
+    return EXIT_OK;
+  }
+  const supervisor = new Supervisor(configuration.count('workers', 1), (text) => io.err(`${text}\n`));
+  const { port, apiPort } = await supervisor.start().catch((error: Error) => {
+    throw new BadInput(error.message);
+  });
+  io.out(`Holdfast listens on port ${port}${apiPort === undefined ? '' : `, its API on ${apiPort}`}.\n`);
+  const reload = async (): Promise<void> => {
+    try {
+      const fresh = read();
+      await check(fresh);
+      await supervisor.roll(fresh);
+    } catch (error) {
+      // What runs goes on as it is.
+      io.err(`The new configuration is not used: ${(error as Error).message}\n`);
+    }
+  };
+  process.on('SIGHUP', () => void reload());
+  if (!io.signal.aborted) await once(io.signal, 'abort');
+  io.out('Every client is asked to move …\n');
+  await supervisor.end();
+  return EXIT_OK;
+}
+
+/** What can be known to be wrong before a worker is started. */
+async function check(configuration: Configuration): Promise<void> {
+  const log = configuration.text('log') ?? 'memory';
+  if (configuration.count('workers', 1) > 1 && log === 'memory')
+    configuration.fail(
+      'workers',
+      'is above 1, which wants a log that processes can share: set log, such as lmdb:./data',
+    );
+  await credentials(configuration);
+}
+
+/** In a worker process: serves until the supervisor says that it is enough. */
+async function work(configuration: Configuration, io: Io): Promise<number> {
+  const tell = (message: WorkerMessage): void => void process.send?.(message);
+  const logger = {
+    info: (text: string) => io.out(`${text}\n`),
+    warn: (text: string) => io.err(`${text}\n`),
+  };
+  try {
+    const worker = await startWorker(configuration, logger);
+    tell({ type: 'ready', port: worker.port, apiPort: worker.apiPort });
+    await new Promise<void>((resolve) => {
+      process.on('message', ({ type }: SupervisorMessage) => type === 'drain' && resolve());
+      // Without its supervisor nobody would ever end it.
+      process.on('disconnect', resolve);
+    });
+    await worker.drain();
+    return EXIT_OK;
+  } catch (error) {
+    tell({ type: 'failed', text: (error as Error).message });
+    return EXIT_NOT_TESTED;
+  } finally {
+    process.disconnect?.();
+  }
+}

@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
+import { BadInput } from '../doctor/probe/target.ts';
+import { flagOf, settingOf, settings, variableOf, type Setting } from './settings.ts';
+
+/** Where a value was written, for errors: `holdfast.yaml:3:9`, `HOLDFAST_PORT` or `--port`. */
+type Place = string;
+
+/** What was given, from the file, the environment and the flags, the latter before the former. */
+export class Configuration {
+  private readonly values = new Map<string, { value: unknown; place: Place }>();
+
+  set(path: string, value: unknown, place: Place): void {
+    this.values.set(path, { value, place });
+  }
+
+  text(path: string): string | undefined {
+    return this.values.get(path)?.value as string | undefined;
+  }
+
+  count(path: string, fallback: number): number;
+  count(path: string, fallback?: number): number | undefined;
+  count(path: string, fallback?: number): number | undefined {
+    return (this.values.get(path)?.value as number | undefined) ?? fallback;
+  }
+
+  texts(path: string): readonly string[] | undefined {
+    return this.values.get(path)?.value as readonly string[] | undefined;
+  }
+
+  table(path: string): Readonly<Record<string, unknown>> | undefined {
+    return this.values.get(path)?.value as Readonly<Record<string, unknown>> | undefined;
+  }
+
+  /** The content of a file that a setting names, without the line's end; or the setting that holds it itself. */
+  secret(path: string): string | undefined {
+    const file = this.text(`${path}File`);
+    if (file === undefined) return this.text(path);
+    if (this.text(path) !== undefined) this.fail(`${path}File`, `is given beside ${path}; give one of them`);
+    const content = this.read(`${path}File`).trim();
+    return content === '' ? this.fail(`${path}File`, 'names a file that is empty') : content;
+  }
+
+  /** The content of the file that a setting names. */
+  read(path: string): string {
+    try {
+      return readFileSync(this.text(path)!, 'utf8');
+    } catch (error) {
+      return this.fail(path, `names a file that can’t be read (${(error as NodeJS.ErrnoException).code})`);
+    }
+  }
+
+  /** What is wrong with a setting, and where it stands. */
+  fail(path: string, text: string): never {
+    const place = this.values.get(path)?.place;
+    throw new BadInput(`${place ? `${place}: ` : ''}${path} ${text}.`);
+  }
+}
+
+export interface Sources {
+  /** The configuration file, if any. */
+  readonly file?: string | undefined;
+  /** Flags by their setting's path. */
+  readonly flags: ReadonlyMap<string, string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+/** Reads all of it. Throws BadInput that points at the line, the variable or the flag. */
+export function readConfiguration({ file, flags, env, cwd }: Sources): Configuration {
+  const configuration = new Configuration();
+  if (file !== undefined) readFile(configuration, resolve(cwd, file), file);
+  for (const { path, kind, fileOnly } of settings) {
+    if (fileOnly) continue;
+    for (const [place, text] of [
+      [variableOf(path), env[variableOf(path)]],
+      [flagOf(path), flags.get(path)],
+    ] as const) {
+      if (text !== undefined) configuration.set(path, parseText(kind, text, place), place);
+    }
+  }
+  return configuration;
+}
+
+function readFile(configuration: Configuration, path: string, name: string): void {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new BadInput(`${name} can’t be read (${(error as NodeJS.ErrnoException).code}).`);
+  }
+  const lines = new LineCounter();
+  // JSON is YAML, too.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number | undefined): Place => {
+    const { line, col } = lines.linePos(offset ?? 0);
+    return `${name}:${line}:${col}`;
+  };
+  const [error] = document.errors;
+  if (error) throw new BadInput(`${at(error.pos[0])}: ${error.message}`);
+  if (document.contents === null) return;
+  readNode(configuration, document.contents as Node, '', at);
+}
+
+function readNode(
+  configuration: Configuration,
+  node: Node,
+  path: string,
+  at: (offset: number | undefined) => Place,
+): void {
+  const place = at(node.range?.[0]);
+  const known = settingOf.get(path);
+  if (known) return configuration.set(path, parseNode(known, node, place), place);
+  if (!isMap(node)) throw new BadInput(`${place}: ${path || 'the file'} must be a table of settings.`);
+  for (const { key, value } of node.items) {
+    const name = String(isScalar(key) ? key.value : key);
+    const inner = path === '' ? name : `${path}.${name}`;
+    const isBranch = settings.some((each) => each.path.startsWith(`${inner}.`));
+    const keyPlace = at((key as Node).range?.[0]);
+    if (!settingOf.has(inner) && !isBranch) throw new BadInput(`${keyPlace}: ${unknownText(inner)}`);
+    if (value === null || (isScalar(value) && value.value === null))
+      throw new BadInput(`${keyPlace}: ${inner} has no value; give one, or leave the line out.`);
+    readNode(configuration, value as Node, inner, at);
+  }
+}
+
+function parseNode({ kind, path }: Setting, node: Node, place: Place): unknown {
+  const value = node.toJSON() as unknown;
+  const wrong = (wanted: string): never => {
+    throw new BadInput(`${place}: ${path} must be ${wanted}, not ${JSON.stringify(value)}.`);
+  };
+  switch (kind) {
+    case 'text':
+      return typeof value === 'string' && value !== '' ? value : wrong('a text');
+    case 'flag':
+      return typeof value === 'boolean' ? value : wrong('true or false');
+    case 'texts':
+      if (!isSeq(node) || !(value as unknown[]).every((each) => typeof each === 'string'))
+        return wrong('a list of texts');
+      return value;
+    case 'table':
+      return isMap(node) ? value : wrong('a table');
+    case 'port':
+    case 'count':
+      return checkNumber(kind, value) ?? wrong(wantedNumber[kind]);
+  }
+}
+
+function parseText(kind: Setting['kind'], text: string, place: Place): unknown {
+  const wrong = (wanted: string): never => {
+    throw new BadInput(`${place} must be ${wanted}, not ${JSON.stringify(text)}.`);
+  };
+  if (text === '') return wrong('given a value');
+  switch (kind) {
+    case 'texts':
+      return text.split(',').map((part) => part.trim());
+    case 'port':
+    case 'count':
+      return (
+        checkNumber(kind, /^\d[\d_]*$/.test(text) ? Number(text.replaceAll('_', '')) : NaN) ??
+        wrong(wantedNumber[kind])
+      );
+    case 'flag':
+      return text === 'true' || text === 'false' ? text === 'true' : wrong('true or false');
+    default:
+      return text;
+  }
+}
+
+const wantedNumber = { port: 'a port from 0 to 65535', count: 'a whole number above 0' };
+
+function checkNumber(kind: 'port' | 'count', value: unknown): number | undefined {
+  if (!Number.isSafeInteger(value)) return undefined;
+  const number = value as number;
+  if (kind === 'port') return number >= 0 && number <= 65_535 ? number : undefined;
+  return number > 0 ? number : undefined;
+}
+
+/** Says what there is instead: a typo is the most likely reason. */
+export function unknownText(path: string): string {
+  const nearest = settings
+    .map((each) => ({ path: each.path, distance: distanceOf(path.toLowerCase(), each.path.toLowerCase()) }))
+    .toSorted((a, b) => a.distance - b.distance)[0]!;
+  const hint = nearest.distance <= 3 ? `did you mean ${nearest.path}?` : 'holdfast serve --help lists all.';
+  return `${path} is not a setting; ${hint}`;
+}
+
+/** Edits from one text to another (Levenshtein). */
+function distanceOf(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries())
+      next.push(Math.min(row[j]! + (letter === other ? 0 : 1), row[j + 1]! + 1, next[j]! + 1));
+    row = next;
+  }
+  return row[b.length]!;
+}

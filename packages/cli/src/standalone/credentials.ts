@@ -1,0 +1,87 @@
+import { statSync } from 'node:fs';
+import type { ServerOptions } from 'holdfast/server';
+import { jwt, type JwtOptions } from 'holdfast/server/jwt';
+import { createLocalJWKSet, importSPKI, type JSONWebKeySet } from 'jose';
+import type { Configuration } from './configuration.ts';
+
+type Authenticate = NonNullable<ServerOptions['authenticate']>;
+
+const keyAlgorithms = ['RS256', 'ES256'];
+
+/** The verifier of tokens, when one is configured. Throws BadInput. */
+export async function credentials(configuration: Configuration): Promise<Authenticate | undefined> {
+  const ways = ['jwt.secret', 'jwt.secretFile', 'jwt.publicKeyFile', 'jwt.jwksFile', 'jwt.jwksUrl'].filter(
+    (path) => configuration.text(path) !== undefined,
+  );
+  if (ways.length === 0) return undefined;
+  if (ways.length > 1) configuration.fail(ways[1]!, `is given beside ${ways[0]}; give one of them`);
+  const options: JwtOptions = {};
+  const [issuer, audience] = [configuration.text('jwt.issuer'), configuration.text('jwt.audience')];
+  if (issuer !== undefined) options.issuer = issuer;
+  if (audience !== undefined) options.audience = audience;
+  const idClaim = configuration.text('jwt.idClaim');
+  if (idClaim !== undefined) options.idClaim = idClaim;
+  const algorithms = configuration.texts('jwt.algorithms');
+  if (algorithms) options.algorithms = [...algorithms];
+  else if (!ways[0]!.startsWith('jwt.secret')) options.algorithms = keyAlgorithms;
+  return jwt({ ...options, ...(await keyOf(configuration, ways[0]!)) });
+}
+
+async function keyOf(configuration: Configuration, way: string): Promise<JwtOptions> {
+  switch (way) {
+    case 'jwt.publicKeyFile':
+      return { key: await publicKey(configuration) };
+    case 'jwt.jwksFile':
+      return { key: keySetOfFile(configuration) };
+    case 'jwt.jwksUrl': {
+      const text = configuration.text(way)!;
+      if (!/^https?:$/.test(URL.canParse(text) ? new URL(text).protocol : ''))
+        configuration.fail(way, 'must be an http or https address');
+      return { jwksUrl: text };
+    }
+    default: {
+      const secret = configuration.secret('jwt.secret')!;
+      // RFC 7518 §3.2: a key of the hash's size at least, or whoever has a token can guess it.
+      if (Buffer.byteLength(secret) < 32)
+        configuration.fail(way, 'must have 32 bytes at least (RFC 7518 §3.2)');
+      return { secret };
+    }
+  }
+}
+
+async function publicKey(configuration: Configuration): Promise<NonNullable<JwtOptions['key']>> {
+  const pem = configuration.read('jwt.publicKeyFile');
+  for (const algorithm of configuration.texts('jwt.algorithms') ?? keyAlgorithms) {
+    try {
+      return await importSPKI(pem, algorithm);
+    } catch {
+      // Of another kind of key: the next may fit.
+    }
+  }
+  return configuration.fail(
+    'jwt.publicKeyFile',
+    'holds no public key in PEM (-----BEGIN PUBLIC KEY-----) for the algorithms',
+  );
+}
+
+/** Keys are rotated by replacing the file: it is read again once it has another time of change. */
+function keySetOfFile(configuration: Configuration): NonNullable<JwtOptions['key']> {
+  const path = configuration.text('jwt.jwksFile')!;
+  const read = () => {
+    try {
+      return createLocalJWKSet(JSON.parse(configuration.read('jwt.jwksFile')) as JSONWebKeySet);
+    } catch (error) {
+      return configuration.fail('jwt.jwksFile', `holds no key set (${(error as Error).message})`);
+    }
+  };
+  let keys = read();
+  let changedAtMs = statSync(path).mtimeMs;
+  return (header, token) => {
+    const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: changedAtMs };
+    if (mtimeMs !== changedAtMs) {
+      changedAtMs = mtimeMs;
+      keys = read();
+    }
+    return keys(header, token);
+  };
+}

@@ -1,0 +1,39 @@
+import type { MessageLog } from 'holdfast/server';
+import type { Configuration } from './configuration.ts';
+
+const kinds: Readonly<Record<string, { package: string; open: (text: string) => Promise<MessageLog> }>> = {
+  lmdb: {
+    package: 'lmdb',
+    open: async (text) => (await import('holdfast/logs/lmdb')).lmdbLog(text.replace(/^lmdb:(\/\/)?/, '')),
+  },
+  redis: {
+    package: '@redis/client',
+    open: async (text) => (await import('holdfast/logs/redis')).redisLog(text),
+  },
+  rediss: {
+    package: '@redis/client',
+    open: async (text) => (await import('holdfast/logs/redis')).redisLog(text),
+  },
+  nats: {
+    package: '@nats-io/transport-node @nats-io/jetstream',
+    open: async (text) => (await import('holdfast/logs/nats')).natsLog(text),
+  },
+};
+
+/** The log that `log` names; undefined for this process's memory. Each is loaded only where it is used. */
+export async function openLog(configuration: Configuration): Promise<MessageLog | undefined> {
+  const text = configuration.text('log') ?? 'memory';
+  if (text === 'memory') return undefined;
+  const kind = kinds[text.split(':', 1)[0]!];
+  if (!kind || !text.includes(':') || text.endsWith(':'))
+    return configuration.fail(
+      'log',
+      'must be memory, lmdb:FOLDER, redis://HOST:PORT, rediss://… or nats://HOST:PORT',
+    );
+  try {
+    return await kind.open(text);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return configuration.fail('log', `wants a package that is not installed: npm install ${kind.package}`);
+  }
+}

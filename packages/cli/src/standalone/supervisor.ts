@@ -1,0 +1,123 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { Configuration } from './configuration.ts';
+
+/** What a worker tells, and is told. */
+export type WorkerMessage =
+  | { type: 'ready'; port: number; apiPort: number | undefined }
+  | { type: 'failed'; text: string };
+export type SupervisorMessage = { type: 'drain' };
+
+const READY_TIMEOUT_MS = 60_000;
+/** A worker that dies at once is not started again without end. */
+const RESTART_DELAY_MS = 1_000;
+
+interface Ports {
+  port: number;
+  apiPort: number | undefined;
+}
+
+/** Starts workers that share the port, replaces those that die, and rolls them over to a new configuration. */
+export class Supervisor {
+  private readonly workers = new Set<Worker>();
+  private wanted: number;
+  private isEnding = false;
+  private rolling: Promise<void> | undefined;
+  private readonly say: (text: string) => void;
+
+  constructor(workers: number, say: (text: string) => void) {
+    this.wanted = workers;
+    this.say = say;
+  }
+
+  /** Resolves once all are ready. Rejects with the sentence of the first that could not start. */
+  async start(): Promise<Ports> {
+    const started = await Promise.allSettled(Array.from({ length: this.wanted }, () => this.startOne()));
+    const failed = started.find((result) => result.status === 'rejected');
+    if (!failed) return (started[0] as PromiseFulfilledResult<Ports>).value;
+    await this.end();
+    throw failed.reason;
+  }
+
+  /** One by one: a new worker is ready before an old one lets its clients go, so nobody finds the port closed. */
+  roll(configuration: Configuration): Promise<void> {
+    this.rolling ??= this.rollAll(configuration).finally(() => (this.rolling = undefined));
+    return this.rolling;
+  }
+
+  async end(): Promise<void> {
+    this.isEnding = true;
+    await Promise.all(Array.from(this.workers, (worker) => this.drain(worker)));
+  }
+
+  private async rollAll(configuration: Configuration): Promise<void> {
+    const old = [...this.workers];
+    this.wanted = configuration.count('workers', 1);
+    for (let i = 0; i < Math.max(old.length, this.wanted); i++) {
+      if (i < this.wanted) {
+        try {
+          await this.startOne();
+        } catch (error) {
+          return this.say(`The new configuration is not used: ${(error as Error).message}`);
+        }
+      }
+      if (old[i]) await this.drain(old[i]!);
+    }
+    this.say('All workers have the new configuration.');
+  }
+
+  private async startOne(): Promise<Ports> {
+    const worker = cluster.fork();
+    this.workers.add(worker);
+    try {
+      const ports = await readyOf(worker);
+      worker.once('exit', (code, signal) => void this.handleExit(worker, code, signal));
+      return ports;
+    } catch (error) {
+      this.workers.delete(worker);
+      worker.process.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  private async handleExit(worker: Worker, code: number | null, signal: string | null): Promise<void> {
+    // One that drains has left the set.
+    if (!this.workers.delete(worker) || this.isEnding) return;
+    this.say(`A worker ended (${signal ?? `code ${code}`}); another takes its place.`);
+    while (!this.isEnding && this.workers.size < this.wanted) {
+      await new Promise((resolve) => setTimeout(resolve, RESTART_DELAY_MS));
+      await this.startOne().catch((error: unknown) =>
+        this.say(`It could not start: ${(error as Error).message}`),
+      );
+    }
+  }
+
+  private async drain(worker: Worker): Promise<void> {
+    this.workers.delete(worker);
+    if (worker.isDead()) return;
+    const ended = new Promise((resolve) => void worker.once('exit', resolve));
+    worker.send({ type: 'drain' } satisfies SupervisorMessage);
+    await ended;
+  }
+}
+
+function readyOf(worker: Worker): Promise<Ports> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(
+      () => settle(new Error('A worker was not ready within a minute.')),
+      READY_TIMEOUT_MS,
+    );
+    const onMessage = (message: WorkerMessage): void =>
+      message.type === 'ready' ? settle(message) : settle(new Error(message.text));
+    const onExit = (code: number | null): void =>
+      settle(new Error(`A worker ended as it started (code ${code}).`));
+    const settle = (result: Ports | Error): void => {
+      clearTimeout(late);
+      worker.off('message', onMessage);
+      worker.off('exit', onExit);
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    };
+    worker.on('message', onMessage);
+    worker.on('exit', onExit);
+  });
+}

@@ -1,0 +1,119 @@
+import type { Server } from 'node:http';
+import { createServer, type HoldfastServer, type Logger, type ServerOptions } from 'holdfast/server';
+import { createApi, listen } from './api.ts';
+import type { Configuration } from './configuration.ts';
+import { credentials } from './credentials.ts';
+import { openLog } from './log.ts';
+import { RightsTable } from './rights.ts';
+import { Webhooks } from './webhooks.ts';
+
+export interface RunningWorker {
+  readonly port: number;
+  readonly apiPort: number | undefined;
+  /** Takes nobody new, lets every client move, then ends. */
+  drain(): Promise<void>;
+}
+
+/** One process of the standalone server. Throws BadInput, or what the log said when it could not be opened. */
+export async function startWorker(configuration: Configuration, logger: Logger): Promise<RunningWorker> {
+  const webhooks = new Webhooks(configuration, (text) => logger.warn(text));
+  const server = createServer(await optionsOf(configuration, webhooks, logger)) as HoldfastServer<Server>;
+  if (webhooks.tells) tellEvents(server, webhooks);
+  const key = configuration.secret('api.key');
+  const apiPort = configuration.count('api.port');
+  if (apiPort !== undefined && key === undefined)
+    configuration.fail('api.port', 'wants api.key or api.keyFile, too');
+  const api = apiPort === undefined ? undefined : createApi(server, key!, (text) => logger.warn(text));
+  try {
+    const { port } = await server.listen(configuration.count('port', 8_080), configuration.text('host'));
+    const listening = api && (await listen(api, apiPort!, configuration.text('api.host') ?? '127.0.0.1'));
+    const drain = async (): Promise<void> => {
+      await server.drain({
+        deadlineMs: configuration.count('drain.deadlineMs', 25_000),
+        stopListening: true,
+      });
+      await webhooks.settled();
+      api?.close();
+      api?.closeIdleConnections();
+      await server.close();
+    };
+    return { port, apiPort: listening, drain };
+  } catch (error) {
+    api?.close();
+    await server.close();
+    throw error;
+  }
+}
+
+async function optionsOf(
+  configuration: Configuration,
+  webhooks: Webhooks,
+  logger: Logger,
+): Promise<ServerOptions> {
+  const options: ServerOptions = { logger };
+  const log = await openLog(configuration);
+  if (log) options.log = log;
+  const authenticate = await credentials(configuration);
+  if (authenticate) options.authenticate = authenticate;
+  const authorize = authorizeOf(configuration, webhooks, authenticate !== undefined);
+  if (authorize) options.authorize = authorize;
+  const [origins, trustedProxies, path] = [
+    configuration.texts('origins'),
+    configuration.texts('trustedProxies'),
+    configuration.text('path'),
+  ];
+  if (origins) options.origins = origins;
+  if (trustedProxies) options.trustedProxies = trustedProxies;
+  if (path !== undefined) options.path = path;
+  const [intervalMs, graceMs, handshakesPerSecond] = [
+    configuration.count('heartbeat.intervalMs'),
+    configuration.count('heartbeat.graceMs'),
+    configuration.count('handshakesPerSecond'),
+  ];
+  options.heartbeat = {
+    ...(intervalMs !== undefined && { intervalMs }),
+    ...(graceMs !== undefined && { graceMs }),
+  };
+  if (handshakesPerSecond !== undefined) options.handshakesPerSecond = handshakesPerSecond;
+  const [topics, limits] = [configuration.table('topics'), configuration.table('limits')];
+  if (topics) options.topics = topics as NonNullable<ServerOptions['topics']>;
+  if (limits) options.limits = limits as NonNullable<ServerOptions['limits']>;
+  return options;
+}
+
+/** With tokens, rights or a backend to ask, nothing is allowed that none of them allows; without any, all is. */
+function authorizeOf(
+  configuration: Configuration,
+  webhooks: Webhooks,
+  hasTokens: boolean,
+): ServerOptions['authorize'] {
+  const hasRights = ['subscribe', 'publish', 'signal'].some((action) =>
+    configuration.texts(`rights.${action}`),
+  );
+  if (!hasTokens && !hasRights && !webhooks.asks) return undefined;
+  const table = new RightsTable(configuration);
+  return (identity, action, name) =>
+    table.allows(identity, action, name) || (webhooks.asks && webhooks.allows(identity, action, name));
+}
+
+function tellEvents(server: HoldfastServer<Server>, webhooks: Webhooks): void {
+  server.on('connect', ({ session, resumed }) =>
+    webhooks.tell({
+      type: 'connect',
+      session: session.id,
+      identity: session.identity.id,
+      resumed,
+      atMs: Date.now(),
+    }),
+  );
+  server.on('disconnect', ({ session, reason, text }) =>
+    webhooks.tell({
+      type: 'disconnect',
+      session: session.id,
+      identity: session.identity.id,
+      reason,
+      text,
+      atMs: Date.now(),
+    }),
+  );
+}
