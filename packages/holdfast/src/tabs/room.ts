@@ -42,7 +42,8 @@ export class Room implements TabSocketHost {
   #state: State = { name: 'away' };
   /** Ends when this tab goes away; while it lasts, others know by a lock of this name that it is there. */
   #presence = new AbortController();
-  #present = Promise.resolve();
+  #present!: Promise<void>;
+  #arrive!: () => void;
   #leader: Leader | undefined;
   /** The highest term that was heard of. */
   #term = 0;
@@ -53,6 +54,7 @@ export class Room implements TabSocketHost {
     this.#options = options;
     this.#channel = openChannel(name);
     this.#channel.onmessage = ({ data }) => this.#handle(data);
+    this.#awaitPresence();
     this.#enter();
     const leave = (): void => this.#leave();
     const enter = (): void => this.#enter();
@@ -155,14 +157,17 @@ export class Room implements TabSocketHost {
     if (this.#state.name !== 'away') return;
     this.#presence = new AbortController();
     const { signal } = this.#presence;
-    this.#present = new Promise((granted) => {
-      const stay = (): Promise<void> => {
-        granted();
-        return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
-      };
-      navigator.locks.request(`${this.#name}:${this.#id}`, stay).catch(() => this.#handleNoLocks());
-    });
+    const stay = (): Promise<void> | undefined => {
+      if (signal.aborted) return undefined;
+      this.#arrive();
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+    };
+    navigator.locks.request(`${this.#name}:${this.#id}`, stay).catch(() => this.#handleNoLocks());
     void this.#campaign();
+  }
+
+  #awaitPresence(): void {
+    this.#present = new Promise((resolve) => (this.#arrive = resolve));
   }
 
   /** Where a page has no origin, such as in a sandbox, locks are refused: it shares with nobody. */
@@ -206,6 +211,8 @@ export class Room implements TabSocketHost {
     if (state.name === 'away') return;
     this.#state = { name: 'away' };
     this.#presence.abort();
+    // What is dialled before it is back, such as by a client that hears of the resume first, waits until then.
+    this.#awaitPresence();
     clearTimeout(this.#doubt);
     this.#doubt = undefined;
     if (state.name === 'waiting') state.candidacy.abort();
