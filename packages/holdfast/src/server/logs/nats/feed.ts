@@ -85,6 +85,14 @@ export class Feed {
     return last === 0 || after > last ? undefined : this.tail.between(after, last);
   }
 
+  /** Takes in messages that were read and end where those that were heard begin: others will ask for them, too. */
+  learn(page: readonly Entry[]): void {
+    for (const [index, { offset, payload }] of page.entries()) {
+      // Of the first it is not known what was before it.
+      if (index > 0) this.tail.take(offset, page[index - 1]!.offset, payload);
+    }
+  }
+
   /** The topics that somebody follows, with the newest offset that they heard of. */
   followed(): { name: string; last: number }[] {
     return [...this.topics.values()].filter(({ listeners }) => listeners.size > 0);

@@ -4,8 +4,11 @@ import type { Connection } from './connection.ts';
 import { Reader, type ReadMessage } from './reader.ts';
 import type { Subjects } from './subjects.ts';
 
-/** Messages that are read one by one before a consumer is made for the rest: most who return have missed few. */
-const SINGLES_MAX = 4;
+/**
+ * Messages that are read one by one before a consumer is made for the rest: most who return have missed few, and each
+ * consumer is work for the server at each append, as long as it lives.
+ */
+const SINGLES_MAX = 16;
 /** Readers that are kept for the next page of the same cursor. */
 const READERS_MAX = 64;
 const READER_IDLE_MS = 10_000;
@@ -24,6 +27,7 @@ interface Bookmark {
 export class History {
   /** By topic and the offset after which they go on; the first was left longest ago. */
   private readonly bookmarks = new Map<string, Bookmark>();
+  private readonly asked = new Map<string, Promise<readonly Entry[]>>();
   private readonly connection: Connection;
   private readonly subjects: Subjects;
 
@@ -48,8 +52,21 @@ export class History {
     return stored?.subject;
   }
 
-  /** What follows `after`, within the limit, but one message at least when there is one on the server that answers. */
-  page(topic: string, after: number, limit: ReadLimit): Promise<Entry[]> {
+  /**
+   * What follows `after`, within the limit, but one message at least when there is one on the server that answers.
+   * When a node has died, many ask for the same at once, and share the answer.
+   */
+  page(topic: string, after: number, limit: ReadLimit): Promise<readonly Entry[]> {
+    const key = `${limit.messagesMax} ${limit.bytesMax} ${keyOf(topic, after)}`;
+    let asked = this.asked.get(key);
+    if (!asked) {
+      asked = this.readPage(topic, after, limit).finally(() => this.asked.delete(key));
+      this.asked.set(key, asked);
+    }
+    return asked;
+  }
+
+  private readPage(topic: string, after: number, limit: ReadLimit): Promise<readonly Entry[]> {
     return this.connection.persist(async () => {
       const page = new PageInMaking(limit);
       let bookmark = this.takeBookmark(topic, after);

@@ -120,7 +120,9 @@ class NatsLog implements MessageLog {
     const page = await this.history.page(topic, after, limit);
     // And what was heard while the page was on its way.
     const since = this.feed.since(topic, page.at(-1)?.offset ?? after);
-    return since ? cutToLimit([...page, ...since], limit) : page;
+    if (!since) return page;
+    this.feed.learn(page);
+    return cutToLimit([...page, ...since], limit);
   }
 
   async top(topic: string): Promise<Position> {
