@@ -72,11 +72,11 @@ export class Greeter {
 
   /** Turns away who has as many sessions connected as it may; a session that only moves is not one more. */
   private isCrowded(connection: Connection, id: string, identity: Identity): boolean {
-    const { sessions, limits, pacer, clock } = this.node;
+    const { sessions, limits, pacer } = this.node;
     if (sessions.get(id)?.connection) return false;
     if (sessions.connectedOf(identity.id) < limits.connectionsPerIdentityMax) return false;
     const reason = `${limits.connectionsPerIdentityMax} sessions of your user are connected, the limit.`;
-    const reconnectInMs = pacer.book(clock.nowMs(), FULL_RETRY_MS);
+    const reconnectInMs = pacer.unbooked(FULL_RETRY_MS);
     connection.handle({ type: 'go-away', reconnectInMs, reason });
     const text = refusalText({ text: reason, delayMs: reconnectInMs });
     connection.handle({ type: 'close', name: 'overloaded', text });

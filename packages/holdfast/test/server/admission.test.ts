@@ -34,6 +34,14 @@ describe('limits on connections', () => {
     expect((await node.dial({}, '203.0.113.1')).isWelcome).toBe(true);
   });
 
+  it('[ADM-1, ADM-2] of a client address: its many attempts put nobody else’s slot off', async () => {
+    const node = await VirtualNode.start({ limits: { connectionsPerAddressMax: 1 }, handshakesPerSecond: 2 });
+    for (let i = 0; i < 30; i++) await node.dial({}, '203.0.113.1');
+    expect((await node.dial()).isWelcome).toBe(true);
+    const late = await node.dial();
+    expect(late.ofType('go-away')[0]!.reconnectInMs).toBe(1_000);
+  });
+
   it('[ADM-1] of a client address in IPv6: the whole /64 is one', async () => {
     const node = await VirtualNode.start({ limits: { connectionsPerAddressMax: 1 } });
     expect((await node.dial({}, '2001:db8:1:2::1')).isWelcome).toBe(true);

@@ -29,18 +29,19 @@ export class Admission {
 
   /** The refusals that are no more than an HTTP status. */
   admit({ headers }: Handshake): HttpRefusal {
-    const refusal = this.unavailable() ?? this.foreign(headers.origin);
+    const { pacer, clock } = this.node;
+    const refusal = this.unavailable(() => pacer.book(clock.nowMs())) ?? this.foreign(headers.origin);
     if (refusal) this.refused++;
     return refusal;
   }
 
-  private unavailable(): HttpRefusal {
+  private unavailable(waitMs: () => number): HttpRefusal {
     if (this.node.state !== 'open') {
       const text = 'This server is going away; another takes its place.';
       return { status: 503, text, retryAfterSeconds: DRAIN_RETRY_SECONDS };
     }
     if (this.turnedAway < this.node.guard.turnedAwayMax) return undefined;
-    const retryAfterSeconds = Math.ceil(this.node.pacer.book(this.node.clock.nowMs()) / 1_000);
+    const retryAfterSeconds = Math.ceil(waitMs() / 1_000);
     const text = `This server is overloaded. Come back in ${retryAfterSeconds} s.`;
     return { status: 503, text, retryAfterSeconds };
   }
@@ -69,23 +70,24 @@ export class Admission {
   }
 
   private refusalFor(key: string | undefined): Refusal | undefined {
-    const { node } = this;
-    const nowMs = node.clock.nowMs();
-    const full = this.fullText(key);
-    if (full) return { text: full, delayMs: node.pacer.book(nowMs, FULL_RETRY_MS) };
-    if (node.pacer.admit(nowMs)) return undefined;
-    return { text: 'More connections come than this server admits.', delayMs: node.pacer.book(nowMs) };
+    const { pacer, clock, limits } = this.node;
+    const { connectionsPerAddressMax } = limits;
+    if (key !== undefined && this.perAddress.of(key) >= connectionsPerAddressMax) {
+      const text = `${connectionsPerAddressMax} connections come from your address, the limit.`;
+      return { text, delayMs: pacer.unbooked(FULL_RETRY_MS) };
+    }
+    const nowMs = clock.nowMs();
+    const full = this.fullText();
+    if (full) return { text: full, delayMs: pacer.book(nowMs, FULL_RETRY_MS) };
+    if (pacer.admit(nowMs)) return undefined;
+    return { text: 'More connections come than this server admits.', delayMs: pacer.book(nowMs) };
   }
 
-  private fullText(key: string | undefined): string | undefined {
+  private fullText(): string | undefined {
     const { connections, guard, limits } = this.node;
-    const { connectionsMax, connectionsPerAddressMax } = limits;
-    if (connections.size >= connectionsMax)
-      return `This server holds ${connectionsMax} connections, its limit.`;
-    if (key !== undefined && this.perAddress.of(key) >= connectionsPerAddressMax) {
-      return `${connectionsPerAddressMax} connections come from your address, the limit.`;
-    }
-    return guard.shortage(connections.size);
+    const { connectionsMax } = limits;
+    if (connections.size < connectionsMax) return guard.shortage(connections.size);
+    return `This server holds ${connectionsMax} connections, its limit.`;
   }
 
   private turnAway(socket: EngineSocket, refusal: Refusal): TurnedAway {
@@ -105,7 +107,8 @@ export class Admission {
       if (trouble) return { status: 503, text: JSON.stringify({ state, reason: trouble }) };
       return { status: state === 'open' ? 200 : 503, text };
     }
-    const refusal = this.unavailable();
+    // Who only asks takes nobody's slot.
+    const refusal = this.unavailable(() => this.node.pacer.unbooked(1_000));
     if (refusal) return { ...refusal, text: JSON.stringify({ error: refusal.text }) };
     return {
       status: 426,

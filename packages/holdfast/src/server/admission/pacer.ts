@@ -38,8 +38,13 @@ export class Pacer {
   /** The wait until the next free slot, which is `leastMs` away at least. */
   book(nowMs: number, leastMs = SLOT_MS_MIN): number {
     const slotMs = Math.max(this.nextSlotMs, nowMs + leastMs);
-    if (slotMs > nowMs + SLOT_MS_MAX) return Math.round(SLOT_MS_MAX * (0.5 + this.random() / 2));
+    if (slotMs > nowMs + SLOT_MS_MAX) return this.unbooked(SLOT_MS_MAX / 2);
     this.nextSlotMs = slotMs + 1 / this.perMs;
     return Math.round(slotMs - nowMs);
+  }
+
+  /** A wait of so long to twice that, which is nobody's slot: whoever asks for many does not put off others. */
+  unbooked(leastMs: number): number {
+    return Math.round(leastMs * (1 + this.random()));
   }
 }
