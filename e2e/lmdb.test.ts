@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -135,7 +135,7 @@ describe.runIf(requirePeer('mount'))('on a full disk', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
     onTestFinished(() => void execFileSync('umount', ['--lazy', folder]));
     const ballast = join(folder, 'ballast');
-    execFileSync('fallocate', ['-l', '1m', ballast]);
+    writeFileSync(ballast, Buffer.alloc(1_048_576));
     const { server, port } = await openServer({
       log: lmdbLog(join(folder, 'log')),
       topics: { '*': { retention: { countMax: 1e6 } } },

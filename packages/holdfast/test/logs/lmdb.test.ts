@@ -124,9 +124,27 @@ describe('the LMDB log beyond the port', () => {
     await subject.add('t', 'a'.repeat(3_000_000));
     await subject.log.close();
     overwrite(folder, 2_000_000, Buffer.from('b'));
-    const again = await LogSubject.open(lmdbLog(folder), {});
+    const again = await LogSubject.open(lmdbLog(folder), { retention: { countMax: 1 } });
     await expect(again.kept('t')).rejects.toThrow(/its file is damaged/);
+    // It goes with the rest, and appends do not mind.
+    await again.add('t', 'two');
+    expect(await again.kept('t')).toEqual(['two']);
     await again.log.close();
+  });
+
+  it('[AUTH-5] a name that is too long fails alone', async () => {
+    const subject = await LogSubject.open(lmdbLog(freshFolder()), {});
+    const [long, short] = await Promise.allSettled(
+      ['€'.repeat(700), 't'].map((topic) => subject.add(topic, 'one')),
+    );
+    expect(long).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringMatching('1900 bytes') },
+    });
+    expect(short!.status).toBe('fulfilled');
+    await subject.add('€'.repeat(600), 'one');
+    expect(await subject.kept('€'.repeat(600))).toEqual(['one']);
+    await subject.log.close();
   });
 
   it('[FLOW-2] a topic of thousands of messages is trimmed in steps, to what its retention covers', async () => {

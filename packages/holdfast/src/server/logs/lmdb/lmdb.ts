@@ -13,6 +13,8 @@ import { usedAtMsOf } from './session-memory.ts';
 import type { Transaction } from './transaction.ts';
 import { entriesAfter, floorIn, rangeIn, topicIn, type Tree } from './tree.ts';
 
+/** What fits LMDB's keys, with an offset behind it. */
+const NAME_BYTES_MAX = 1_900;
 /** How many records upkeep looks at, and blocks it frees, before others have their turn. */
 const STEP_RECORDS = 512;
 const STEP_BLOCKS = 256;
@@ -66,6 +68,11 @@ class LmdbLog implements MessageLog, Writer, Readable, NeighbourListener {
     sequence: number,
     payload: Uint8Array,
   ): Promise<Appended> {
+    // Alone, for what fails in a transaction fails all that is in it.
+    if (Buffer.byteLength(topic) > NAME_BYTES_MAX || Buffer.byteLength(session ?? '') > NAME_BYTES_MAX) {
+      const text = `The LMDB log takes names of ${NAME_BYTES_MAX} bytes at most; this one begins with "${topic.slice(0, 40)}".`;
+      return Promise.reject(new RangeError(text));
+    }
     const copy = new Uint8Array(payload);
     return this.write((transaction) => transaction.append(this.config, topic, session, sequence, copy));
   }

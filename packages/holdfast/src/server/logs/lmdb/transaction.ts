@@ -1,6 +1,6 @@
 import type { Entry } from '../../../protocol/schema.ts';
 import type { Appended, LogConfig, Retention } from '../../message-log.ts';
-import { blockKey, floorKey, sessionKey, topicKey } from './keys.ts';
+import { blockKey, floorKey, lastOffsetOf, sessionKey, topicKey } from './keys.ts';
 import { encodeBlock, encodeTopic, type TopicRecord } from './records.ts';
 import { isForgettable, isTooMuch } from './retained.ts';
 import { SessionMemory, usedAtMsOf } from './session-memory.ts';
@@ -156,16 +156,18 @@ export class Transaction {
   ): number {
     for (let freed = 0; freed < blocksMax; freed++) {
       if (!isTooMuch(record, retention, record.oldestAtMs, nowMs)) return freed;
-      const block = blockAfter(this.tree, name, record.trimmedThrough);
-      if (!block) throw new Error(`The log lacks messages of the topic "${name}": its file is damaged.`);
-      record.oldestAtMs = block.atMs;
-      for (const { offset, payload } of block.entries) {
+      const { key, block } = blockAfter(this.tree, name, record.trimmedThrough) ?? {};
+      if (block) record.oldestAtMs = block.atMs;
+      for (const { offset, payload } of block?.entries ?? []) {
         if (offset <= record.trimmedThrough) continue;
-        if (!isTooMuch(record, retention, block.atMs, nowMs)) return freed;
+        if (!isTooMuch(record, retention, record.oldestAtMs, nowMs)) return freed;
         record.trimmedThrough = offset;
         record.bytes -= payload.length;
       }
-      void this.tree.remove(block.key);
+      // What the disk has damaged goes like the rest: one topic's damage must not stop the others' appends.
+      record.trimmedThrough = key ? lastOffsetOf(key) : record.top;
+      if (record.trimmedThrough === record.top) record.bytes = 0;
+      if (key) void this.tree.remove(key);
     }
     return blocksMax;
   }

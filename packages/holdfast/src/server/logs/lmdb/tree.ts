@@ -17,10 +17,18 @@ export function floorIn(tree: Tree): number {
   return tree.getBinary(floorKey)?.readUIntBE(0, 6) ?? 0;
 }
 
-/** The first block that holds something after an offset. */
-export function blockAfter(tree: Tree, topic: string, offset: number): (Block & { key: Buffer }) | undefined {
+/** The first block that holds something after an offset; its key alone when it cannot be read. */
+export function blockAfter(
+  tree: Tree,
+  topic: string,
+  offset: number,
+): { key: Buffer; block?: Block } | undefined {
   for (const { key, value } of rangeIn(tree, blocksAfter(topic, offset), 1)) {
-    return { key, ...decodeBlock(value, lastOffsetOf(key)) };
+    try {
+      return { key, block: decodeBlock(value, lastOffsetOf(key)) };
+    } catch {
+      return { key };
+    }
   }
   return undefined;
 }
