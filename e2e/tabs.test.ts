@@ -110,7 +110,7 @@ describe.runIf(hasChromium)('tabs that share one connection, in Chromium', () =>
     const tabs = await Promise.all(oneTo(4).map(() => openTab()));
     const counts: Record<string, number> = {};
     const dead: { name: string; acknowledged: number; made: number }[] = [];
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 8; round++) {
       await allLive(tabs);
       const leader = await leaderOf(tabs);
       const survivors = tabs.filter((page) => page !== leader);

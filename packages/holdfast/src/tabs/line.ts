@@ -9,6 +9,11 @@ interface Tunnel {
   readonly client: string;
   readonly channel: Channel<TunnelMessage>;
   isReady: boolean;
+  /**
+   * Its number on the connection, from the first message on: numbers rise in the order in which channels open
+   * there (SPEC TAB-1), and tabs do not speak in the order in which they asked.
+   */
+  number: number | undefined;
 }
 
 /** A tab that asked for a tunnel and has asked another leader meanwhile never enters it. */
@@ -21,7 +26,8 @@ const BUFFERED_TELL_MS = 250;
 export class Line {
   readonly url: string;
   readonly #socket: WebSocketLike;
-  readonly #tunnels = new Map<number, Tunnel>();
+  readonly #tunnels = new Set<Tunnel>();
+  readonly #numbered = new Map<number, Tunnel>();
   readonly #onEnd: (line: Line) => void;
   #state: 'dialling' | 'open' | 'ended' = 'dialling';
   #count = 0;
@@ -50,24 +56,22 @@ export class Line {
   }
 
   serves(client: string): boolean {
-    return [...this.#tunnels.values()].some((tunnel) => tunnel.client === client && tunnel.isReady);
+    return [...this.#tunnels].some((tunnel) => tunnel.client === client && tunnel.isReady);
   }
 
   add(tab: string, client: string, channel: Channel<TunnelMessage>): void {
-    const stale = [...this.#tunnels].filter(([, tunnel]) => tunnel.client === client && !tunnel.isReady);
-    const id = ++this.#count;
-    const tunnel = { tab, client, channel, isReady: false };
-    this.#tunnels.set(id, tunnel);
+    const stale = [...this.#tunnels].filter((tunnel) => tunnel.client === client && !tunnel.isReady);
+    const tunnel = { tab, client, channel, isReady: false, number: undefined };
+    this.#tunnels.add(tunnel);
     // A client that asks again, because the leader changed meanwhile, does not enter what it asked for before.
-    for (const [old] of stale) this.#forget(old);
-    setTimeout(() => tunnel.isReady || this.#forget(id), READY_TIMEOUT_MS);
-    channel.onmessage = ({ data }) => this.#handleTunnel(id, tunnel, data);
+    for (const old of stale) this.#forget(old);
+    setTimeout(() => tunnel.isReady || this.#forget(tunnel), READY_TIMEOUT_MS);
+    channel.onmessage = ({ data }) => this.#handleTunnel(tunnel, data);
   }
 
   /** A tab is gone. */
   removeTab(tab: string): void {
-    for (const [id, tunnel] of this.#tunnels)
-      if (tunnel.tab === tab) this.#endTunnel(id, closeCodes.gone.code);
+    for (const tunnel of this.#tunnels) if (tunnel.tab === tab) this.#endTunnel(tunnel, closeCodes.gone.code);
   }
 
   /** Ends the connection, without waiting for a peer that may be gone. */
@@ -80,7 +84,7 @@ export class Line {
     socket.close();
     // Told before the tabs are: what they dial next must know.
     this.#onEnd(this);
-    for (const { channel } of this.#tunnels.values()) {
+    for (const { channel } of this.#tunnels) {
       channel.postMessage({ type: 'end', code, reason, ...(unshared && { unshared }) });
       channel.close();
     }
@@ -89,8 +93,7 @@ export class Line {
 
   #handleOpen(): void {
     this.#state = 'open';
-    for (const { isReady, channel } of this.#tunnels.values())
-      if (isReady) channel.postMessage({ type: 'open' });
+    for (const { isReady, channel } of this.#tunnels) if (isReady) channel.postMessage({ type: 'open' });
   }
 
   #handleMessage(data: ArrayBuffer | string): void {
@@ -100,15 +103,15 @@ export class Line {
       return this.end(closeCodes['protocol-error'].code, text, { unshared: !this.#wasUnderstood });
     }
     this.#wasUnderstood = true;
-    const tunnel = this.#tunnels.get(message.channel);
+    const tunnel = this.#numbered.get(message.channel);
     if (!tunnel) return;
     if (message.type === 'bytes')
       return tunnel.channel.postMessage({ type: 'bytes', bytes: ownBytes(message.bytes) });
     tunnel.channel.postMessage(message);
-    this.#forget(message.channel);
+    this.#forget(tunnel);
   }
 
-  #handleTunnel(id: number, tunnel: Tunnel, message: TunnelMessage): void {
+  #handleTunnel(tunnel: Tunnel, message: TunnelMessage): void {
     switch (message.type) {
       case 'ready':
         tunnel.isReady = true;
@@ -117,10 +120,10 @@ export class Line {
         return;
       case 'bytes':
         if (this.#state !== 'open') return;
-        this.#socket.send(encodeShared(id, message.bytes));
+        this.#socket.send(encodeShared(this.#numberOf(tunnel), message.bytes));
         return this.#tellBuffered();
       case 'end':
-        return this.#endTunnel(id, message.code);
+        return this.#endTunnel(tunnel, message.code);
     }
   }
 
@@ -130,19 +133,28 @@ export class Line {
     this.#teller = setTimeout(() => {
       this.#teller = undefined;
       const bytes = this.#socket.bufferedAmount;
-      for (const { channel } of this.#tunnels.values()) channel.postMessage({ type: 'buffered', bytes });
+      for (const { channel } of this.#tunnels) channel.postMessage({ type: 'buffered', bytes });
       this.#tellBuffered();
     }, BUFFERED_TELL_MS);
   }
 
-  #endTunnel(id: number, code: number): void {
-    if (this.#state === 'open') this.#socket.send(encodeEnd(id, code, ''));
-    this.#forget(id);
+  #numberOf(tunnel: Tunnel): number {
+    if (tunnel.number === undefined) {
+      tunnel.number = ++this.#count;
+      this.#numbered.set(tunnel.number, tunnel);
+    }
+    return tunnel.number;
   }
 
-  #forget(id: number): void {
-    this.#tunnels.get(id)?.channel.close();
-    if (!this.#tunnels.delete(id)) return;
+  #endTunnel(tunnel: Tunnel, code: number): void {
+    if (tunnel.number !== undefined) this.#socket.send(encodeEnd(tunnel.number, code, ''));
+    this.#forget(tunnel);
+  }
+
+  #forget(tunnel: Tunnel): void {
+    tunnel.channel.close();
+    if (!this.#tunnels.delete(tunnel)) return;
+    if (tunnel.number !== undefined) this.#numbered.delete(tunnel.number);
     // Nobody needs the connection any more; what was sent last goes out before its Close frame.
     if (this.#tunnels.size === 0) this.end(1000, '');
   }
