@@ -77,6 +77,8 @@ export class KeptStream {
 
   private async verifyNow(): Promise<void> {
     const { manager } = this.connection;
+    // Before the stream is asked: what comes meanwhile is beyond what it answers.
+    const { seen, epoch } = this;
     let info: StreamInfo;
     try {
       info = await manager.streams.info(this.name);
@@ -85,8 +87,7 @@ export class KeptStream {
       return this.open();
     }
     await this.loadEpoch();
-    const { seen, epoch } = this;
-    if (seen.sequence === 0) return;
+    if (seen.sequence === 0 || this.epoch !== epoch) return;
     const stored =
       seen.sequence <= info.state.last_seq
         ? await manager.streams.getMessage(this.name, { seq: seen.sequence })
