@@ -1,14 +1,19 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { redisLog, type RedisLogOptions } from 'holdfast/logs/redis';
 import { createServer, HoldfastError } from 'holdfast/server';
 import { describeLog, describeSharedLog, LogSubject } from 'holdfast/testing/contracts';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { rightsNeeded } from '../packages/holdfast/src/server/logs/redis/failures.ts';
 import { requirePeer } from './peers.ts';
-import { RedisServer } from './support/redis.ts';
+import { patient } from './support/ledger.ts';
+import { freePort, RedisServer } from './support/redis.ts';
+import { createCertificate } from './zoo/certificates.ts';
 
-const stands = requirePeer('redis-server');
+const stands = requirePeer('redis-server', 'openssl');
 const runner = { describe, it: (title: string, body: () => Promise<void>) => it(title, body, 30_000) };
 let prefixes = 0;
 const freshPrefix = (): string => `test-${++prefixes}`;
@@ -152,6 +157,28 @@ describe.runIf(stands)('what is wrong is told at start, with what to do, and wit
     await shop.log.close();
   });
 
+  it('[ERR-1] TLS with a certificate, without one that is trusted, and on a port that has none', async () => {
+    const { key, cert, authority } = createCertificate('IP:127.0.0.1', 2);
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-redis-tls-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    for (const [name, text] of Object.entries({ key, cert, authority }))
+      writeFileSync(join(folder, name), text);
+    const port = await freePort();
+    const files = `--tls-key-file ${folder}/key --tls-cert-file ${folder}/cert --tls-ca-cert-file ${folder}/authority`;
+    const redis = await startRedis(`--tls-port ${port}`, files, '--tls-auth-clients no');
+    const subject = await LogSubject.open(
+      redisLog({ url: `rediss://127.0.0.1:${port}`, tls: { ca: authority } }),
+      {},
+    );
+    await subject.add('t', 'one');
+    await subject.log.close();
+    expect((await failureOf(`rediss://127.0.0.1:${port}`)).message).toMatch(/certificate.*the option `tls`/);
+    expect((await failureOf(redis.url.replace('redis:', 'rediss:'))).message).toMatch(
+      /rediss:\/\/ only for a port with TLS/,
+    );
+    expect((await failureOf(`redis://127.0.0.1:${port}`)).message).toMatch(/rediss:\/\//);
+  });
+
   it('[ERR-1] a replica alone', async () => {
     const primary = await startRedis();
     const replica = await startRedis(`--replicaof 127.0.0.1 ${primary.port}`);
@@ -162,12 +189,17 @@ describe.runIf(stands)('what is wrong is told at start, with what to do, and wit
 
   it('[ERR-1, PUB-3] one that becomes full refuses publishes with the cause, and takes them when there is room', async () => {
     const redis = await startRedis();
-    const subject = await LogSubject.open(redisLog(redis.url), {});
+    const subject = await LogSubject.open(redisLog({ url: redis.url, probeIntervalMs: 50 }), {});
     await redis.command('CONFIG', 'SET', 'maxmemory', '1');
     await expect(subject.append('t', 'one', 'session', 1)).rejects.toThrow(/OOM.*raise its maxmemory/);
+    await vi.waitFor(
+      () => expect(subject.log.health?.()).toMatch(/takes no writes: OOM.*maxmemory/),
+      patient,
+    );
     await redis.command('CONFIG', 'SET', 'maxmemory', '0');
     await subject.add('t', 'one', 'session', 1);
     expect(await subject.kept('t')).toEqual(['one']);
+    await vi.waitFor(() => expect(subject.log.health?.()).toBeUndefined(), patient);
     await subject.log.close();
   });
 
@@ -196,7 +228,7 @@ describe.runIf(stands)('what Redis keeps', () => {
     await subject.add('t', 'two');
     await subject.log.top('never');
     const lives: Record<string, number> = {};
-    for (const key of await redis.command<string[]>('KEYS', '*')) {
+    for (const key of await redis.command<string[]>('KEYS', 'holdfast:*')) {
       lives[key.replace(/~.*/, '~')] = await redis.command<number>('PTTL', key);
     }
     const day = 86_400_000;

@@ -127,7 +127,7 @@ export async function joinAsReplica(
  * Redis can’t say which port it took, so one is found for it, with the one 10,000 above that a cluster’s servers
  * talk on. Both lie below the ports that the system gives to connections.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 10_000);
     if ((await isFree(port)) && (await isFree(port + 10_000))) return port;

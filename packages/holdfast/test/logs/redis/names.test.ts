@@ -69,7 +69,7 @@ describe('keys', () => {
     const [zero, one] = [new Keys('p', 0, false), new Keys('p', 1, false)];
     expect(zero.channel('t')).not.toBe(one.channel('t'));
     expect(zero.nodes).not.toBe(one.nodes);
-    expect(zero.probe('n', 0)).not.toBe(one.probe('n', 0));
+    expect(zero.probe('n', 0).channel).not.toBe(one.probe('n', 0).channel);
     expect(zero.topic('t')).toEqual(one.topic('t'));
   });
 });

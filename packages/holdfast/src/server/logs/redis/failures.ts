@@ -3,7 +3,7 @@ import { HoldfastError } from '../../../protocol/error-codes.ts';
 
 /** What each script may call; a user of Redis with fewer rights is refused at start. */
 export const rightsNeeded =
-  '+info +evalsha +script|load +hmget +hset +hsetnx +pexpire +pttl +unlink +xadd +xrange +xrevrange +xtrim +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe +cluster|slots +ping +select';
+  '+info +evalsha +script|load +hmget +hset +hsetnx +set +pexpire +pttl +unlink +xadd +xrange +xrevrange +xtrim +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe +cluster|slots +ping +select';
 
 /** Replies after which the same may well succeed: elsewhere, or a moment later. */
 const passing =
@@ -37,7 +37,10 @@ export function explain(cause: unknown): string {
 const advices: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, 'Nothing listens there: start Redis, or correct the address.'],
   [/ENOTFOUND|EAI_AGAIN/, 'The host’s name is not known: correct the address.'],
-  [/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|imeout/, 'Look at the address, the firewall and the server.'],
+  [
+    /EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|imeout/,
+    'Look at the address, the firewall and the server, and use rediss:// only for a port with TLS.',
+  ],
   [/WRONGPASS|invalid password/i, 'The user or password is wrong: correct them in redisLog().'],
   [/NOAUTH/, 'This Redis wants a password: give redisLog() one.'],
   [/without any password/, 'This Redis has no password: leave it out of redisLog().'],
@@ -61,7 +64,7 @@ const advices: readonly (readonly [RegExp, string])[] = [
     /RESP type|protocol/i,
     'What listens there does not speak as Redis does: correct the address, or use rediss:// for TLS.',
   ],
-  [/closed unexpectedly/i, 'The server hung up; does it want TLS (rediss://)?'],
+  [/closed unexpectedly|ECONNRESET|EPIPE/i, 'The server hung up; does it want TLS (rediss://)?'],
   [/max number of clients/, 'Raise maxclients of Redis.'],
 ];
 

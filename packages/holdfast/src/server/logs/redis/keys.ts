@@ -1,3 +1,8 @@
+export interface Probe {
+  key: string;
+  channel: string;
+}
+
 /**
  * The names of keys and channels. What one script touches shares the hash tag `{topic}`, so that it is in one slot
  * of a cluster. There a session's sequences are counted for each topic apart; elsewhere over all of them.
@@ -37,9 +42,10 @@ export class Keys {
     return `${this.channels}:${tagOf(topic)}:live`;
   }
 
-  /** A channel that one node probes its own connections with; `n` finds one on the shard in question. */
-  probe(node: string, n: number): string {
-    return `${this.channels}:{${n}}:probe:${node}`;
+  /** What one node probes its own connections with; `n` finds one on the shard in question. */
+  probe(node: string, n: number): Probe {
+    const name = `{${n}}:probe:${node}`;
+    return { key: `${this.prefix}:${name}`, channel: `${this.channels}:${name}` };
   }
 }
 

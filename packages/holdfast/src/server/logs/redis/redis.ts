@@ -67,7 +67,7 @@ class RedisLog implements MessageLog {
       pause,
       random,
       restored: (channels) => this.restore(channels),
-      probeChannel: (n) => this.keys.probe(this.id.toString('hex'), n),
+      probe: (n) => this.keys.probe(this.id.toString('hex'), n),
     });
     this.lanes = new Lanes({
       send: (key, entry, ahead) => this.send(key, entry, ahead),

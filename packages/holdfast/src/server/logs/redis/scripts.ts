@@ -193,12 +193,13 @@ end
 return reply
 `;
 
-/** Heard by the subscriber only if both its connections lead to the same, living primary. */
+/** Succeeds only where writes do; heard by the subscriber only if both its connections lead to the same, living primary. */
 const probe = `
 if not string.find(redis.call('INFO', 'replication'), 'role:master', 1, true) then
   return redis.error_reply('READONLY This is a replica.')
 end
-return redis.call(ARGV[1], ARGV[2], ARGV[3])
+redis.call('SET', KEYS[1], '', 'PX', ${TTL_INTERVAL_MS})
+return redis.call(ARGV[1], ARGV[2], '')
 `;
 
 /** Whose prefix this is: the first deployment's that comes. */

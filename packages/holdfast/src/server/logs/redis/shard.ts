@@ -1,7 +1,8 @@
 import type { RedisArgument } from '@redis/client';
 import { Connection } from './connection.ts';
 import type { Client } from './dial.ts';
-import { has } from './failures.ts';
+import { explain, has, isRefusal } from './failures.ts';
+import type { Probe } from './keys.ts';
 import type { Address, ResolvedRedisOptions } from './options.ts';
 import type { Pause } from './pause.ts';
 import { type Script, scripts } from './scripts.ts';
@@ -19,15 +20,22 @@ export interface ShardParts {
   doubted(): void;
 }
 
-type Probe = { state: 'heard' } | { state: 'sent'; atMs: number };
+interface Probed {
+  /** When the oldest probe was sent that has not been heard; undefined when all were. */
+  sentAtMs: number | undefined;
+  /** Why Redis, which answers, took no writes at the last one. */
+  refusal: unknown;
+}
+
+const heard: Probed = { sentAtMs: undefined, refusal: undefined };
 
 /** One primary: a connection that commands, a connection that listens, and a probe that tells whether both work. */
 export class Shard {
   readonly addresses: readonly Address[];
   readonly commands: Connection;
   readonly subscriber: Subscriber;
-  private probed: Probe = { state: 'heard' };
-  private probeChannel = '';
+  private probed = heard;
+  private probing: Probe | undefined;
   private probeTimer: ReturnType<typeof setInterval> | undefined;
   private readonly parts: ShardParts;
 
@@ -50,7 +58,7 @@ export class Shard {
       sharded,
       moved: () => parts.doubted(),
       restored: () => {
-        this.probed = { state: 'heard' };
+        this.probed = heard;
         pause.wake();
         parts.restored(this);
       },
@@ -82,23 +90,26 @@ export class Shard {
   }
 
   /** Publishes now and then on a channel of its own, and listens for it: pub/sub itself never says that it fails. */
-  async watch(channel: string): Promise<void> {
+  async watch(probe: Probe): Promise<void> {
     clearInterval(this.probeTimer);
-    if (this.probeChannel !== channel) this.subscriber.forget(this.probeChannel);
-    this.probeChannel = channel;
+    if (this.probing && this.probing.key !== probe.key) this.subscriber.forget(this.probing.channel);
+    this.probing = probe;
     this.probeTimer = setInterval(() => this.probe(), this.parts.options.probeIntervalMs);
-    await this.subscriber.hear(channel, () => {
-      this.probed = { state: 'heard' };
+    await this.subscriber.hear(probe.channel, () => {
+      this.probed = heard;
     });
   }
 
   /** What is wrong; undefined when nothing is. */
   get trouble(): string | undefined {
     const trouble = this.commands.trouble ?? this.subscriber.connection.trouble;
-    if (trouble || this.probed.state === 'heard') return trouble;
-    const silentMs = performance.now() - this.probed.atMs;
+    const { sentAtMs, refusal } = this.probed;
+    const name = `Redis at ${this.addresses[0]!.text}`;
+    if (trouble) return trouble;
+    if (refusal !== undefined) return `${name} takes no writes: ${explain(refusal)}`;
+    const silentMs = sentAtMs === undefined ? 0 : performance.now() - sentAtMs;
     if (silentMs < Math.min(2_000, this.parts.options.probeIntervalMs)) return undefined;
-    return `Redis at ${this.addresses[0]!.text} has not answered for ${Math.round(silentMs)} ms.`;
+    return `${name} has not answered for ${Math.round(silentMs)} ms.`;
   }
 
   close(): void {
@@ -108,31 +119,33 @@ export class Shard {
   }
 
   private probe(): void {
-    if (!this.commands.client || !this.subscriber.hears(this.probeChannel)) return;
+    const { probing, probed } = this;
+    if (!probing || !this.commands.client || !this.subscriber.hears(probing.channel)) return;
     const nowMs = performance.now();
-    const { probed } = this;
     const { answerTimeoutMs, probeIntervalMs } = this.parts.options;
-    if (probed.state === 'sent' && nowMs - probed.atMs >= answerTimeoutMs) {
-      this.probed = { state: 'heard' };
+    if (probed.sentAtMs !== undefined && nowMs - probed.sentAtMs >= answerTimeoutMs) {
+      this.probed = heard;
       this.commands.restart(new Error(`Timeout: no answer for ${answerTimeoutMs} ms`));
       return this.subscriber.connection.restart(
         new Error(`Timeout: nothing heard for ${answerTimeoutMs} ms`),
       );
     }
-    if (probed.state === 'heard') this.probed = { state: 'sent', atMs: nowMs };
+    this.probed = { ...probed, sentAtMs: probed.sentAtMs ?? nowMs };
     const command = this.parts.sharded ? 'SPUBLISH' : 'PUBLISH';
-    this.run(scripts.probe, [], [command, this.probeChannel, '']).then(
+    this.run(scripts.probe, [probing.key], [command, probing.channel]).then(
       // Redis wrote the message out before this answer: it may be a moment behind on its own connection, no more.
-      () => setTimeout(() => this.judge(nowMs), Math.min(1_000, probeIntervalMs)).unref(),
-      () => {},
+      () => setTimeout(() => this.judge(probing, nowMs), Math.min(1_000, probeIntervalMs)).unref(),
+      (error: unknown) => {
+        if (isRefusal(error) || has(error, 'MISCONF')) this.probed = { sentAtMs: undefined, refusal: error };
+      },
     );
   }
 
   /** Redis answered, yet the probe was not heard: the subscription is dead, or leads elsewhere. */
-  private judge(sentAtMs: number): void {
-    if (this.probed.state === 'heard' || this.probed.atMs > sentAtMs) return;
-    if (!this.subscriber.hears(this.probeChannel)) return;
-    this.probed = { state: 'heard' };
+  private judge(probe: Probe, sentAtMs: number): void {
+    if (this.probed.sentAtMs === undefined || this.probed.sentAtMs > sentAtMs) return;
+    if (!this.subscriber.hears(probe.channel)) return;
+    this.probed = heard;
     this.subscriber.connection.restart(new Error('What was published did not come back'));
   }
 }

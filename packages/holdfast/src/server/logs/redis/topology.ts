@@ -1,3 +1,4 @@
+import type { Probe } from './keys.ts';
 import type { Address, ResolvedRedisOptions } from './options.ts';
 import type { Pause } from './pause.ts';
 import { Shard, type ShardParts } from './shard.ts';
@@ -10,8 +11,8 @@ export interface TopologyParts {
   random: () => number;
   /** What was published on these channels meanwhile may have been missed. */
   restored(channels: Iterable<string>): void;
-  /** The channel with which this node probes a shard, by number. */
-  probeChannel(n: number): string;
+  /** What this node probes a shard with, by number. */
+  probe(n: number): Probe;
 }
 
 /** No more often is a cluster asked who serves what. */
@@ -146,10 +147,10 @@ export class Topology {
   }
 
   private watchShard(shard: Shard): Promise<void> {
-    if (!this.clustered) return shard.watch(this.parts.probeChannel(0));
+    if (!this.clustered) return shard.watch(this.parts.probe(0));
     for (let n = 0; n < SLOTS; n++) {
-      const channel = this.parts.probeChannel(n);
-      if (this.slots[slotOf(channel)] === shard) return shard.watch(channel);
+      const probe = this.parts.probe(n);
+      if (this.slots[slotOf(probe.key)] === shard) return shard.watch(probe);
     }
     return Promise.resolve();
   }
