@@ -201,6 +201,9 @@ describe('bad input', () => {
     await refused(/unfolds to more than/, write('envoy.yaml', bomb));
   });
 
+  it('YAML with an alias inside of what it stands for', async () =>
+    refused(/2:6: \*a refers to itself\./, write('envoy.yaml', 'static_resources: &a\n  x: *a\n')));
+
   it('arguments that make no sense', async () => {
     const path = write('app.conf', clean);
     for (const args of [

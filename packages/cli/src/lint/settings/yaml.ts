@@ -4,9 +4,11 @@ import {
   isScalar,
   isSeq,
   parseAllDocuments,
+  type Alias,
   type Document,
   type Node,
   type ParsedNode,
+  visit,
 } from 'yaml';
 import { InputError, type Place, type SourceFile } from '../source-file.ts';
 import { SETTINGS_MAX, type Entry, type Setting } from './setting.ts';
@@ -25,27 +27,71 @@ export function parseYaml(source: SourceFile): Setting[] {
   }
   const converter = new Converter(source);
   return list.flatMap((document) =>
-    document.contents ? [converter.convert(document.contents, document)] : [],
+    document.contents ? [converter.convert(document.contents, targetsOf(document))] : [],
   );
+}
+
+type Targets = ReadonlyMap<Alias, Node>;
+
+/** What each alias stands for: the node that carried its anchor last before it (YAML 1.2.2, 7.1). One walk for all. */
+function targetsOf(document: Document.Parsed<ParsedNode>): Targets {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Alias: (_key, alias) => {
+      const target = anchors.get(alias.source);
+      if (target) targets.set(alias, target);
+    },
+    Value: (_key, node) => {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  return targets;
 }
 
 class Converter {
   readonly #source: SourceFile;
+  /** What has an anchor, converted, and how many values that is: an alias costs nothing but counts in full. */
+  readonly #known = new Map<Node, { readonly setting: Setting; readonly count: number }>();
   #count = 0;
 
   constructor(source: SourceFile) {
     this.#source = source;
   }
 
-  convert(node: Node | null, document: Document): Setting {
-    this.#count += 1;
-    if (this.#count > SETTINGS_MAX)
+  convert(node: Node | null, targets: Targets): Setting {
+    if (isAlias(node)) return this.#convertAlias(node, targets);
+    const countBefore = this.#count;
+    this.#add(1);
+    const setting = this.#convertPlain(node, targets);
+    if (node && 'anchor' in node && node.anchor !== undefined) {
+      this.#known.set(node, { setting, count: this.#count - countBefore });
+    }
+    return setting;
+  }
+
+  #convertAlias(alias: Alias, targets: Targets): Setting {
+    const target = targets.get(alias);
+    if (!target) return this.convert(null, targets);
+    const known = this.#known.get(target);
+    // Its target is not finished, so the alias stands inside of it.
+    if (!known) throw this.#source.errorAt(alias.range?.[0] ?? 0, `*${alias.source} refers to itself.`);
+    this.#add(known.count);
+    return known.setting;
+  }
+
+  #add(count: number): void {
+    this.#count += count;
+    if (this.#count > SETTINGS_MAX) {
       throw new InputError(`${this.#source.path} unfolds to more than ${SETTINGS_MAX} values.`);
-    if (isAlias(node)) return this.convert(node.resolve(document) ?? null, document);
+    }
+  }
+
+  #convertPlain(node: Node | null, targets: Targets): Setting {
     const place = this.#placeOf(node);
     if (isMap(node)) {
       const entries = node.items.flatMap(({ key, value }) =>
-        this.#entries(key as Node, value as Node | null, document),
+        this.#entries(key as Node, value as Node | null, targets),
       );
       return { ...place, kind: 'map', entries };
     }
@@ -53,14 +99,14 @@ class Converter {
       return {
         ...place,
         kind: 'list',
-        items: node.items.map((item) => this.convert(item as Node, document)),
+        items: node.items.map((item) => this.convert(item as Node, targets)),
       };
     return { ...place, kind: 'scalar', value: isScalar(node) ? String(node.value ?? '') : '' };
   }
 
-  #entries(key: Node, value: Node | null, document: Document): Entry[] {
+  #entries(key: Node, value: Node | null, targets: Targets): Entry[] {
     const name = isScalar(key) ? String(key.value) : '';
-    const converted = this.convert(value, document);
+    const converted = this.convert(value, targets);
     // A merge key stands for the entries of the map, or maps, that it names.
     if (name === '<<')
       return (converted.kind === 'list' ? converted.items : [converted]).flatMap((map) =>
