@@ -17,7 +17,7 @@ export function Panel({ client }: { client: Client<PanelContract> | undefined })
   return h(
     'main',
     null,
-    h('p', { id: 'phase' }, status?.phase),
+    h('p', { id: 'phase' }, status.phase),
     h('p', { id: 'news' }, news.messages.map(({ data }) => data.n).join(' ')),
     h('button', { onClick: () => void sum.call([1, 2]) }, 'Sum'),
     h('p', { id: 'sum' }, `${sum.phase} ${sum.data ?? ''}`),

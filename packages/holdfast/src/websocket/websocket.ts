@@ -385,8 +385,6 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
 
 defineHandlers(HoldfastWebSocket.prototype, ['open', 'message', 'error', 'close']);
 
-export default HoldfastWebSocket;
-
 /** As WebSocket reads an address (WHATWG WebSockets §3.1): relative to the page, `http` as `ws`. */
 function addressOf(url: string | URL): string {
   try {

@@ -12,7 +12,7 @@ interface Chat {
 }
 
 function Panel({ client }: { client: Client<Chat> | undefined }) {
-  const { phase, queued } = useConnection(client)!;
+  const { phase, queued } = useConnection(client);
   const room = useTopic(client, 'room', { from: 'start' });
   const sum = useRequest(client, 'sum');
   expectTypeOf(room).toEqualTypeOf<TopicState<{ from: string; text: string }>>();
