@@ -23,6 +23,7 @@ const faults = {
   'log failover': { weight: 0.5, strike: failOver },
   'failover during a move': { weight: 0.5, strike: failoverDuringMove },
   'cut during a move': { weight: 0.5, strike: cutDuringMove },
+  'welcome lost': { weight: 0.5, strike: loseWelcome },
   'late hello': { weight: 0.5, strike: lateHello },
   'log trouble': { weight: 1, strike: logTrouble },
   'log paused': { weight: 0.5, strike: pauseLog },
@@ -187,6 +188,28 @@ function cutDuringMove(world: World): void {
   after(world, (latencyMs + jitterMs / 2) * (2 + 3 * world.random()), () => {
     for (const connection of world.testbed.network.of(client.name)) connection.cut();
   });
+}
+
+/** A request is lost with its connection; the next one takes it to a server, and ends before that has answered. */
+function loseWelcome(world: World): void {
+  const client = world.pick(world.clients);
+  if (!client) return;
+  const { network } = world.testbed;
+  const before = network.of(client.name);
+  for (const connection of before) connection.blackHole();
+  world.request(client);
+  after(world, 50, () => before.forEach((connection) => connection.cut()));
+  const { latencyMs, jitterMs } = network.quality;
+  const answerMs = 3 * (latencyMs + jitterMs / 2) + world.random() * latencyMs;
+  let struck = false;
+  for (let passedMs = 50; passedMs < 5_000; passedMs += 10) {
+    after(world, passedMs, () => {
+      const next = network.of(client.name).find((connection) => !before.includes(connection));
+      if (struck || !next) return;
+      struck = true;
+      after(world, answerMs, () => next.cut());
+    });
+  }
 }
 
 /** A hello that is on its way for longer than its client waits for the answer. */

@@ -323,7 +323,7 @@ const nodes: Mutant[] = [
   {
     name: 'a node runs what it has handed over',
     rule: 'CLUSTER-6',
-    fault: 'cut during a move',
+    fault: 'welcome lost',
     apply: () => replace(Whereabouts.prototype, 'handOver', () => true),
   },
   {
