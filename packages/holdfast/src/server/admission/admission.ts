@@ -7,7 +7,7 @@ import { FULL_RETRY_MS, TurnedAway, type Refusal } from './turned-away.ts';
 
 type HttpRefusal = ReturnType<EngineHost['admit']>;
 
-const DRAIN_RETRY_SECONDS = 2;
+const DRAIN_RETRY_SECONDS = 1;
 
 /**
  * Decides over upgrades, before anything of a connection is kept, and answers for the server's health. Those that
