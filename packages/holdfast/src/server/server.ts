@@ -248,8 +248,10 @@ export class HoldfastServer<H = unknown> {
    * `stopListening` gives up the port first, where another process shares it and takes those who come.
    */
   async drain({ deadlineMs = 30_000, stopListening = false }: DrainOptions = {}): Promise<void> {
-    if (stopListening) await this.engine.close();
+    // The port is free at once, and closed only when its last connection has left.
+    const closed = stopListening ? this.engine.close() : undefined;
     await this.node.drain(deadlineMs);
+    await closed;
   }
 
   /**
