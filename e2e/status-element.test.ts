@@ -1,10 +1,15 @@
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { ShownStatus } from 'holdfast/element';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { requirePeer } from './peers.ts';
 import { bundlePage, launchBrowser, openContext, servePage } from './support/browser.ts';
+import { patient } from './support/ledger.ts';
+import { openChaos, openServer } from './support/servers.ts';
 
 const hasChromium = requirePeer('chromium');
 /** Pictures for people to look at; nothing compares them. */
@@ -53,6 +58,17 @@ const shown = (page: Page) =>
       button: button.hidden ? undefined : button.textContent,
     };
   });
+
+/** A server that knows nothing of Holdfast. */
+async function openPlainServer(): Promise<{ port: number }> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  onTestFinished(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  await once(server, 'listening');
+  return { port: (server.address() as AddressInfo).port };
+}
 
 const picture = (page: Page, name: string) =>
   page.screenshot({ path: `${pictures}${name}.png`, animations: 'disabled' });
@@ -249,6 +265,37 @@ describe.runIf(hasChromium)('<holdfast-status> in Chromium', () => {
     };
     expect([await animation('no-preference'), await animation('reduce')]).toEqual(['breathe', 'none']);
   });
+
+  it.each(['client', 'socket'])(
+    'shows a real connection, of a %s, and brings it back when asked',
+    async (kind) => {
+      const { port } = await (kind === 'client' ? openServer() : openPlainServer());
+      const path = await openChaos(port);
+      const page = await (await openContext(browser)).newPage();
+      await page.goto(`${await servePage(script, text)}/?${new URLSearchParams({ [kind]: path.url('ws') })}`);
+      const becomes = (view: string) =>
+        vi.waitFor(async () => expect((await shown(page)).view).toBe(view), patient);
+      await vi.waitFor(
+        async () => expect(await page.evaluate(() => window.scene.element.client!.status.phase)).toBe('live'),
+        patient,
+      );
+      await becomes('nothing');
+      await path.set({ refuse: true });
+      path.cut();
+      await becomes('quiet');
+      await becomes('banner');
+      await path.clear();
+      await page.getByRole('button', { name: 'Try now' }).click();
+      await becomes('back');
+      await becomes('nothing');
+      expect(await page.evaluate(() => window.scene.announced)).toEqual([
+        'Reconnecting…',
+        expect.stringContaining('We keep trying.'),
+        'Back online',
+        '',
+      ]);
+    },
+  );
 
   it('lets go of its client with the page', async () => {
     const page = await open();

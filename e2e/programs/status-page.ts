@@ -1,6 +1,8 @@
-// A page with the status element, and a connection whose state the test sets.
+// A page with the status element, and a connection whose state the test sets, or a real one.
+import { connect } from 'holdfast/client';
 import 'holdfast/element';
 import type { ShownStatus, StatusSource } from 'holdfast/element';
+import { HoldfastWebSocket } from 'holdfast/websocket';
 
 class Source implements StatusSource {
   status: ShownStatus = { phase: 'live', since: nowMs() };
@@ -28,7 +30,15 @@ function nowMs(): number {
 
 const element = document.createElement('holdfast-status');
 const source = new Source();
-element.client = source;
+const parameters = new URLSearchParams(location.search);
+const backoff = { baseMs: 10_000_000, capMs: 10_000_000 };
+const client = parameters.get('client');
+const socket = parameters.get('socket');
+element.client = client
+  ? connect(client, { backoff })
+  : socket
+    ? new HoldfastWebSocket(socket, undefined, { backoff, returnWindowMs: 10_000_000 })
+    : source;
 document.body.append(element);
 
 const part = (name: string): HTMLElement => element.shadowRoot!.querySelector(`[part~=${name}]`)!;
