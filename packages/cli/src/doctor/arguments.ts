@@ -4,7 +4,7 @@ import type { Depth, DiagnoseOptions } from './options.ts';
 import type { Io } from '../io.ts';
 import { forwardProxyFor } from './probe/forward-proxy.ts';
 import { BadInput, parseTarget } from './probe/target.ts';
-import type { PageArguments } from '../serve/command.ts';
+import type { PageArguments } from '../doctor-page/command.ts';
 
 export const doctorHelp = `holdfast doctor: says which hop kills a WebSocket, and the setting that stops it
 

@@ -25,7 +25,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       return EXIT_OK;
     }
     if (wanted.kind === 'examine') return await examine(wanted, io);
-    return await (await import('../serve/command.ts')).runPage(wanted, io);
+    return await (await import('../doctor-page/command.ts')).runPage(wanted, io);
   } catch (error) {
     if (io.signal.aborted) {
       io.err('holdfast doctor: stopped.\n');

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { BadInput, parseTarget } from '../doctor/probe/target.ts';
 import { EXIT_OK, type Io } from '../io.ts';
-import { doctorPage, serveDoctor } from './serve.ts';
+import { doctorPage, serveDoctor } from './doctor-page.ts';
 
 /** What `holdfast doctor --serve` and `--page FILE` ask for. */
 export type PageArguments =

@@ -1,6 +1,6 @@
 import { decode, encode } from 'holdfast/protocol';
 import { describe, expect, it } from 'vitest';
-import { firstWord, helloBytes, pingBytes, pongBytes } from '../../src/serve/page/wire.ts';
+import { firstWord, helloBytes, pingBytes, pongBytes } from '../../src/doctor-page/page/wire.ts';
 
 const bufferOf = (bytes: Uint8Array): ArrayBuffer => Uint8Array.from(bytes).buffer;
 

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type BrowserMeasured, browserVerdict, type Silence } from '../../src/serve/page/browser-verdict.ts';
+import {
+  type BrowserMeasured,
+  browserVerdict,
+  type Silence,
+} from '../../src/doctor-page/page/browser-verdict.ts';
 
 const open: BrowserMeasured = {
   upgrade: { kind: 'open', ms: 10, subprotocol: '' },
