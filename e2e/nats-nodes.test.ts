@@ -77,7 +77,7 @@ class Ticking {
   private async tick(): Promise<void> {
     while (this.goesOn) {
       await this.log.add('ticks', JSON.stringify({ atMs: performance.now() }));
-      await wait(50);
+      await wait(100);
     }
   }
 }
@@ -163,7 +163,7 @@ describe.runIf(requirePeer('nats-server'))('two nodes on one NATS', () => {
       const subscribers = clients.map((client) => new Ticks(client));
       await Promise.all([...readers, ...subscribers].map(({ ready }) => ready));
       const ticking = await Ticking.start(nats.url, prefix);
-      const publishing = new Publishing(clients, 'load', clientCount);
+      const publishing = new Publishing(clients, 'load', clientCount * 2);
       const returnsMs: number[] = [];
       for (let kill = 0; kill < killCount; kill++) {
         const victim = nodes[kill % 2]!;

@@ -22,6 +22,8 @@ interface Known {
 /** Beyond so many topics, looking at all of them is done less often: a millisecond later for each. */
 const TOPICS_MANY = 10_000;
 const AT_ONCE = 8;
+/** Of one topic at a time; a node that has just started gets to know a long one bit by bit. */
+const SCAN_MAX = 5_000;
 
 export interface RetentionParts {
   connection: Connection;
@@ -122,12 +124,15 @@ export class Retention {
     }
     const seen = known;
     seen.stored = stored;
+    let left = SCAN_MAX;
     await history.scan(topic, seen.scanned + 1, ({ sequence, size, atMs }) => {
       if (seen.count++ === 0) seen.oldestAtMs = atMs;
       seen.bytes += size;
       seen.scanned = sequence;
-      return true;
+      return --left > 0;
     });
+    // There is more to look at next time.
+    if (left === 0) seen.stored = -1;
     const fits = (atMs: number): boolean =>
       seen.count <= countMax && seen.bytes <= bytesMax && nowMs - atMs <= ageMaxMs;
     if (seen.count === 0 || fits(seen.oldestAtMs)) return;
@@ -157,7 +162,7 @@ export class Retention {
     const { connection, stream } = this.parts;
     const { purged } = await connection.manager.streams.purge(stream.name, { filter: subject, seq: through });
     known.purged = through;
-    known.stored -= purged;
+    if (known.stored > 0) known.stored -= purged;
   }
 
   private async purgeBurnt(): Promise<void> {
