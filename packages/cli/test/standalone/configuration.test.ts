@@ -77,6 +77,13 @@ describe('the configuration', () => {
     expect(() => both.secret('api.key')).not.toThrow(/hush/);
   });
 
+  it('of the example is in order', () => {
+    const cwd = join(import.meta.dirname, '../../../../examples/standalone');
+    const configuration = readConfiguration({ file: 'holdfast.yaml', flags: new Map(), env: {}, cwd });
+    expect(configuration.count('workers')).toBe(2);
+    expect(configuration.table('topics')).toHaveProperty(['room.*', 'presence'], true);
+  });
+
   it('has a flag and a variable of its own for each setting', () => {
     const names = settings.map(({ path }) => path);
     expect(new Set(names.map(flagOf)).size).toBe(names.length);
