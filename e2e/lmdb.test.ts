@@ -156,8 +156,11 @@ describe.runIf(requirePeer('mount'))('on a full disk', () => {
     const waiting = client.publish('news', { publisher: 'client', n: 1, text });
     await vi.waitFor(() => expect(server.stats().connections).toBe(0), patient);
 
+    const ready = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
+    expect(await ready()).toBe(503);
     rmSync(ballast);
     const position = await waiting;
+    expect(await ready()).toBe(200);
     await becomes(client, 'live');
     await ledger.reaches(position);
     expectEachOnce(ledger.messages, { server: kept, client: 1 });

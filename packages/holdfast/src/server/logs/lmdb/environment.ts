@@ -98,6 +98,12 @@ export class Environment {
     });
   }
 
+  /** A node that is not ready is sent no publishes: it has to find out by itself that it can write again. */
+  async recover(writer: Writer): Promise<void> {
+    if (!this.trouble || hasNoRoom(this.folder)) return;
+    await this.write(writer, (transaction) => transaction.probe());
+  }
+
   /** Reads what the file is, or makes it one of ours: the first of all processes decides. */
   private async begin(config: LogConfig): Promise<void> {
     if (this.format) return;

@@ -107,6 +107,7 @@ class LmdbLog implements MessageLog, Writer, Readable, NeighbourListener {
   }
 
   async trim(): Promise<void> {
+    await this.environment.recover(this);
     const nowMs = this.config.nowMs();
     for await (const records of this.steps(allTopics)) {
       let due: readonly string[] = records

@@ -1,6 +1,6 @@
 import type { Entry } from '../../../protocol/schema.ts';
 import type { Appended, LogConfig, Retention } from '../../message-log.ts';
-import { blockKey, floorKey, lastOffsetOf, sessionKey, topicKey } from './keys.ts';
+import { blockKey, floorKey, formatKey, lastOffsetOf, sessionKey, topicKey } from './keys.ts';
 import { encodeBlock, encodeTopic, type TopicRecord } from './records.ts';
 import { isForgettable, isTooMuch } from './retained.ts';
 import { SessionMemory, usedAtMsOf } from './session-memory.ts';
@@ -86,6 +86,12 @@ export class Transaction {
       const bytes = this.tree.getBinary(key);
       if (bytes && usedAtMsOf(bytes) < usedBeforeMs) void this.tree.remove(key);
     }
+  }
+
+  /** Writes something that changes nothing. */
+  probe(): void {
+    const format = this.tree.getBinary(formatKey);
+    if (format) this.put(formatKey, format);
   }
 
   /** Writes what was gathered. */
