@@ -121,7 +121,8 @@ export const storm: Scenario = {
         bars: [{ sign: '≤', limit: 0 }],
       },
     ];
-    return lab.peers.includes('holdfast') ? [...figures, ...(await runBudget(lab))] : figures;
+    const hasBudget = lab.peers.includes('holdfast') && !lab.quick;
+    return hasBudget ? [...figures, ...(await runBudget(lab))] : figures;
   },
 };
 
