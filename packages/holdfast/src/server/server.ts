@@ -207,7 +207,10 @@ export class HoldfastServer<H = unknown> {
     return this;
   }
 
-  /** A session that is connected to this node, or that has replies waiting here. */
+  /**
+   * A session that is connected to this node, or that has replies waiting here. One that may be on another node is
+   * reached by `sendToSession`, `closeSession` and `reauthorizeSession`.
+   */
   session(id: string): SessionHandle | undefined {
     const session = this.node.sessions.get(id);
     return session && this.handleOf(session);
@@ -273,7 +276,7 @@ export class HoldfastServer<H = unknown> {
 
   /**
    * Who is on a topic whose option `presence` is true, on all nodes: how many, and `limits.presentMax` of them by
-   * name. A lost connection is missed after 5 to 10 s, and a dead node after `nodeBeatsMissedMax` beats.
+   * name. A lost connection is missed after one to two beats of the node, 5 to 10 s, and a dead node after a few.
    */
   presence(topic: string): { count: number; present: Present[] } {
     if (!this.node.cluster.hasPresence(topic)) {

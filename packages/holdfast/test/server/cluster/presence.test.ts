@@ -1,10 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { connect } from '../../../src/client/node.ts';
 import type { PresenceMessage, Present } from '../../../src/server/create-server.ts';
 import { jsonCodec } from '../../../src/protocol/payload.ts';
 import { aSentence, startServer } from '../fixture.ts';
 import { RawClient } from '../raw-client.ts';
 import { nodeStarter, startNodes, until, Wire } from './nodes.ts';
 
+/** Waiting for what a client is told; long, for machines that have much else to do. */
+const patient = { timeout: 20_000, interval: 10 };
 const topics = { 'room/*': { presence: true } };
 const byToken = { authenticate: ({ token }: { token: string }) => ({ id: token }) };
 
@@ -152,6 +155,39 @@ describe('who is on a topic, as clients see it', () => {
     expect(await second.next('gap')).toMatchObject({ reason: 'epoch', fromEpoch: epoch });
     await sees(second, 'ann');
     expect(second.data).toMatchObject([{ present: [{ user: 'ann' }] }]);
+  });
+
+  it('[CLUSTER-11] needs a handler of three lines, also when its client moves between nodes', async () => {
+    const { nodes, wire } = await startNodes(2, { ...byToken, topics });
+    const ann = await join(nodes[0]!.port, 'ann');
+    let { port } = nodes[0]!;
+    const client = connect(async () => `ws://127.0.0.1:${port}`, { token: 'eve' });
+    onTestFinished(() => client.close());
+    const here = new Map<string, Present>();
+    // As docs/presence.md has it.
+    client.subscribe(
+      '$presence:room/1',
+      ({ present, joined = [], left = [] }: PresenceMessage) => {
+        if (present) here.clear();
+        for (const who of [...(present ?? []), ...joined]) here.set(who.session, who);
+        for (const { session } of left) here.delete(session);
+      },
+      { from: 'start' },
+    );
+    const users = () => [...here.values()].map(({ user }) => user).sort();
+    await vi.waitFor(() => expect(users()).toEqual(['ann']), patient);
+    await join(nodes[1]!.port, 'bob');
+    await vi.waitFor(() => expect(users()).toEqual(['ann', 'bob']), patient);
+    port = nodes[1]!.port;
+    client.reconnect();
+    await vi.waitFor(() => expect(nodes[0]!.server.stats().connections).toBe(1), patient);
+    await ann.close(1000);
+    await until(wire, () => nodes[1]!.server.presence('room/1').count === 1);
+    await vi.waitFor(() => expect(users()).toEqual(['bob']), patient);
+    expect(await client.request('$presence', 'room/1')).toMatchObject({
+      count: 1,
+      present: [{ user: 'bob' }],
+    });
   });
 
   it('[CLUSTER-11, FLOW-2] a watcher that fell behind is given the list, not what it missed', async () => {
