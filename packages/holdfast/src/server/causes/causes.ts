@@ -5,9 +5,16 @@ import type { Connection } from '../connection.ts';
 import { cutText } from '../cut-text.ts';
 import type { Session } from '../sessions.ts';
 import type { Wheel } from '../wheel.ts';
-import { cutOf } from './cuts.ts';
+import { claimAlike, cutOf } from './cuts.ts';
 import { explain } from './explain.ts';
-import type { ClientFlight, Cut, Evidence, ServerFlight, Verdict } from './verdict.ts';
+import {
+  HIGH_CONFIDENCE,
+  type ClientFlight,
+  type Cut,
+  type Evidence,
+  type ServerFlight,
+  type Verdict,
+} from './verdict.ts';
 
 /** Cuts to compare with: enough for rare ones to stand out, and quickly looked through. */
 const CUTS_MAX = 256;
@@ -137,12 +144,13 @@ export class Causes {
   }
 
   /** What something in between cut, as far as is known, is what later cuts are compared with. */
-  private noteCut(evidence: Evidence, { id }: Verdict): void {
-    if (id !== 'unknown' && id !== 'idle-cut-by-intermediary' && id !== 'lifetime-cut-by-intermediary')
-      return;
+  private noteCut(evidence: Evidence, { id, confidence }: Verdict): void {
+    const isLimit = id === 'idle-cut-by-intermediary' || id === 'lifetime-cut-by-intermediary';
+    if (!isLimit && id !== 'unknown') return;
     const cut = cutOf(evidence);
     if (!cut) return;
-    this.cuts.push({ ...cut, isExplained: id !== 'unknown' });
+    if (isLimit && confidence >= HIGH_CONFIDENCE) claimAlike(id, cut, this.cuts);
+    this.cuts.push({ ...cut, limit: isLimit ? id : undefined });
     if (this.cuts.length > CUTS_MAX) this.cuts.shift();
   }
 

@@ -5,22 +5,38 @@ export interface Observation {
 }
 
 /** Ends that come together have one cause, such as a proxy's restart, and say nothing of a limit. */
-const TOGETHER_MS = 1_000;
+const TOGETHER_MS_MIN = 300;
+/** How exact a limit shows depends on the machines' load: each of these is tried, in parts of the tolerance. */
+const SCALES = [0.5, 1, 2, 4];
 
 /** Ends this near to a value, as a factor, are taken for what chance gives there. */
 const NEAR = 1.5;
 
+export interface Likeness {
+  readonly count: number;
+  /** How likely that many would be if values fell anywhere. */
+  readonly chance: number;
+  /** What counted as the same value. */
+  readonly toleranceMs: number;
+}
+
+/** How many others, each at a time of its own, had the same value as this one, where that is the most telling. */
+export function likeOthers(one: Observation, others: readonly Observation[], toleranceMs: number): Likeness {
+  const widest = one.valueMs / 10;
+  const tried = SCALES.map((scale) => likeWithin(one, others, Math.min(widest, toleranceMs * scale)));
+  const best = tried.reduce((a, b) => (b.chance < a.chance ? b : a));
+  // Whoever looks four times finds something four times as often.
+  return { ...best, chance: Math.min(1, best.chance * SCALES.length) };
+}
+
 /**
- * How many others, each at a time of its own, had the same value as this one, and how likely as many would be if
- * values fell anywhere. What falls a little below and a little above says how dense they lie; the denser side counts,
- * as silences end where a heartbeat breaks them, and beyond that there is nothing.
+ * What falls a little below and a little above says how dense values lie; the denser side counts, as silences end
+ * where a heartbeat breaks them, and beyond that there is nothing.
  */
-export function likeOthers(
-  one: Observation,
-  others: readonly Observation[],
-  toleranceMs: number,
-): { count: number; chance: number } {
+function likeWithin(one: Observation, others: readonly Observation[], toleranceMs: number): Likeness {
   const { valueMs } = one;
+  // What began together and has the same value was cut together, too.
+  const togetherMs = Math.max(TOGETHER_MS_MIN, 2 * toleranceMs);
   const taken = [one.atMs];
   let count = 0;
   // Half a value on each side: where none was seen, there still may be some.
@@ -30,14 +46,20 @@ export function likeOthers(
     if (other < valueMs / NEAR || other > valueMs * NEAR) continue;
     if (other < valueMs - toleranceMs) below++;
     else if (other > valueMs + toleranceMs) above++;
-    else if (!taken.some((takenMs) => Math.abs(takenMs - atMs) < TOGETHER_MS)) {
+    else if (!taken.some((takenMs) => Math.abs(takenMs - atMs) < togetherMs)) {
       taken.push(atMs);
       count++;
     }
   }
-  const perMs = Math.max(below / (valueMs - valueMs / NEAR), above / (valueMs * NEAR - valueMs));
-  return { count, chance: poissonTail(count, perMs * 2 * toleranceMs) };
+  const perMs = Math.max(
+    upper(below) / (valueMs - toleranceMs - valueMs / NEAR),
+    upper(above) / (valueMs * NEAR - valueMs - toleranceMs),
+  );
+  return { count, chance: poissonTail(count, perMs * 2 * toleranceMs), toleranceMs };
 }
+
+/** So many were seen where somewhat more may have been due. */
+const upper = (count: number): number => count + Math.sqrt(count - 0.5);
 
 /** The probability of `count` or more where `expected` are expected (Poisson). */
 export function poissonTail(count: number, expected: number): number {

@@ -1,14 +1,14 @@
 import { likeOthers } from './clusters.ts';
 import { idleLimits, lifetimeLimits, namesOf, type KnownLimit } from './intermediaries.ts';
-import type { Cut, Evidence, Suspicion } from './verdict.ts';
+import type { Cut, Evidence, LimitId, Suspicion } from './verdict.ts';
 
-type Timing = Omit<Cut, 'isExplained'>;
+type Timing = Omit<Cut, 'limit'>;
 
 /** Below this a silence is everyday life, and no limit. */
 const LIMIT_MS_MIN = 1_000;
 const RARE_MS_MIN = 45_000;
-/** Cut in the same second. */
-const TOGETHER_MS = 1_000;
+/** What is cut together is cut within that. */
+const TOGETHER_MS = 300;
 /** A client that was back this soon may have overtaken the news of its own connection's end. */
 const OVERTAKEN_MS = 2_000;
 
@@ -35,7 +35,7 @@ export function idleCut(evidence: Evidence): Suspicion | undefined {
   if (!cut) return undefined;
   const early = cut.isExact ? 150 : 1_100;
   const late = cut.isExact ? 700 : 1_100;
-  const found = limitOf(cut, (other) => other.quietMs, idleLimits, early, late, evidence.around.cuts);
+  const found = limitOf('idle-cut-by-intermediary', cut, idleLimits, early, late, evidence.around.cuts);
   if (!found) return undefined;
   // What was idle from the start had its silence and its age end together.
   const isAmbiguous = cut.quietMs > cut.openMs * 0.9 && !found.othersDiffer((other) => other.openMs);
@@ -56,18 +56,41 @@ export function idleCut(evidence: Evidence): Suspicion | undefined {
 export function lifetimeCut(evidence: Evidence): Suspicion | undefined {
   const cut = cutOf(evidence);
   if (!cut) return undefined;
-  const found = limitOf(cut, (other) => other.openMs, lifetimeLimits, 1_000, 1_000, evidence.around.cuts);
+  const found = limitOf(
+    'lifetime-cut-by-intermediary',
+    cut,
+    lifetimeLimits,
+    1_000,
+    1_000,
+    evidence.around.cuts,
+  );
   if (!found) return undefined;
-  if (cut.quietMs > cut.openMs * 0.9 || (found.count > 0 && !found.othersDiffer((other) => other.quietMs))) {
-    return undefined;
-  }
+  // Where silence and age ended together in all of them, the silence is the likelier reason.
+  const couldBeIdle = cut.quietMs >= LIMIT_MS_MIN && !found.othersDiffer((other) => other.quietMs);
+  if (cut.quietMs > cut.openMs * 0.9 || couldBeIdle) return undefined;
+  // What was silent for most of its life may as well have been cut for that.
+  const isBusy = cut.quietMs <= cut.openMs / 2;
   return {
     id: 'lifetime-cut-by-intermediary',
-    confidence: found.confidence,
-    because: `It was cut at an age of ${inSeconds(cut.openMs)}, in the midst of traffic: ${found.because}.`,
+    confidence: Math.min(found.confidence, isBusy ? 1 : 0.7),
+    because: `It was cut at an age of ${inSeconds(cut.openMs)}${isBusy ? ', in the midst of traffic' : ''}: ${found.because}.`,
     fix: 'Raise the limit on the age of connections, or leave it: clients come back by themselves and miss nothing.',
     seconds: found.seconds,
   };
+}
+
+const valueOf = {
+  'idle-cut-by-intermediary': ({ quietMs }: Timing) => quietMs,
+  'lifetime-cut-by-intermediary': ({ openMs }: Timing) => openMs,
+} as const satisfies Record<LimitId, (cut: Timing) => number>;
+
+/** Once a limit is certain, it was the reason for those before it that had the same value, too. */
+export function claimAlike(id: LimitId, cut: Timing, cuts: readonly Cut[]): void {
+  const valueMs = valueOf[id](cut);
+  const toleranceMs = toleranceOf(cut, valueMs);
+  for (const other of cuts) {
+    if (Math.abs(valueOf[id](other) - valueMs) <= toleranceMs) other.limit ??= id;
+  }
 }
 
 interface FoundLimit {
@@ -80,30 +103,31 @@ interface FoundLimit {
 }
 
 function limitOf(
+  id: LimitId,
   cut: Timing,
-  valueOf: (cut: Timing) => number,
   known: readonly KnownLimit[],
   earlyMs: number,
   lateMs: number,
   cuts: readonly Cut[],
 ): FoundLimit | undefined {
-  const valueMs = valueOf(cut);
+  const valueMs = valueOf[id](cut);
   if (valueMs < LIMIT_MS_MIN) return undefined;
-  const toleranceMs = toleranceOf(cut, valueMs);
-  const comparable = cuts.filter((other) => other.isExact || !cut.isExact);
-  const isAlike = (other: Cut): boolean => Math.abs(valueOf(other) - valueMs) <= toleranceMs;
-  const { count, chance } = likeOthers(
+  // What was cut for another reason speaks neither for this one nor against it.
+  const comparable = cuts.filter(({ isExact, limit }) => (isExact || !cut.isExact) && (limit ?? id) === id);
+  const { count, chance, toleranceMs } = likeOthers(
     { valueMs, atMs: cut.atMs },
-    comparable.map((other) => ({ valueMs: valueOf(other), atMs: other.atMs })),
-    toleranceMs,
+    comparable.map((other) => ({ valueMs: valueOf[id](other), atMs: other.atMs })),
+    toleranceOf(cut, valueMs),
   );
+  const isAlike = (other: Cut): boolean => Math.abs(valueOf[id](other) - valueMs) <= toleranceMs;
   const names = namesOf(known, valueMs, earlyMs, lateMs);
-  let confidence = byChance(count, chance, names.length > 0);
-  // A silence that every heartbeat would have broken is rare by itself.
-  if (names.length > 0) confidence = Math.max(confidence, cut.isExact && valueMs >= RARE_MS_MIN ? 0.7 : 0.45);
+  // A silence that every heartbeat would have broken is rare by itself, and more so at a known limit.
+  const isTelling = names.length > 0 && cut.isExact && known === idleLimits && valueMs >= RARE_MS_MIN;
+  let confidence = byChance(count, chance, isTelling);
+  if (names.length > 0) confidence = Math.max(confidence, isTelling ? 0.7 : 0.45);
   // A restart of a proxy cuts whatever there is; a limit cuts only what has reached it.
   const together = comparable.filter(({ atMs }) => Math.abs(atMs - cut.atMs) < TOGETHER_MS);
-  const strays = together.filter((other) => !other.isExplained && !isAlike(other)).length;
+  const strays = together.filter((other) => other.limit === undefined && !isAlike(other)).length;
   if (strays >= 2 && strays > together.length / 2) confidence /= 2;
   if (confidence === 0) return undefined;
   const because = [
@@ -131,9 +155,9 @@ function toleranceOf({ isExact }: Timing, valueMs: number): number {
  * Everything is asked of each cut, so what happens once in a hundred happens all the time: a limit is worth a name
  * when several others speak for it, and certain when chance is out of the question.
  */
-function byChance(count: number, chance: number, isKnown: boolean): number {
-  if (count >= 3 && chance <= 0.0001) return 0.93;
-  if (isKnown && count >= 2 && chance <= 0.001) return 0.9;
+function byChance(count: number, chance: number, isTelling: boolean): number {
+  if (count >= 3 && chance <= 0.000_01) return 0.93;
+  if (isTelling && count >= 2 && chance <= 0.001) return 0.9;
   if (count >= 2 && chance <= 0.01) return 0.7;
   return 0;
 }

@@ -33,6 +33,10 @@ function wentSilent({ server }: Evidence): boolean {
   return server?.endedBy === 'server' && server.reason === 'superseded';
 }
 
+function bothHeardNothing({ client, server }: Evidence): boolean {
+  return server?.reason === 'heartbeat-timeout' && client!.silentInMs >= server.silentInMs / 2;
+}
+
 /** The device or the page did not run. */
 export function asleep(evidence: Evidence): Suspicion | undefined {
   const { client, server } = evidence;
@@ -107,10 +111,15 @@ export function networkLost(evidence: Evidence): Suspicion | undefined {
       fix,
     };
   }
-  if (client.endedBy !== 'timeout') return undefined;
   const { attempts, agoMs } = client;
+  if (client.endedBy === 'peer' && bothHeardNothing(evidence)) {
+    const because = 'Neither side had heard of the other any more when the server gave it up.';
+    return { id: 'network-lost', confidence: 0.6, because, fix };
+  }
+  if (client.endedBy !== 'timeout') return undefined;
   if (attempts === 0 && agoMs < PROMPT_DIAL_MS_MAX) return undefined;
-  const isClear = attempts > 0 || agoMs >= SLOW_DIAL_MS_MAX;
+  // One attempt may fail for any reason.
+  const isClear = attempts > 1 || agoMs >= SLOW_DIAL_MS_MAX;
   const because =
     attempts > 0
       ? `Nothing came any more, and ${attempts} attempt${attempts > 1 ? 's' : ''} to come back came to nothing.`
@@ -130,7 +139,7 @@ export function halfOpen(evidence: Evidence): Suspicion | undefined {
     const because = `Nothing came any more and nobody closed it, while a new connection took only ${Math.round(client.agoMs)} ms.`;
     return { id: 'half-open', confidence: 0.85, because, fix };
   }
-  if (client.endedBy === 'peer' && server.reason === 'heartbeat-timeout') {
+  if (client.endedBy === 'peer' && server.reason === 'heartbeat-timeout' && !bothHeardNothing(evidence)) {
     const because = 'The client was awake, but nothing of what it sent arrived.';
     return { id: 'half-open', confidence: 0.6, because, fix };
   }

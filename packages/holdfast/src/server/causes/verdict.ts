@@ -27,6 +27,9 @@ export const causeIds = [
 ] as const;
 export type CauseId = (typeof causeIds)[number];
 
+/** What something in between may be set to. */
+export type LimitId = 'idle-cut-by-intermediary' | 'lifetime-cut-by-intermediary';
+
 export interface Verdict {
   readonly id: CauseId;
   /** 0 to 1; 0 for `unknown`. From `HIGH_CONFIDENCE` up it may be acted upon without a look at the evidence. */
@@ -70,8 +73,8 @@ export interface Cut {
   readonly quietMs: number;
   /** Told by a client, to a few milliseconds; else by this node, to a second. */
   readonly isExact: boolean;
-  /** It was put down to a limit. */
-  readonly isExplained: boolean;
+  /** The limit that it was put down to. */
+  limit: LimitId | undefined;
 }
 
 export interface Surroundings {

@@ -136,7 +136,7 @@ describe('each disconnect is explained once', () => {
   it('[CAUSE-4] cuts are compared with those before', () => {
     const { end, back, pass } = bed();
     const heard: string[] = [];
-    for (let n = 1; n <= 5; n++) {
+    for (let n = 1; n <= 6; n++) {
       pass(60_000);
       const openMs = 3_000 * n;
       end('ann', { connection: n, openMs });
@@ -147,6 +147,7 @@ describe('each disconnect is explained once', () => {
     expect(heard).toEqual([
       'unknown 0',
       'unknown 0',
+      'idle-cut-by-intermediary 70',
       'idle-cut-by-intermediary 70',
       'idle-cut-by-intermediary 93',
       'idle-cut-by-intermediary 93',

@@ -17,8 +17,8 @@ describe('how many others are like one', () => {
     const others = [
       at(10_050, 5_000),
       at(9_990, 9_000),
-      at(10_060, 9_400),
-      at(10_300, 20_000),
+      at(10_060, 9_100),
+      at(11_000, 20_000),
       at(10_000, 0),
     ];
     expect(likeOthers(at(10_000, 100), others, 100).count).toBe(2);

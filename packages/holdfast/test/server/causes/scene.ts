@@ -78,7 +78,7 @@ export function quietCuts(...quietMs: number[]): Cut[] {
     openMs: quiet * 2 + 7_919 * index,
     quietMs: quiet,
     isExact: true,
-    isExplained: false,
+    limit: undefined,
   }));
 }
 
