@@ -132,6 +132,11 @@ describe('the LMDB log beyond the port', () => {
     await again.log.close();
   });
 
+  it.skipIf(process.platform === 'win32')('[RES-2] the key is nobody else’s to read', async () => {
+    const folder = await filled(1);
+    for (const path of [folder, join(folder, 'data.mdb')]) expect(statSync(path).mode & 0o077, path).toBe(0);
+  });
+
   it('[AUTH-5] a name that is too long fails alone', async () => {
     const subject = await LogSubject.open(lmdbLog(freshFolder()), {});
     const [long, short] = await Promise.allSettled(

@@ -17,6 +17,8 @@ import type { Tree } from './tree.ts';
 const DATA_FILE = 'data.mdb';
 /** Address space, not disk: a map that never has to grow is never moved below its readers. */
 const MAP_BYTES = 2 ** 36;
+/** The key of all resume tokens is in there. (An option that lmdb 3 takes, and its types lack.) */
+const privateFile = { permissionsMode: 0o600 };
 
 /** Opens the folder's LMDB environment, or says what is wrong with it and what to do. */
 export function openTree(folder: string): Tree {
@@ -34,6 +36,7 @@ export function openTree(folder: string): Tree {
       eventTurnBatching: false,
       noSubdir: false,
       maxReaders: 1_024,
+      ...privateFile,
     });
     checkLength(folder, tree);
     return tree;
@@ -94,7 +97,7 @@ function makeFolder(folder: string): void {
     return;
   }
   makeFolder(dirname(folder));
-  mkdirSync(folder);
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 const HEADER_BYTES = 64;
