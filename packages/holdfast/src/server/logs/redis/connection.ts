@@ -133,5 +133,8 @@ export class Connection {
   }
 }
 
-/** Replies as bytes: payloads are anybody's. */
-const binary = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+/**
+ * Replies as bytes: payloads are anybody's. And no timeout of the client's own, which costs a signal and a timer for
+ * each command: those that wait have deadlines, and a connection that does not answer is given up.
+ */
+const binary = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer }, timeout: 0 };

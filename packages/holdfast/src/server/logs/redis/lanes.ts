@@ -70,12 +70,13 @@ export class Lanes<Entry extends Pending, Answer> {
   /** Fails all that waits. */
   close(error: Error): void {
     for (const lane of this.lanes.values()) this.end(lane, error);
+    clearInterval(this.timer);
   }
 
   private begin(key: string): Lane<Entry, Answer> {
     const lane: Lane<Entry, Answer> = { key, queue: [], sent: 0, state: 'open', tries: 0, cause: undefined };
     this.lanes.set(key, lane);
-    this.timer ??= setInterval(() => this.expire(), Math.min(250, this.parts.deadlineMs / 4));
+    this.timer ??= setInterval(() => this.expire(), Math.min(250, this.parts.deadlineMs / 4)).unref();
     return lane;
   }
 
@@ -139,8 +140,5 @@ export class Lanes<Entry extends Pending, Answer> {
       this.bytes -= entry.bytes;
       reject(unavailable(error));
     }
-    if (this.lanes.size > 0) return;
-    clearInterval(this.timer);
-    this.timer = undefined;
   }
 }
