@@ -42,7 +42,7 @@ export const style = `
 [part~=texts] { flex: 1 1 12rem; min-inline-size: 0; overflow-wrap: anywhere; }
 [data-view=quiet] [part~=texts], [data-view=back] [part~=texts] { flex-basis: auto; }
 p { margin: 0; }
-[part~=details] { color: var(--holdfast-muted, light-dark(#57606a, #aab2bd)); font-size: 0.9em; font-variant-numeric: tabular-nums; }
+[part~=details] { color: var(--holdfast-muted, color-mix(in srgb, currentColor 75%, transparent)); font-size: 0.9em; font-variant-numeric: tabular-nums; }
 [part~=details]:empty { display: none; }
 button {
   flex: none;
