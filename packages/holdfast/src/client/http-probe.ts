@@ -12,9 +12,16 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 const TIMEOUT_MS = 5_000;
 const RETRY_AFTER_MS_MAX = 3_600_000;
 
-/** Asks an address by HTTP; undefined when nothing answers. Never rejects. */
-export async function askHttp(url: string, fetch: Fetch): Promise<HttpAnswer | undefined> {
-  for (const mode of ['cors', 'no-cors'] as const) {
+/**
+ * Asks an address by HTTP; undefined when nothing answers. Never rejects. Where an answer of another origin may not be
+ * read, as in browsers, it is asked a second time for whether there is one.
+ */
+export async function askHttp(
+  url: string,
+  fetch: Fetch,
+  modes: readonly RequestMode[] = ['cors', 'no-cors'],
+): Promise<HttpAnswer | undefined> {
+  for (const mode of modes) {
     try {
       const { status, headers, body } = await fetch(url.replace(/^ws/, 'http'), {
         mode,

@@ -228,6 +228,8 @@ export class Links {
     if (!('link' in state) || !this.has(link)) return;
     const rival = this.#rival;
     const wasReached = link.stage !== 'dialing';
+    // It was live until its peer closed it, however long it had been silent.
+    if (code !== undefined && link.stage === 'live') this.#liveAtMs = nowMs;
     this.cause = cause;
     this.flight.closed(code ?? 0, code !== undefined && link === state.link ? 'peer' : 'error', nowMs);
     if ('rival' in state && link === rival) {

@@ -20,8 +20,8 @@ export interface Process {
  *
  * ```ts
  * const testbed = createTestbed({ seed: 1 });
- * const { server } = testbed.server({}, 80);
- * const { client } = testbed.client('ws://virtual:80/');
+ * const { server } = testbed.server({}, 8080);
+ * const { client } = testbed.client('ws://virtual:8080/');
  * await testbed.clock.until(() => client.status.phase === 'live', 10_000);
  * for (const connection of testbed.network.connections) connection.cut();
  * ```
