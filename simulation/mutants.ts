@@ -317,7 +317,7 @@ const nodes: Mutant[] = [
     rule: 'CLUSTER-6',
     apply: () =>
       replace(Accounts.prototype, 'handleAsk', ({ self }, { from, session, requests }) => {
-        for (const request of requests) self['answer'](from, session, request, 'not-run');
+        self['answer'](from, session, requests, 'not-run');
       }),
   },
   {

@@ -4,6 +4,7 @@ import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import { Admission } from './admission/admission.ts';
 import type { ClusterStats } from './cluster/cluster-stats.ts';
+import { isId } from './cluster/node-messages.ts';
 import type { Present } from './cluster/roster.ts';
 import type { Verdict } from './causes/verdict.ts';
 import { drainOnSignal, type DrainOnSignalOptions } from './drain-on-signal.ts';
@@ -218,6 +219,7 @@ export class HoldfastServer<H = unknown> {
 
   /** Sends to a session, on whichever node it is, or away: the topic `$inbox` of its client. */
   async sendToSession(id: string, data: unknown): Promise<Position> {
+    if (!isId(id)) throw new HoldfastError('invalid-name', `"${id}" is no session’s id.`);
     await this.opened;
     return this.node.append(`$inbox:${id}`, this.options.codec.encode(data));
   }

@@ -4,6 +4,7 @@ import type { NodeMessage } from './node-messages.ts';
 import type { Waypoint } from './whereabouts.ts';
 
 type Answer = Omit<NodeMessage<'answer'>, 'from'>;
+type PlainFate = Exclude<Answer['fate'], 'done' | 'failed'>;
 
 interface AccountParts {
   session: (id: string) => Session | undefined;
@@ -29,11 +30,16 @@ export class Accounts {
   handleAsk({ from, session: id, connection, through, requests }: NodeMessage<'ask'>): void {
     const session = this.parts.session(id);
     // The session lives here on a later connection: whoever asks was overtaken, and must not run anything.
-    const overtaken = session?.connection !== undefined && session.connectionNumber > connection;
+    const isOvertaken = session?.connection !== undefined && session.connectionNumber > connection;
+    const heir = { node: from, through };
+    // However many are asked about, those without a reply are answered in a message for each fate.
+    const plain = new Map<PlainFate, number[]>();
     for (const request of requests) {
-      if (overtaken) this.answer(from, id, request, 'unknown');
-      else this.giveAccount({ from, id, request, through }, session);
+      const fate = isOvertaken ? 'unknown' : this.fateOf(id, request, heir, session);
+      if (typeof fate === 'object') this.answerWith(from, id, request, fate);
+      else if (!plain.get(fate)?.push(request)) plain.set(fate, [request]);
     }
+    for (const [fate, which] of plain) this.answer(from, id, which, fate);
   }
 
   /** A request of this node is done; tells those that wait for it. */
@@ -52,23 +58,23 @@ export class Accounts {
     }
   }
 
-  private giveAccount(
-    { from, id, request, through }: { from: string; id: string; request: number; through: number },
+  private fateOf(
+    id: string,
+    request: number,
+    heir: Waypoint,
     session: Session | undefined,
-  ): void {
-    const known = session?.replies?.find(request);
-    switch (known?.state) {
+  ): Outcome | PlainFate {
+    const known = session?.replies?.find(request) ?? { state: 'new' };
+    switch (known.state) {
       case 'done':
-        return this.answerWith(from, id, request, known.outcome);
+        return known.outcome;
       case 'running':
-        this.await(`${id} ${request}`, from);
-        return this.answer(from, id, request, 'running');
+        this.await(`${id} ${request}`, heir.node);
+        return 'running';
       case 'forgotten':
-        return this.answer(from, id, request, 'unknown');
-      default: {
-        const isMine = this.parts.handOver(id, request, { node: from, through });
-        return this.answer(from, id, request, isMine ? 'not-run' : 'unknown');
-      }
+        return 'unknown';
+      case 'new':
+        return this.parts.handOver(id, request, heir) ? 'not-run' : 'unknown';
     }
   }
 
@@ -79,19 +85,19 @@ export class Accounts {
   }
 
   private answerWith(to: string, session: string, request: number, outcome: Outcome): void {
-    if (!outcome.ok) return this.answer(to, session, request, 'failed', outcome);
-    if (outcome.payload.length > REPLY_BYTES_MAX) return this.answer(to, session, request, 'unknown');
-    this.answer(to, session, request, 'done', undefined, outcome.payload);
+    if (!outcome.ok) return this.answer(to, session, [request], 'failed', outcome);
+    if (outcome.payload.length > REPLY_BYTES_MAX) return this.answer(to, session, [request], 'unknown');
+    this.answer(to, session, [request], 'done', undefined, outcome.payload);
   }
 
   private answer(
     to: string,
     session: string,
-    request: number,
+    requests: number[],
     fate: Answer['fate'],
     { code, text } = { code: '', text: '' },
     payload?: Uint8Array,
   ): void {
-    this.parts.send({ kind: 'answer', to, session, request, fate, code, text }, payload);
+    this.parts.send({ kind: 'answer', to, session, requests, fate, code, text }, payload);
   }
 }

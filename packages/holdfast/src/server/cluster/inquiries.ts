@@ -70,9 +70,14 @@ export class Inquiries {
   }
 
   handleAnswer(answer: NodeMessage<'answer'>, payload: Uint8Array): void {
-    const inquiry = this.open.get(keyOf(answer));
-    // The node that was asked, and nobody else, can say.
-    if (!inquiry || inquiry.node !== answer.from) return;
+    for (const request of answer.requests) {
+      const inquiry = this.open.get(keyOf({ session: answer.session, request }));
+      // The node that was asked, and nobody else, can say.
+      if (inquiry?.node === answer.from) this.take(inquiry, answer, payload);
+    }
+  }
+
+  private take(inquiry: Inquiry, answer: NodeMessage<'answer'>, payload: Uint8Array): void {
     switch (answer.fate) {
       case 'running': {
         const nowMs = this.parts.clock.nowMs();

@@ -78,8 +78,15 @@ const shapes = {
   },
   /** What became of these requests? `connection` has taken the session over, and asks for no more than `through`. */
   ask: { to: isId, session: isId, connection: isUint, through: isUint, requests: listOf(isUint) },
-  /** With the reply as its payload when it is `done`. */
-  answer: { to: isId, session: isId, request: isUint, fate: oneOf(...fates), code: isText, text: isText },
+  /** About one request, with the reply as its payload, when it is `done`. */
+  answer: {
+    to: isId,
+    session: isId,
+    requests: listOf(isUint),
+    fate: oneOf(...fates),
+    code: isText,
+    text: isText,
+  },
   signal: { topic: isText },
   order: { id: isUint, session: isId, order: oneOf('close', 'reauthorize'), text: isText },
   obeyed: { to: isId, id: isUint },

@@ -66,7 +66,7 @@ describe('who the nodes are', () => {
     const { nodes: each } = server.clusterStats();
     expect(each).toHaveLength(3);
     expect(each[0]).toEqual(server.stats());
-    expect(each.map(causesOf).flat()).toEqual([1, 1]);
+    expect(each.flatMap(causesOf)).toEqual([1, 1]);
   });
 
   it('[CLUSTER-9] sums hold whatever another node counts', () => {
@@ -110,7 +110,7 @@ describe('what comes over the broadcast', () => {
         ],
       },
       { kind: 'ask', from, to, session, connection: 0, through: 0, requests: [0, 1, 2 ** 50] },
-      { kind: 'answer', from, to, session, request: 1, fate: 'done', code: '', text: '' },
+      { kind: 'answer', from, to, session, requests: [1], fate: 'done', code: '', text: '' },
       { kind: 'signal', from, topic: 'nobody' },
       { kind: 'order', from, id: 1, session: from, order: 'close', text: 'no such session' },
       { kind: 'obeyed', from, to, id: 1 },

@@ -38,7 +38,7 @@ const each: { [K in NodeMessage['kind']]: NodeMessage<K> } = {
     ],
   },
   ask: { kind: 'ask', from, to, session: to, connection: 2, through: 9, requests: [7, 9] },
-  answer: { kind: 'answer', from, to, session: to, request: 7, fate: 'failed', code: 'x', text: 'y' },
+  answer: { kind: 'answer', from, to, session: to, requests: [7], fate: 'failed', code: 'x', text: 'y' },
   signal: { kind: 'signal', from, topic: 'cursors' },
   order: { kind: 'order', from, id: 1, session: to, order: 'close', text: 'Enough.' },
   obeyed: { kind: 'obeyed', from, to, id: 1 },

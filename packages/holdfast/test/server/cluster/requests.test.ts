@@ -21,6 +21,8 @@ async function move(from: RawClient, to: TestNode, requestSent: number, connecti
   return RawClient.connect(to.port, { resumeToken, node, connection, requestSent });
 }
 
+const call = { type: 'request', finished: 0, method: 'count', payload: new Uint8Array(0) } as const;
+
 async function replyOf(client: RawClient): Promise<unknown> {
   return JSON.parse(Buffer.from((await client.next('reply')).payload).toString());
 }
@@ -129,6 +131,19 @@ describe('a request that was sent to another node', () => {
     fresh.request(1, 'count', null);
     expect(await replyOf(fresh)).toBe('by 1');
     expect(runs).toEqual([1]);
+  });
+
+  it('[CLUSTER-5] many are asked about, and answered, together', async () => {
+    const { nodes, wire } = await startNodes(2);
+    const runs = countRuns(nodes);
+    const old = await RawClient.connect(nodes[0]!.port);
+    const requests = Array.from({ length: 100 }, (_, at) => at + 1);
+    const fresh = await move(old, nodes[1]!, 100);
+    fresh.send(...requests.map((request) => ({ ...call, request })));
+    for (const _ of requests) await fresh.next('reply');
+    expect(runs).toEqual(requests.map(() => 1));
+    for (const kind of ['ask', 'answer'])
+      expect(wire.said.filter((message) => message.kind === kind).length).toBeLessThan(5);
   });
 
   it('[CLUSTER-6] is not run by the first node any more, when it comes there late', async () => {
