@@ -63,7 +63,8 @@ export class Room implements TabSocketHost {
     addEventListener('pagehide', leave);
     addEventListener('pageshow', enter);
     setInterval(() => {
-      if (!document.hidden && this.#sockets.size > 0) this.#askLeader({ type: 'ping' });
+      const isFollowing = this.#state.name === 'waiting' && this.#sockets.size > 0;
+      if (isFollowing && !document.hidden) this.#askLeader({ type: 'ping' });
     }, options.pingMs);
   }
 
