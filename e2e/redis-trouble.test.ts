@@ -1,5 +1,6 @@
 import { redisLog, type RedisLogOptions } from 'holdfast/logs/redis';
 import type { HoldfastServer, Position } from 'holdfast/server';
+import { LogSubject } from 'holdfast/testing/contracts';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { requirePeer } from './peers.ts';
 import { openDeafProxy } from './support/deaf-proxy.ts';
@@ -96,6 +97,25 @@ describe.runIf(requirePeer('redis-server'))('Redis in trouble', () => {
     await ledger.reaches(await publishAll(node.server, 'a', [2]));
     expectEachOnce(ledger.messages, { a: 2 });
     expect(phases.filter((phase) => phase !== 'connecting' && phase !== 'live')).toEqual([]);
+  });
+
+  it('[HUB-6] the log is closed while Redis is away: what waited for it fails at once', async () => {
+    const redis = await startRedis();
+    const { log } = await LogSubject.open(redisLog(redis.url), {});
+    await redis.kill();
+    const payload = new Uint8Array(1);
+    const waiting = [
+      log.top('t'),
+      log.read('t', { epoch: 1, offset: 0 }, { messagesMax: 1, bytesMax: 1 }),
+      log.append('t', 'session', 1, payload),
+      log.append('t', undefined, 0, payload),
+      log.follow('t', () => {}),
+    ];
+    const startedAtMs = performance.now();
+    await log.close();
+    for (const result of await Promise.allSettled(waiting))
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'log-unavailable' } });
+    expect(performance.now() - startedAtMs).toBeLessThan(5_000);
   });
 
   it('[SUB-5] comes back empty: a gap "epoch", and live again on the same connection', async () => {

@@ -45,6 +45,7 @@ class RedisLog implements MessageLog {
   private readonly followed = new Map<string, Followed>();
   private readonly touched = new Set<string>();
   private sequence = 0;
+  private closed = false;
   private secret: Buffer = randomBytes(32);
   private keys!: Keys;
   private config!: LogConfig;
@@ -189,6 +190,7 @@ class RedisLog implements MessageLog {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     // Nothing of it stands when what was wrong was seen at the first look.
     this.topology?.close();
     this.lanes?.close(new Error('The log was closed'));
@@ -296,7 +298,8 @@ class RedisLog implements MessageLog {
       try {
         return await attempt();
       } catch (error) {
-        if (isRefusal(error) || performance.now() - startedAtMs >= deadlineMs) throw unavailable(error);
+        const late = performance.now() - startedAtMs >= deadlineMs;
+        if (isRefusal(error) || late || this.closed) throw unavailable(error);
       }
       await this.pause.wait(this.config.random() * Math.min(1_000, 10 * 2 ** Math.min(tries, 10)));
     }

@@ -55,8 +55,11 @@ export class Subscriber {
 
   private async prepare(client: Client): Promise<void> {
     this.confirmed = new Map();
-    client.on('sharded-channel-moved', this.parts.moved);
     const { confirmed } = this;
+    client.on('sharded-channel-moved', (channel: string) => {
+      confirmed.delete(channel);
+      this.parts.moved();
+    });
     // More may be wanted meanwhile; nobody is told that it works before all are heard.
     for (;;) {
       const missing = Array.from(this.wanted.keys()).filter((channel) => !confirmed.has(channel));

@@ -136,8 +136,10 @@ export class Topology {
   private moveListeners(): void {
     for (const [channel, listener] of this.listeners) {
       const { subscriber } = this.slots[slotOf(channel)] ?? {};
-      if (!subscriber || subscriber.channels.has(channel)) continue;
-      for (const other of this.shards.values()) other.subscriber.forget(channel);
+      if (!subscriber || subscriber.hears(channel)) continue;
+      for (const { subscriber: other } of this.shards.values()) {
+        if (other !== subscriber) other.forget(channel);
+      }
       subscriber.hear(channel, listener).then(
         () => this.parts.restored([channel]),
         // It is heard once the connection stands; `restored` comes then.
