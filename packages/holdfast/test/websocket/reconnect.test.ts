@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { seededRandom } from '../../src/testing/seeded-random.ts';
 import { FakeSocket, open } from './fake-socket.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -30,6 +31,8 @@ describe('coming back', () => {
   it.each([1000, 1006, 1011])(
     'a server that accepts and closes with %i is asked at most 10 times in 20 s',
     async (code) => {
+      // Of all runs that chance may give, one in 4,000 has an eleventh; these are the same each time.
+      vi.spyOn(Math, 'random').mockImplementation(seededRandom(code));
       for (let run = 0; run < 50; run++) {
         const { socket } = open();
         await pass(0);
