@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { requirePeer } from './peers.ts';
 import { bundlePage, launchBrowser, openPage, servePage } from './support/browser.ts';
+import { openChromium } from './support/devtools.ts';
 import { expectEachOnce, Ledger, openClient, patient } from './support/ledger.ts';
 import { openChaos, openServer } from './support/servers.ts';
 
@@ -85,20 +86,26 @@ describe.runIf(hasChromium)('a page in Chromium', () => {
     await receives(page, 1);
   });
 
-  it('[SUB-2] a page frozen under traffic gets all of it once it is resumed, in order and once', async () => {
+  it('[SUB-2] a page frozen under traffic gets all of it once it is resumed, hidden: in order and once', async () => {
     const { port, server } = await openServer({ heartbeat: { intervalMs: 1_000, graceMs: 2_000 } });
-    const page = await openPage(browser, script, { endpoint: `ws://127.0.0.1:${port}/` });
-    await becomes(page, 'live');
-    const devtools = await page.context().newCDPSession(page);
-    await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
-    const ended = new Promise<void>((resolve) => void server.on('disconnect', () => resolve()));
+    const ended = new Promise<string | number>((resolve) => {
+      server.on('disconnect', ({ reason }) => resolve(reason));
+    });
+    const query = new URLSearchParams({ endpoint: `ws://127.0.0.1:${port}/` });
+    const tab = await (await openChromium())(`${await servePage(script)}/?${query}`);
+    const count = (): Promise<number> => tab.evaluate(() => window.seen?.messages.length ?? -1);
+    await vi.waitFor(() => expect(server.stats().connections).toBe(1), patient);
+    await tab.freeze();
     for (let n = 1; n <= 200; n++) await server.publish('news', { publisher: 'server', n });
-    // The page answers no heartbeat, though its browser would answer pings.
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 6_000))]);
+    // The browser would answer pings for it; the page itself answers no heartbeat.
+    expect(await ended).toBe('heartbeat-timeout');
     for (let n = 201; n <= 300; n++) await server.publish('news', { publisher: 'server', n });
-    await devtools.send('Page.setWebLifecycleState', { state: 'active' });
-    await receives(page, 300);
-    await becomes(page, 'live');
+    expect(await count()).toBeLessThan(300);
+    await tab.resume();
+    await vi.waitFor(async () => expect(await count()).toBe(300), patient);
+    expect(await tab.evaluate(() => document.hidden)).toBe(true);
+    expectEachOnce(await tab.evaluate(() => window.seen.messages), { server: 300 });
+    expect(await tab.evaluate(() => window.seen.gaps)).toEqual([]);
   });
 
   it('[SUB-2, LIVE-3] a page that comes back from the back/forward cache goes on where it was', async () => {

@@ -111,7 +111,9 @@ describe('rules', () => {
       [...carried].filter(
         (id) =>
           !rules.includes(id) &&
-          /^(WIRE|HELLO|AUTH|RES|SUB|PUB|REQ|SIG|FLOW|HUB|CLUSTER|LIVE|LINE|RET|DRAIN|ADM|CLOSE|ERR)-/.test(id),
+          /^(WIRE|HELLO|AUTH|RES|SUB|PUB|REQ|SIG|FLOW|HUB|CLUSTER|LIVE|LINE|RET|DRAIN|ADM|CLOSE|ERR)-/.test(
+            id,
+          ),
       ),
     ).toEqual([]);
   });
