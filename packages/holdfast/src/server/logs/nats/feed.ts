@@ -12,8 +12,10 @@ interface LiveTopic {
   name: string;
   subscription: Subscription;
   listeners: Set<Listener>;
-  /** The newest offset that was heard, or that its followers know of. */
+  /** The newest offset that the node knows of. */
   last: number;
+  /** The newest offset that its followers were told of. */
+  told: number;
   appendedAtMs: number;
 }
 
@@ -53,7 +55,7 @@ export class Feed {
     this.topicOf(name).appendedAtMs = performance.now();
   }
 
-  /** The followers of a topic know of this message, or of what is before it. */
+  /** The topic has a message at this offset. */
   reached(name: string, offset: number): void {
     const topic = this.topics.get(name);
     if (topic && offset > topic.last) topic.last = offset;
@@ -93,16 +95,21 @@ export class Feed {
     }
   }
 
-  /** The topics that somebody follows, with the newest offset that they heard of. */
-  followed(): { name: string; last: number }[] {
-    return [...this.topics.values()].filter(({ listeners }) => listeners.size > 0);
+  /** The topics that somebody follows. */
+  followed(): string[] {
+    return [...this.topics.values()].filter(({ listeners }) => listeners.size > 0).map(({ name }) => name);
+  }
+
+  /** Whether a topic’s followers were told of this message, or of a later one. */
+  hasTold(name: string, offset: number): boolean {
+    return (this.topics.get(name)?.told ?? Infinity) >= offset;
   }
 
   /** Tells a topic’s followers of a message that may have been lost on its way. */
   tell(name: string, message: FollowedMessage): void {
     const topic = this.topics.get(name);
     if (!topic) return;
-    topic.last = message.offset;
+    topic.last = topic.told = message.offset;
     for (const listener of topic.listeners) listener(message);
   }
 
@@ -112,13 +119,13 @@ export class Feed {
 
   forget(): void {
     this.tail.forget();
-    for (const topic of this.topics.values()) topic.last = 0;
+    for (const topic of this.topics.values()) topic.last = topic.told = 0;
   }
 
   private endIfUnused(topic: LiveTopic): void {
     if (topic.listeners.size > 0 || performance.now() - topic.appendedAtMs < IDLE_MS) return;
     topic.subscription.unsubscribe();
-    this.topics.delete(topic.name);
+    if (this.topics.get(topic.name) === topic) this.topics.delete(topic.name);
   }
 
   private topicOf(name: string): LiveTopic {
@@ -128,7 +135,7 @@ export class Feed {
         if (!error) this.hear(name, message);
       };
       const subscription = this.connection.nats.subscribe(this.subjects.live(name), { callback });
-      topic = { name, subscription, listeners: new Set(), last: 0, appendedAtMs: -Infinity };
+      topic = { name, subscription, listeners: new Set(), last: 0, told: 0, appendedAtMs: -Infinity };
       this.topics.set(name, topic);
     }
     return topic;
@@ -144,6 +151,7 @@ export class Feed {
     const topic = this.topics.get(name);
     if (!topic) return;
     if (offset > topic.last) topic.last = offset;
+    topic.told = offset;
     const { epoch } = this.stream;
     for (const listener of topic.listeners) listener({ epoch, offset, previous, payload });
   }

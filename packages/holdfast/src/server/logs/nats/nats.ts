@@ -212,17 +212,17 @@ class NatsLog implements MessageLog {
   private async healAll(): Promise<void> {
     const topics = this.feed.followed().values();
     const some = async (): Promise<void> => {
-      for (const { name, last } of topics) await this.healTopic(name, last);
+      for (const topic of topics) await this.healTopic(topic);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, some));
   }
 
-  private async healTopic(topic: string, last: number): Promise<void> {
+  private async healTopic(topic: string): Promise<void> {
     const newest = await this.history.newest(this.subjects.topic(topic));
-    if (!newest || newest.sequence <= last) return;
+    if (!newest || this.feed.hasTold(topic, newest.sequence)) return;
     const { sequence: offset, payload } = newest;
     const previous = await this.appends.previousOf(topic, offset);
-    if (this.feed.lastOf(topic) >= offset) return;
+    if (this.feed.hasTold(topic, offset)) return;
     this.feed.tell(topic, { epoch: this.stream.epoch, offset, previous, payload });
   }
 }
