@@ -1,11 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { requirePeer } from './peers.ts';
 import type { ClientCalls } from './programs/client.ts';
 import { type Child, startChild } from './support/child.ts';
 import { expectEachOnce, oneTo, patient, type Numbered } from './support/ledger.ts';
 import { openNetwork } from './support/network.ts';
 import { openServer } from './support/servers.ts';
+
+/** With HOLDFAST_FULL=1 three minutes of blips, one every 20 s; else a few of them. */
+const isFull = process.env['HOLDFAST_FULL'] === '1';
+const BLIP_EVERY_MS = isFull ? 20_000 : 6_000;
+const BLIPS_MS = isFull
+  ? [1_000, 10_000, 4_000, 7_000, 2_000, 9_000, 5_000, 3_000, 8_000]
+  : [1_000, 5_000, 2_000];
 
 /** A server on this machine, and a client in a network of its own that follows `news`. */
 async function openAcrossNetwork(heartbeat: { intervalMs: number; graceMs: number }) {
@@ -79,4 +86,31 @@ describe.runIf(requirePeer('netns', 'ip', 'nft'))('a network that loses packets'
     await Promise.all(batches);
     expectEachOnce(await received(client, 1_000), { server: 500, client: 500 });
   });
+
+  it(`[LIVE-1, PUB-2] blips of 1 to 10 s, one every ${BLIP_EVERY_MS / 1_000} s: nothing lost, nothing twice, and those within the grace cost no connection`, async () => {
+    const { network, client, ended, publish, published } = await openAcrossNetwork({
+      intervalMs: 5_000,
+      graceMs: 15_000,
+    });
+    await publish(1);
+    await received(client, 1);
+    let sent = 0;
+    const publishes: Promise<unknown>[] = [];
+    const timer = setInterval(() => {
+      publishes.push(publish(1), client.call('publish', 'news', 1));
+      sent++;
+    }, 200);
+    onTestFinished(() => clearInterval(timer));
+    for (const blipMs of BLIPS_MS) {
+      await pause(BLIP_EVERY_MS - blipMs);
+      network.drop(100);
+      await pause(blipMs);
+      network.drop(0);
+    }
+    clearInterval(timer);
+    await Promise.all(publishes);
+    expectEachOnce(await received(client, published() + sent), { server: published(), client: sent });
+    // A client may have moved to a rival, which it makes before it breaks; the server has given up none.
+    expect(ended.filter((reason) => reason !== 'superseded')).toEqual([]);
+  }, 400_000);
 });
