@@ -33,3 +33,10 @@ export async function explained({ causes }: Pick<Explaining, 'causes'>, count = 
 export function surely(id: Verdict['id']): unknown {
   return expect.objectContaining({ id, confidence: expect.toSatisfy((it: number) => it >= HIGH_CONFIDENCE) });
 }
+
+/** Waits until a limit has shown often enough to be certain, and nothing else was seen meanwhile. */
+export async function certain({ causes }: Pick<Explaining, 'causes'>, id: Verdict['id']): Promise<Verdict> {
+  await vi.waitFor(() => expect(causes).toContainEqual(surely(id)), { ...patient, timeout: 50_000 });
+  expect([...new Set(causes.map((cause) => cause.id))].toSorted()).toEqual([id, 'unknown']);
+  return causes.find(({ confidence }) => confidence >= HIGH_CONFIDENCE)!;
+}

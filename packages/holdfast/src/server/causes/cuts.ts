@@ -22,7 +22,9 @@ export function cutOf({ client, server, around }: Evidence): Timing | undefined 
     if (server?.endedBy === 'nobody' && client.agoMs > OVERTAKEN_MS) return undefined;
     if (server?.endedBy === 'peer' && Math.abs(server.endedAtMs - endedMs) > OVERTAKEN_MS) return undefined;
     const quietMs = Math.min(client.silentInMs, client.silentOutMs);
-    return { atMs: endedMs, openMs: client.openMs, quietMs, isExact: true };
+    // Each side sees it open a little after whoever stands in between does.
+    const openMs = Math.max(client.openMs, server?.openMs ?? 0);
+    return { atMs: endedMs, openMs, quietMs, isExact: true };
   }
   if (server?.endedBy !== 'peer' || server.reason !== 1006) return undefined;
   const quietMs = Math.min(server.silentInMs, server.silentOutMs);
