@@ -24,16 +24,18 @@ const TICK_MS = 20;
 const FAILED_IN_A_ROW_MAX = 200;
 /** After a loss that nobody asked for, a place waits a little, so that a dead server is not hammered. */
 const RETURN_MS_MAX = 1_000;
+/** Handshakes under way; past that this machine or the server is at its end, and more would only wait. */
+const OPENING_MAX = 1_000;
 const PORTS_USUAL = 28_232;
 
 /**
  *   empty ──(its turn)──> opening ──> open ──(lost or reset)──> empty
  *
- * `dueAtMs` of an empty place is when its turn may come.
+ * `dueAtMs` of an empty place is when its turn may come. Who returns from a storm comes then, whatever the rate.
  */
 type Place = { readonly memory: Memory; readonly number: number } & {
   state:
-    | { readonly at: 'empty'; readonly dueAtMs: number }
+    | { readonly at: 'empty'; readonly dueAtMs: number; readonly fromStorm: boolean }
     | { readonly at: 'opening' }
     | { readonly at: 'open'; readonly peer: Peer; isAsking: boolean };
 };
@@ -43,6 +45,9 @@ export class LoadRun {
   readonly #settings: LoadSettings;
   readonly #address: string;
   readonly #signal: AbortSignal;
+  /** Ends what is still under way when the time is over. */
+  readonly #over = new AbortController();
+  readonly #opening = new Set<Promise<void>>();
   readonly #tally = new Tally();
   readonly #places: Place[];
   readonly #sources: SourceAddresses;
@@ -59,12 +64,12 @@ export class LoadRun {
     const { connections, sources } = settings;
     this.#settings = settings;
     this.#address = address;
-    this.#signal = signal;
-    setMaxListeners(0, signal);
+    this.#signal = AbortSignal.any([signal, this.#over.signal]);
+    setMaxListeners(0, this.#signal);
     this.#places = Array.from({ length: connections }, (_, number) => ({
       number,
       memory: emptyMemory(),
-      state: { at: 'empty', dueAtMs: 0 },
+      state: { at: 'empty', dueAtMs: 0, fromStorm: false },
     }));
     this.#waiting = [...this.#places];
     this.#sources = new SourceAddresses(sources, address, portsHere(), connections);
@@ -96,6 +101,8 @@ export class LoadRun {
     lag.disable();
     const heldAtEnd = this.#held;
     const tookMs = performance.now() - this.#startedAtMs;
+    this.#over.abort();
+    await Promise.all(this.#opening);
     this.#closeAll();
     return this.#report(tookMs, heldAtEnd, lag.max / 1e6);
   }
@@ -110,18 +117,26 @@ export class LoadRun {
     const { handshakesPerSecond } = this.#settings;
     const perTick = Math.ceil((handshakesPerSecond * TICK_MS * 2) / 1_000);
     const allowed = Math.ceil((handshakesPerSecond * ageMs) / 1_000);
-    // In a storm the clients come when they want: that is what is tried.
-    const hurried = this.#storm !== null && !this.#storm.isOver;
-    let starts = hurried ? this.#waiting.length : Math.min(perTick, allowed - this.#handshakesStarted);
-    for (let looked = this.#waiting.length; looked > 0 && starts > 0; looked -= 1) {
+    let starts = Math.min(perTick, allowed - this.#handshakesStarted, OPENING_MAX - this.#opening.size);
+    for (let looked = this.#waiting.length; looked > 0; looked -= 1) {
       const place = this.#waiting.shift()!;
-      if (place.state.at === 'empty' && place.state.dueAtMs <= nowMs) {
-        starts -= 1;
-        this.#handshakesStarted += 1;
-        void this.#open(place);
+      const { state } = place;
+      const isDue = state.at === 'empty' && state.dueAtMs <= nowMs;
+      const returns = state.at === 'empty' && state.fromStorm;
+      if (isDue && (returns || starts > 0)) {
+        if (!returns) {
+          starts -= 1;
+          this.#handshakesStarted += 1;
+        }
+        this.#start(place);
       } else this.#waiting.push(place);
     }
     this.#handshakesStarted = Math.max(this.#handshakesStarted, allowed - perTick);
+  }
+
+  #start(place: Place): void {
+    const opening = this.#open(place).finally(() => this.#opening.delete(opening));
+    this.#opening.add(opening);
   }
 
   async #open(place: Place): Promise<void> {
@@ -196,8 +211,8 @@ export class LoadRun {
     this.#wait(place, performance.now() + Math.random() * RETURN_MS_MAX);
   }
 
-  #wait(place: Place, dueAtMs: number): void {
-    place.state = { at: 'empty', dueAtMs };
+  #wait(place: Place, dueAtMs: number, fromStorm = false): void {
+    place.state = { at: 'empty', dueAtMs, fromStorm };
     this.#waiting.push(place);
   }
 
@@ -237,7 +252,7 @@ export class LoadRun {
     for (const place of open) {
       if (place.state.at !== 'open') continue;
       place.state.peer.connection.reset();
-      this.#wait(place, nowMs + Math.random() * spreadMs);
+      this.#wait(place, nowMs + Math.random() * spreadMs, true);
     }
   }
 

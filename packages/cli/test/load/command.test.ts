@@ -1,5 +1,7 @@
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'holdfast/server';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { run } from '../../src/load/command.ts';
 import type { LoadReport } from '../../src/load/tally.ts';
 import { localEcho, localRaw, type LocalServer } from '../doctor/local-server.ts';
@@ -131,6 +133,33 @@ describe('holdfast load', { timeout: 30_000 }, () => {
     expect(code).toBe(2);
     expect(report.heldMax).toBe(0);
     expect(report.errors['handshake: 503 No']).toBeGreaterThanOrEqual(10);
+  });
+
+  it('leaves nothing open that was under way when the time was over', async () => {
+    const held: (() => void)[] = [];
+    const server = createHttpServer();
+    const sockets = new WebSocketServer({
+      server,
+      // An answer that comes after the end.
+      verifyClient: (_info, answer) => void held.push(() => answer(true)),
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    servers.push({ url: '', stop: () => new Promise((resolve) => void server.close(() => resolve())) });
+    const { port } = server.address() as { port: number };
+    const { report } = await load(`ws://127.0.0.1:${port}/`, '--connections', '3', '--for', '1s');
+    expect(report).toMatchObject({ heldMax: 0, errors: {} });
+    expect(held).toHaveLength(3);
+    for (const answer of held) answer();
+    await vi.waitFor(
+      () =>
+        new Promise<void>((resolve, reject) =>
+          server.getConnections((_error, open) =>
+            open === 0 ? resolve() : reject(new Error(`${open} are open`)),
+          ),
+        ),
+      10_000,
+    );
+    sockets.close();
   });
 
   it('stops when the user asks for it', async () => {
