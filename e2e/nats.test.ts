@@ -165,16 +165,30 @@ describe.runIf(requirePeer('nats-server'))('holdfast/logs/nats on one server', (
       expect(await refusal({ url })).toMatch(/User, password or token is wrong/);
     });
 
-    it('a user without rights', async () => {
-      const permissions = 'permissions: { publish: ["$JS.API.INFO", "_INBOX.>"], subscribe: [">"] }';
-      const strict = await startNats(
-        `${withJetStream}\nauthorization { users: [{ user: me, password: right, ${permissions} }] }`,
+    it('a user without rights; with those that the error names it works', async () => {
+      const user = (name: string, publish: string[], subscribe: string[]): string =>
+        `{ user: ${name}, password: right, permissions: ${JSON.stringify({ publish, subscribe })} }`;
+      const prefix = `bad${++prefixes}`;
+      const poor = user('poor', ['$JS.API.INFO', '_INBOX.>'], ['>']);
+      const able = user(
+        'able',
+        [`${prefix}.>`, '$JS.API.>'],
+        [`${prefix}.>`, '_INBOX.>', '$JS.EVENT.ADVISORY.STREAM.>'],
       );
+      const strict = await startNats(`${withJetStream}\nauthorization { users: [${poor}, ${able}] }`);
       onTestFinished(() => strict.destroy());
-      const url = strict.url.replace('nats://', 'nats://me:right@');
-      expect(await refusal({ url })).toMatch(
-        /may not publish "\$JS\.API\.STREAM\.INFO\.bad\d+"\. Grant that right/,
+      expect(await refusal({ prefix, url: strict.url, username: 'poor', password: 'right' })).toMatch(
+        /may not publish "\$JS\.API\.STREAM\.INFO\.bad\d+"\. Grant what natsLog\(\) needs, .*PREFIX\.> and \$JS\.API\.>/,
       );
+      const subject = await open({ prefix, url: strict.url, username: 'able', password: 'right' });
+      const follower = await subject.follow('t');
+      await subject.addAll(
+        't',
+        oneTo(40).map((n) => `message ${n}`),
+      );
+      await follower.until('message 40');
+      expect((await subject.kept('t')).length).toBe(40);
+      await subject.log.trim();
     });
 
     it('a stream with other settings, and one that takes the same subjects', async () => {

@@ -29,6 +29,10 @@ export function hasCode(error: unknown, ...codes: readonly number[]): boolean {
   return error instanceof JetStreamApiError && codes.includes(error.code);
 }
 
+/** A user of NATS with fewer is refused at start. */
+const rightsNeeded =
+  'to publish PREFIX.> and $JS.API.>, to subscribe PREFIX.>, _INBOX.> and $JS.EVENT.ADVISORY.STREAM.>';
+
 /** Whether NATS answered, and would answer the same again. Anything else is worth another try. */
 export function isRefusal(error: unknown): boolean {
   if (error instanceof HoldfastError) return error.code !== 'log-unavailable';
@@ -57,7 +61,7 @@ export function unavailable(cause: unknown): HoldfastError {
 export function explain(cause: unknown): string {
   const violation = violationIn(cause);
   if (violation) {
-    return `Its user may not ${violation.operation} "${violation.subject}". Grant that right; natsLog() needs those that the guide lists.`;
+    return `Its user may not ${violation.operation} "${violation.subject}". Grant what natsLog() needs, with its prefix for PREFIX: ${rightsNeeded}.`;
   }
   if (hasCode(cause, apiCodes.storeFailed, apiCodes.outOfResources, apiCodes.outOfStorage)) {
     return `${said(cause)}. Give the stream or the JetStream account more room, or keep less in the topics.`;
