@@ -140,7 +140,10 @@ describe.runIf(requirePeer('chromium'))('a page in Chromium', () => {
     const [openTab, url] = await Promise.all([openChromium(), servePage(await bundlePage())]);
     const endpoint = encodeURIComponent(`ws://127.0.0.1:${running.port}/`);
     const tab = await openTab(`${url}?endpoint=${endpoint}`);
-    await vi.waitFor(() => expect(running.server.stats().connections).toBe(1), patient);
+    await vi.waitFor(
+      async () => expect(await tab.evaluate(() => window.seen?.client.status.phase)).toBe('live'),
+      patient,
+    );
     await tab.freeze();
     await vi.waitFor(() => expect(running.server.stats().connections).toBe(0), patient);
     await tab.resume();
