@@ -6,6 +6,7 @@ import type { Entry } from '../../../protocol/schema.ts';
 import type { Appended, FollowedMessage, LogConfig, MessageLog, Page, ReadLimit } from '../../message-log.ts';
 import { Appends } from './appends.ts';
 import { Connection } from './connection.ts';
+import { unavailable } from './failures.ts';
 import { Feed } from './feed.ts';
 import { cutToLimit, History } from './history.ts';
 import { resolveNatsOptions, type NatsLogOptions, type ResolvedNatsOptions } from './options.ts';
@@ -25,8 +26,10 @@ const AT_ONCE = 8;
 /**
  * Topics in one stream of NATS JetStream (2.9 or later), for many nodes. Needs the packages `@nats-io/transport-node`
  * and `@nats-io/jetstream`. An acknowledged message is on a majority of the stream's replicas; what of it is on their
- * disks is up to the servers' `sync_interval`. Throws `invalid-option`; opening rejects with what is wrong and what
- * to do when NATS, JetStream or the stream can't be used.
+ * disks is up to the servers' `sync_interval`. NATS remembers the id of each publish for its duplicate window, which is
+ * as long as repeats must be known (twice `limits.sessionTtlMs`), in memory. A session's publishes go one after the
+ * other, each taking a round trip. Throws `invalid-option`; opening rejects with what is wrong and what to do when
+ * NATS, JetStream or the stream can't be used.
  */
 export function natsLog(options: string | NatsLogOptions): MessageLog {
   return new NatsLog(resolveNatsOptions(options));
@@ -92,21 +95,31 @@ class NatsLog implements MessageLog {
     return this.appends.append(topic, session, sequence, payload);
   }
 
-  async read(topic: string, after: Position, limit: ReadLimit): Promise<Page> {
+  read(topic: string, after: Position, limit: ReadLimit): Promise<Page> {
+    return this.readUntil(this.connection.deadlineMs, topic, after, limit);
+  }
+
+  private async readUntil(
+    deadlineMs: number,
+    topic: string,
+    after: Position,
+    limit: ReadLimit,
+  ): Promise<Page> {
+    if (performance.now() > deadlineMs) throw unavailable('its copies of the stream differ for too long');
     const { epoch } = this.stream;
     const floor = await this.retention.floorOf(topic);
     const isSame = after.epoch === epoch;
     const previous = isSame ? Math.max(after.offset, floor) : floor;
     const entries = await this.entriesAfter(topic, previous, limit);
-    if (this.stream.epoch !== epoch) return this.read(topic, after, limit);
+    if (this.stream.epoch !== epoch) return this.readUntil(deadlineMs, topic, after, limit);
     if (entries.length === 0) {
       const heard = this.feed.lastOf(topic);
       const top = heard >= previous && heard > 0 ? heard : (await this.top(topic)).offset;
       // A position beyond the top belongs to a life of the stream that this one is not.
-      if (previous > top) return this.read(topic, { epoch: 0, offset: 0 }, limit);
+      if (previous > top) return this.readUntil(deadlineMs, topic, { epoch: 0, offset: 0 }, limit);
       if (previous < top) {
         await wait(LAG_RETRY_MS);
-        return this.read(topic, after, limit);
+        return this.readUntil(deadlineMs, topic, after, limit);
       }
     }
     if (isSame && previous === after.offset) return { epoch, previous, entries };

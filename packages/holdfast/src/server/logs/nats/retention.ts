@@ -38,6 +38,9 @@ export interface RetentionParts {
  * or below it is gone for every reader at once. From the stream it is removed later, when the duplicate window has
  * passed over it: a server that restarts reads from its messages which ids it must not take again. The message at the
  * floor itself stays, so that the next one's `Nats-Last-Sequence` continues the chain.
+ *
+ * So after a `trim` the bounds hold exactly for readers, but for topics to which more was added since than is looked at
+ * at a time. What the stream holds beyond them is what came within the duplicate window, and a message for each topic.
  */
 export class Retention {
   private readonly known = new Map<string, Known>();
