@@ -8,6 +8,10 @@ import { vi } from 'vitest';
 import { systemEnv } from '../peers.ts';
 import { patient } from './ledger.ts';
 
+/** Those of a start that failed half-way are nobody's to stop. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 /** A Redis process of its own, with its files in a folder that goes with it. */
 export class RedisServer {
   readonly port: number;
@@ -40,7 +44,14 @@ export class RedisServer {
       env: systemEnv,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-    this.exited = new Promise((resolve) => this.process.once('exit', () => resolve()));
+    const { process: child } = this;
+    running.add(child);
+    this.exited = new Promise((resolve) =>
+      child.once('exit', () => {
+        running.delete(child);
+        resolve();
+      }),
+    );
     await vi.waitFor(() => this.command('PING'), patient);
   }
 
