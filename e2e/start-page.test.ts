@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -12,9 +15,9 @@ let started: ChildProcess | undefined;
 let browser: Browser;
 let page: Page;
 
-/** `npm start`, and the address that it prints. */
-async function start(): Promise<string> {
-  started = spawn(process.execPath, ['scripts/start.mjs'], {
+/** `npm start -- …`, and the address that it prints. */
+async function start(...args: readonly string[]): Promise<string> {
+  started = spawn(process.execPath, ['scripts/start.mjs', ...args], {
     cwd: root,
     env: { ...process.env, PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -70,18 +73,28 @@ async function expectComplete(): Promise<void> {
   expect(await countOf('holdfast-twice')).toBe(0);
 }
 
+async function open(...args: readonly string[]): Promise<void> {
+  browser = await launchBrowser();
+  page = await browser.newPage();
+  await page.goto(await start(...args));
+  await vi.waitFor(async () => expect(await countOf('holdfast-arrived')).toBeGreaterThan(0), patient);
+}
+
+async function end(): Promise<void> {
+  await browser?.close();
+  const exited = new Promise((resolve) => started?.once('exit', resolve));
+  if (started?.kill('SIGTERM')) await exited;
+}
+
+/** The newest verdict's name, once it is this one. */
+async function verdictBecomes(id: string): Promise<void> {
+  const newest = page.getByTestId('verdict').first();
+  await vi.waitFor(async () => expect(await newest.getAttribute('data-id')).toBe(id), patient);
+}
+
 describe.runIf(hasChromium)('the page behind npm start', () => {
-  beforeAll(async () => {
-    browser = await launchBrowser();
-    page = await browser.newPage();
-    await page.goto(await start());
-    await vi.waitFor(async () => expect(await countOf('holdfast-arrived')).toBeGreaterThan(0), patient);
-  });
-  afterAll(async () => {
-    await browser?.close();
-    const exited = new Promise((resolve) => started?.once('exit', resolve));
-    if (started?.kill('SIGTERM')) await exited;
-  });
+  beforeAll(() => open());
+  afterAll(end);
   beforeEach(() => page.evaluate(recordStates, recorded));
 
   it('cut: Holdfast’s lane is complete again', async () => {
@@ -131,6 +144,75 @@ describe.runIf(hasChromium)('the page behind npm start', () => {
     await expectComplete();
     const newest = page.getByTestId('holdfast-gaps').locator('li').first();
     expect(await newest.getAttribute('data-reason')).toBe('epoch');
+    await verdictBecomes('server-crash');
+    const card = page.getByTestId('verdict').first();
+    expect(Number(await card.getAttribute('data-confidence'))).toBeGreaterThanOrEqual(0.8);
+    const text = await card.innerText();
+    expect(text).toContain('The server process died');
+    expect(text).toMatch(/\d+ % sure/);
+    expect(text).toContain('What to do:');
+  });
+
+  it('more ways to break it: each does what it says, and the lane is complete after it', async () => {
+    await page.getByTestId('more-faults').locator('summary').click();
+    for (const action of ['reset', 'cut-mid-frame', 'lifetime-cut']) {
+      await vi.waitFor(async () => expect((await statesOf('plain-state')).at(-1)).toBe('open'), patient);
+      const before = (await statesOf('plain-state')).length;
+      await press(action);
+      await vi.waitFor(
+        async () => expect((await statesOf('plain-state')).slice(before)).toContain('closed'),
+        patient,
+      );
+      if (action === 'lifetime-cut') await press('clear');
+      await expectComplete();
+    }
+    for (const action of ['black-hole-up', 'black-hole-down', 'jitter', 'bandwidth', 'split']) {
+      await press(action);
+      const button = page.getByTestId(`break-${action}`);
+      await vi.waitFor(async () => expect(await button.getAttribute('aria-pressed')).toBe('true'), patient);
+    }
+    // The two holes can't be had at once.
+    expect(await page.getByTestId('break-black-hole-up').getAttribute('aria-pressed')).toBe('false');
+    await press('clear');
+    await expectComplete();
+  });
+
+  it('refuse and cut: nobody gets through until it is mended', async () => {
+    await press('refuse');
+    await press('cut');
+    await vi.waitFor(async () => expect(await statesOf('holdfast-state')).toContain('waiting'), patient);
+    await press('clear');
+    await expectComplete();
+  });
+
+  it('a second and third line: Holdfast goes on while the first is a black hole', async () => {
+    const lines = page.getByTestId('line');
+    expect(await lines.count()).toBe(0);
+    await page.getByTestId('more-lines').check();
+    await vi.waitFor(async () => expect(await lines.count()).toBe(3), patient);
+    const used = page.locator('[data-testid="line"][data-current="true"]');
+    expect(await used.getAttribute('data-line')).toBe('A');
+    await vi.waitFor(
+      async () => expect(await lines.nth(2).innerText()).toMatch(/round trip \d+ ms/),
+      patient,
+    );
+    await expectComplete();
+    await press('black-hole');
+    await vi.waitFor(async () => expect(await used.getAttribute('data-line')).toMatch(/[BC]/), patient);
+    await verdictBecomes('half-open');
+    await expectComplete();
+    await press('clear');
+    await page.getByTestId('more-lines').uncheck();
+    await vi.waitFor(async () => expect(await lines.count()).toBe(0), patient);
+    await expectComplete();
+  });
+
+  it('shows the storm picture', async () => {
+    const picture = page.getByTestId('storm');
+    await picture.scrollIntoViewIfNeeded();
+    const width = async (): Promise<number> =>
+      picture.evaluate((image) => (image as HTMLImageElement).naturalWidth);
+    await vi.waitFor(async () => expect(await width()).toBeGreaterThan(500), patient);
   });
 
   it('a note that is written while nothing gets through is acknowledged once it does', async () => {
@@ -146,5 +228,24 @@ describe.runIf(hasChromium)('the page behind npm start', () => {
       expect(await note.getAttribute('data-seen')).toBe('1');
     }, patient);
     await expectComplete();
+  });
+});
+
+describe.runIf(hasChromium)('npm start -- --log lmdb:FOLDER', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-page-'));
+  beforeAll(() => open('--log', `lmdb:${folder}`));
+  afterAll(async () => {
+    await end();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  beforeEach(() => page.evaluate(recordStates, recorded));
+
+  it('kill -9: the log stays, so that there is no gap and nothing is missing', async () => {
+    await press('kill');
+    await vi.waitFor(async () => expect(await statesOf('server-state')).toContain('down'), patient);
+    await vi.waitFor(async () => expect((await statesOf('server-state')).at(-1)).toBe('up'), patient);
+    await expectComplete();
+    await verdictBecomes('server-crash');
+    expect(await page.getByTestId('holdfast-gaps').locator('li').count()).toBe(0);
   });
 });

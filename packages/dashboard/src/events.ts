@@ -10,8 +10,19 @@ export interface Published {
 export type Numbered = Published;
 
 /** Faults that strike once, and those that last until they are taken away. */
-export const strikes = ['cut', 'restart', 'kill', 'clear'] as const;
-export const lastingFaults = ['black-hole', 'latency', 'idle-cut'] as const;
+export const strikes = ['cut', 'reset', 'cut-mid-frame', 'restart', 'kill', 'clear'] as const;
+export const lastingFaults = [
+  'black-hole',
+  'black-hole-up',
+  'black-hole-down',
+  'latency',
+  'jitter',
+  'bandwidth',
+  'split',
+  'refuse',
+  'idle-cut',
+  'lifetime-cut',
+] as const;
 export type Strike = (typeof strikes)[number];
 export type LastingFault = (typeof lastingFaults)[number];
 
@@ -20,11 +31,17 @@ export type Command = { readonly action: Strike } | { readonly action: LastingFa
 
 export const BLACK_HOLE_MS = 10_000;
 export const LATENCY_MS = 2_000;
+export const JITTER_MS = 600;
+export const BANDWIDTH_BYTES_PER_SECOND = 500;
 export const IDLE_CUT_MS = 3_000;
+export const LIFETIME_CUT_MS = 5_000;
 /** While connections are cut for being idle, there must be silence long enough to be cut in. */
 export const SPARSE_PUBLISH_MS = 3_500;
 export const PUBLISH_MS = 250;
 export const RESTART_AFTER_MS = 2_000;
+
+/** How far each line is, in milliseconds of latency each way. The faults strike the first one only. */
+export const LINES_LATENCY_MS = [0, 30, 80] as const;
 
 export interface PanelState {
   readonly server: 'starting' | 'up' | 'moving' | 'down';
@@ -42,7 +59,14 @@ export interface Mark {
 /** The events of `GET /events`, by name. */
 export interface FeedEvents {
   /** First on every stream. Another `run` than before means another supervisor. */
-  hello: { readonly run: string; readonly proxyPort: number; readonly state: PanelState };
+  hello: {
+    readonly run: string;
+    /** Where the lines begin; the first is the one that both lanes share. */
+    readonly linePorts: readonly number[];
+    /** Where the server process keeps its topics: `memory`, `lmdb`, `redis`, `nats`. */
+    readonly log: string;
+    readonly state: PanelState;
+  };
   published: Published;
   state: PanelState;
   mark: Mark;

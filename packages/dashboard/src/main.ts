@@ -1,11 +1,13 @@
-/** `npm start`: the page, until Ctrl-C. */
+/** `npm start [-- --log ADDRESS]`: the page, until Ctrl-C. */
+import { parseArgs } from 'node:util';
 import { startSupervisor } from './supervisor/supervisor.ts';
 
 const DEFAULT_PORT = 8_080;
 
 const port = parsePort(process.env['PORT']);
+const log = parseLog();
 try {
-  const supervisor = await startSupervisor(port);
+  const supervisor = await startSupervisor(port, log);
   const end = (): void => void supervisor.stop().then(() => process.exit());
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
   if (process.env['npm_lifecycle_event'] === 'start') watchParent(end);
@@ -29,6 +31,19 @@ function parsePort(text: string | undefined): number {
   const given = Number(text);
   if (/^\d+$/.test(text) && given < 65_536) return given;
   return fail(`PORT is "${text}"; it must be a number from 0 (any free port) to 65535.`);
+}
+
+/** Where the server process keeps its topics: `--log`, else LOG, else its memory. */
+function parseLog(): string {
+  let given: string | undefined;
+  try {
+    given = parseArgs({ options: { log: { type: 'string' } } }).values.log;
+  } catch (error) {
+    return fail(`${(error as Error).message} There is one option: npm start -- --log lmdb:./data`);
+  }
+  const text = given ?? (process.env['LOG'] || 'memory');
+  if (text === 'memory' || /^(lmdb:.|rediss?:\/\/.|nats:\/\/.)/.test(text)) return text;
+  return fail('The log must be memory, lmdb:FOLDER, redis://HOST:PORT, rediss://… or nats://HOST:PORT.');
 }
 
 function explain(error: NodeJS.ErrnoException, wanted: number): string {

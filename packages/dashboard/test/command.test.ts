@@ -25,6 +25,7 @@ describe('the control endpoint', () => {
   it('reads commands', () => {
     expect(parseCommand('{"action":"cut"}')).toEqual({ action: 'cut' });
     expect(parseCommand('{"action":"cut","on":true}')).toEqual({ action: 'cut' });
+    expect(parseCommand('{"action":"cut-mid-frame"}')).toEqual({ action: 'cut-mid-frame' });
     expect(parseCommand('{"action":"latency","on":false}')).toEqual({ action: 'latency', on: false });
   });
 

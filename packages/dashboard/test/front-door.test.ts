@@ -30,7 +30,7 @@ describe('the HTTP side of the supervisor', () => {
       void answer(incoming, response, {
         files: new Map([['/', { type: 'text/html; charset=utf-8', body: '<p>' }]]),
         port,
-        proxyPort: 4_321,
+        linePorts: [4_321],
         watch: () => false,
         command(command) {
           commands.push(command);
@@ -69,10 +69,12 @@ describe('the HTTP side of the supervisor', () => {
     return { status: response.statusCode, headers: response.headers, text };
   }
 
-  it('serves the page, which may connect to the proxy and to nothing else', async () => {
+  it('serves the page, which may connect to its lines and to nothing else', async () => {
     const page = await ask('GET', '/?from=a-bookmark');
     expect(page).toMatchObject({ status: 200, text: '<p>' });
-    expect(page.headers['content-security-policy']).toContain("connect-src 'self' ws://127.0.0.1:4321;");
+    expect(page.headers['content-security-policy']).toContain(
+      "connect-src 'self' ws://127.0.0.1:4321 http://127.0.0.1:4321;",
+    );
   });
 
   it('carries out a command of its own page', async () => {

@@ -1,5 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { explainHole, labelOfHole, seconds, untilRetry, wordsOfHole } from '../src/page/wording.ts';
+import {
+  explainHole,
+  labelOfHole,
+  nameOfVerdict,
+  seconds,
+  untilRetry,
+  wordsOfHole,
+} from '../src/page/wording.ts';
 
 describe('what the page says', () => {
   it('tells an announced gap from a loss that nobody announced', () => {
@@ -18,6 +26,15 @@ describe('what the page says', () => {
     expect(untilRetry(3_200, 1_000)).toBe('next try in 2.2 s');
     expect(untilRetry(1_000, 1_000)).toBe('');
     expect(untilRetry(undefined, 1_000)).toBe('');
+  });
+
+  it('has words for each verdict, and for one that it does not know its name', () => {
+    const spec = readFileSync(new URL('../../../SPEC.md', import.meta.url), 'utf8');
+    const [, table] = /\*\*CAUSE-3\*\*([\s\S]*?)\*\*CAUSE-4\*\*/.exec(spec)!;
+    const names = [...table!.matchAll(/^\s*\| `([a-z-]+)`/gm)].map(([, name]) => name!);
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) expect(nameOfVerdict(name)).not.toBe(name);
+    expect(nameOfVerdict('moon-phase')).toBe('moon-phase');
   });
 
   it('rounds times to what can be read', () => {

@@ -4,11 +4,15 @@ import { openFeed } from './feed.ts';
 import { runHoldfastLane } from './holdfast-lane.ts';
 import { Lane } from './lane.ts';
 import { LaneView, makeLaneElement } from './lane-view.ts';
+import { LinesView } from './lines-view.ts';
 import { runNotes } from './notes.ts';
 import { watchPalette } from './palette.ts';
 import { part, setText } from './part.ts';
 import { runPlainLane } from './plain-lane.ts';
 import { Timeline } from './timeline.ts';
+import { VerdictCards } from './verdict-cards.ts';
+import { Verdicts } from './verdicts.ts';
+import { wordsOfLog } from './wording.ts';
 
 const TEXT_EVERY_MS = 250;
 const MARKS_MAX = 50;
@@ -31,19 +35,27 @@ const lanes = [
     view: new LaneView(holdfast),
   },
 ];
+const verdicts = new Verdicts();
+const verdictCards = new VerdictCards(holdfast.name, verdicts);
+const linesView = new LinesView();
 const marks: Mark[] = [];
 const controls = new Controls();
 let run: string | undefined;
+let linePorts: readonly number[] = [];
+let client: ReturnType<typeof runHoldfastLane> | undefined;
 
 openFeed({
-  hello({ run: itsRun, proxyPort, state }) {
+  hello({ run: itsRun, linePorts: itsLinePorts, log, state }) {
     setText(part('notice'), '');
     controls.update(state);
     // Another supervisor has another proxy, and begins its numbers anew.
     if (run !== undefined && run !== itsRun) location.reload();
     if (run !== undefined) return;
     run = itsRun;
-    start(`ws://127.0.0.1:${proxyPort}`);
+    linePorts = itsLinePorts;
+    setText(part('log'), wordsOfLog(log));
+    setText(part('kill-what'), log === 'memory' ? 'with all its memory' : 'its log stays');
+    start(linePorts.map((port) => `ws://127.0.0.1:${port}`));
   },
   published: (message) => lanes.forEach(({ lane }) => lane.ledger.notePublished(message)),
   state: (state) => controls.update(state),
@@ -54,7 +66,7 @@ openFeed({
   lost: () => setText(part('notice'), 'The page’s own server does not answer. Is `npm start` still running?'),
 });
 
-function start(proxy: string): void {
+function start(lines: readonly string[]): void {
   const waiting = new Set(lanes.map(({ lane }) => lane));
   const onMessage = (lane: Lane) => (message: Numbered) => {
     // Both accounts begin with the same message: the first after each lane has shown that it receives.
@@ -64,8 +76,14 @@ function start(proxy: string): void {
     }
     lane.ledger.noteArrived(message, Date.now());
   };
-  runPlainLane(plain, proxy, onMessage(plain));
-  runNotes(runHoldfastLane(holdfast, proxy, onMessage(holdfast)));
+  runPlainLane(plain, lines[0]!, onMessage(plain));
+  const more = part<HTMLInputElement>('more-lines');
+  const endpoints = (): readonly string[] => (more.checked ? lines : lines.slice(0, 1));
+  const holdfastClient = runHoldfastLane(holdfast, endpoints, verdicts, onMessage(holdfast));
+  // Its endpoints are asked for before each attempt, and one that replaces a live connection breaks nothing.
+  more.addEventListener('change', () => holdfastClient.reconnect());
+  runNotes(holdfastClient);
+  client = holdfastClient;
 }
 
 const palette = watchPalette();
@@ -92,4 +110,6 @@ setInterval(() => {
   const nowMs = Date.now();
   for (const { view } of lanes) view.show(nowMs);
   controls.show(nowMs);
+  verdictCards.show();
+  if (client) linesView.show(client.endpoints, linePorts);
 }, TEXT_EVERY_MS);

@@ -38,6 +38,37 @@ export function wordsOfHoldfast(phase: Status['phase']): StateWords {
   return holdfastWords[phase];
 }
 
+/** SPEC CAUSE-3's names, in words. */
+const verdicts: Record<string, string> = {
+  'client-closed': 'This page closed it',
+  'server-drain': 'The server was being replaced',
+  'server-crash': 'The server process died',
+  'server-closed': 'The server closed it',
+  'auth-expired': 'The credential had expired',
+  'idle-cut-by-intermediary': 'Something in between cuts idle connections',
+  'lifetime-cut-by-intermediary': 'Something in between cuts old connections',
+  'network-lost': 'The network was lost',
+  'network-changed': 'The network changed',
+  'half-open': 'The connection was dead, and nobody had said so',
+  'device-slept': 'The device slept',
+  'tab-frozen': 'The browser had frozen the tab',
+  'too-big': 'A message was too big',
+  'protocol-error': 'What arrived made no sense',
+  overload: 'The server had too much to do',
+  superseded: 'Another connection took its place',
+  unknown: 'No verdict: the evidence does not tell',
+  pending: 'Lost; the verdict comes with the next connection',
+};
+
+export function nameOfVerdict(id: string): string {
+  return verdicts[id] ?? id;
+}
+
+/** From 80 % up, a verdict may be acted upon without a look at the evidence. */
+export function sureness(confidence: number): string {
+  return `${Math.round(confidence * 100)} % sure`;
+}
+
 /** On the timeline, where there is little room. */
 export function labelOfHole(hole: Pick<Hole, 'reason' | 'count'>): string {
   return hole.reason === undefined ? `${hole.count} lost` : wordsOfHole(hole);
@@ -65,6 +96,17 @@ export function explainHole({ reason, count }: Pick<Hole, 'reason' | 'count'>): 
   if (reason === undefined) return 'The code on this page was never told.';
   const why = reasons[reason] ?? reason;
   return count === 0 ? `Told, because ${why}; nothing was missing.` : `Told, because ${why}.`;
+}
+
+const logs: Record<string, string> = {
+  memory: 'Its log is its memory',
+  lmdb: 'Its log is on the disk (LMDB)',
+  redis: 'Its log is in Redis',
+  nats: 'Its log is in NATS JetStream',
+};
+
+export function wordsOfLog(kind: string): string {
+  return logs[kind] ?? '';
 }
 
 /** 0.4 s, 3.2 s, 12 s. */

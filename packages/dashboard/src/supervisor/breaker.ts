@@ -1,17 +1,11 @@
 import type { ChaosProxy } from '@holdfast/chaos';
-import {
-  BLACK_HOLE_MS,
-  IDLE_CUT_MS,
-  LATENCY_MS,
-  type Command,
-  type LastingFault,
-  type Mark,
-  type PanelState,
-} from '../events.ts';
+import type { Command, LastingFault, Mark, PanelState } from '../events.ts';
+import { pageFaults, rivalsOf, without } from './faults.ts';
 import type { Publisher } from './publisher.ts';
 import type { ServerKeeper } from './server-keeper.ts';
 
 export interface BreakerParts {
+  /** The line that both lanes share. */
   proxy: ChaosProxy;
   keeper: ServerKeeper;
   publisher: Publisher;
@@ -19,17 +13,11 @@ export interface BreakerParts {
   marked(mark: Mark): void;
 }
 
-const labels: Record<LastingFault, string> = {
-  'black-hole': 'black hole',
-  latency: '2 s latency',
-  'idle-cut': 'idle cut',
-};
-
 /** Does what the buttons say, to both lanes alike: they share one proxy and one server process. */
 export class Breaker {
   private readonly parts: BreakerParts;
   private readonly lasting = new Map<LastingFault, number | null>();
-  private blackHoleTimer: NodeJS.Timeout | undefined;
+  private readonly timers = new Map<LastingFault, NodeJS.Timeout>();
 
   constructor(parts: BreakerParts) {
     this.parts = parts;
@@ -46,6 +34,14 @@ export class Breaker {
       case 'cut':
         this.mark('cut');
         proxy.cut();
+        return undefined;
+      case 'reset':
+        this.mark('reset');
+        proxy.reset();
+        return undefined;
+      case 'cut-mid-frame':
+        this.mark('cut mid-frame');
+        proxy.cutMidFrame();
         return undefined;
       case 'clear':
         for (const fault of this.lasting.keys()) this.setLasting(fault, false);
@@ -68,31 +64,27 @@ export class Breaker {
   }
 
   stop(): void {
-    clearTimeout(this.blackHoleTimer);
+    for (const timer of this.timers.values()) clearTimeout(timer);
   }
 
   private setLasting(fault: LastingFault, on: boolean): void {
     if (on === this.lasting.has(fault)) return;
-    if (on) this.lasting.set(fault, fault === 'black-hole' ? Date.now() + BLACK_HOLE_MS : null);
-    else this.lasting.delete(fault);
-    this.mark(on ? labels[fault] : `${labels[fault]} ends`);
-    this.apply(fault, on);
+    const { label, faults, lastsMs } = pageFaults[fault];
+    clearTimeout(this.timers.get(fault));
+    if (on) {
+      for (const rival of rivalsOf(fault)) this.setLasting(rival, false);
+      this.lasting.set(fault, lastsMs === undefined ? null : Date.now() + lastsMs);
+      if (lastsMs !== undefined)
+        this.timers.set(
+          fault,
+          setTimeout(() => this.setLasting(fault, false), lastsMs),
+        );
+    } else this.lasting.delete(fault);
+    this.mark(on ? label : `${label} ends`);
+    void this.parts.proxy.set(on ? faults : without(faults));
+    // There must be silence long enough to be cut in.
+    if (fault === 'idle-cut') this.parts.publisher.start(on ? 'sparse' : 'steady');
     this.parts.changed();
-  }
-
-  private apply(fault: LastingFault, on: boolean): void {
-    const { proxy, publisher } = this.parts;
-    switch (fault) {
-      case 'black-hole':
-        clearTimeout(this.blackHoleTimer);
-        if (on) this.blackHoleTimer = setTimeout(() => this.setLasting(fault, false), BLACK_HOLE_MS);
-        return void proxy.set({ blackHole: on ? 'both' : undefined });
-      case 'latency':
-        return void proxy.set({ latencyMs: on ? LATENCY_MS : undefined });
-      case 'idle-cut':
-        publisher.start(on ? 'sparse' : 'steady');
-        return void proxy.set({ idleCutMs: on ? IDLE_CUT_MS : undefined });
-    }
   }
 
   private mark(label: string): void {

@@ -8,7 +8,8 @@ const BODY_BYTES_MAX = 1_024;
 export interface FrontDoorParts {
   files: ReadonlyMap<string, PageFile>;
   port: number;
-  proxyPort: number;
+  /** Where the page may connect to. */
+  linePorts: readonly number[];
   /** Takes a page in as a listener; false when there are too many. */
   watch(response: ServerResponse): boolean;
   /** Carries a command out; a text says why it can't be now. */
@@ -35,7 +36,7 @@ export async function answer(
   }
   const file = parts.files.get(path);
   if (!file) return say(response, 404, 'There is nothing here. The page is at /.');
-  response.writeHead(200, { 'content-type': file.type, ...protection(parts.proxyPort) }).end(file.body);
+  response.writeHead(200, { 'content-type': file.type, ...protection(parts.linePorts) }).end(file.body);
 }
 
 async function control(
@@ -70,13 +71,15 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   return Buffer.concat(chunks).toString();
 }
 
-function protection(proxyPort: number): Record<string, string> {
+function protection(linePorts: readonly number[]): Record<string, string> {
+  // WebSockets, and the requests by which a client measures how far an endpoint is.
+  const lines = linePorts.map((port) => `ws://127.0.0.1:${port} http://127.0.0.1:${port}`);
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    `connect-src 'self' ws://127.0.0.1:${proxyPort}`,
-    'img-src data:',
+    `connect-src 'self' ${lines.join(' ')}`,
+    "img-src 'self' data:",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

@@ -11,13 +11,15 @@ const folder = new URL('../page/', import.meta.url);
 
 /** Everything the page consists of, by path. Script and style are bundled here, once, at start-up. */
 export async function loadPageFiles(): Promise<ReadonlyMap<string, PageFile>> {
-  const [html, script, style] = await Promise.all([
+  const [html, storm, script, style] = await Promise.all([
     readFile(new URL('page.html', folder)),
+    readFile(new URL('../../../../docs/storm.svg', import.meta.url)),
     bundle('main.ts'),
     bundle('page.css'),
   ]);
   return new Map([
     ['/', { type: 'text/html; charset=utf-8', body: html }],
+    ['/storm.svg', { type: 'image/svg+xml', body: storm }],
     ['/page.js', { type: 'text/javascript; charset=utf-8', body: script }],
     ['/page.css', { type: 'text/css; charset=utf-8', body: style }],
   ]);

@@ -1,5 +1,5 @@
 import { RESTART_AFTER_MS, type PanelState, type Published } from '../events.ts';
-import { ServerProcess } from './server-process.ts';
+import { ServerProcess, type ServerProcessOptions } from './server-process.ts';
 
 /**
  *   starting ──listens──▶ up ──restart──▶ moving ──next listens──▶ up
@@ -20,11 +20,11 @@ export class ServerKeeper {
   private readonly retiring = new Set<ServerProcess>();
   private restartTimer: NodeJS.Timeout | undefined;
   private port = 0;
-  private readonly origins: readonly string[];
+  private readonly options: ServerProcessOptions;
   private readonly events: KeeperEvents;
 
-  constructor(origins: readonly string[], events: KeeperEvents) {
-    this.origins = origins;
+  constructor(options: ServerProcessOptions, events: KeeperEvents) {
+    this.options = options;
     this.events = events;
   }
 
@@ -87,7 +87,7 @@ export class ServerKeeper {
   }
 
   private fork(): Promise<ServerProcess> {
-    return ServerProcess.start(this.origins, this.events.published);
+    return ServerProcess.start(this.options, this.events.published);
   }
 
   private handleExit(process: ServerProcess): void {

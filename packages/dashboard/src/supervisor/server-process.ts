@@ -8,6 +8,13 @@ const START_TIMEOUT_MS = 20_000;
 /** A process that was asked to move its clients away and end is killed after this. */
 const RETIRE_TIMEOUT_MS = 10_000;
 
+export interface ServerProcessOptions {
+  /** Pages that may connect. */
+  readonly origins: readonly string[];
+  /** Where topics live: `memory`, or an address as `openLog` takes it. */
+  readonly log: string;
+}
+
 /** One server process that listens. */
 export class ServerProcess {
   readonly port: number;
@@ -22,11 +29,13 @@ export class ServerProcess {
 
   /** Forks a process; resolves once it listens, rejects when it ends or hesitates before. */
   static async start(
-    origins: readonly string[],
+    { origins, log }: ServerProcessOptions,
     onPublished: (message: Published) => void,
   ): Promise<ServerProcess> {
+    // Not as arguments: a log's address may hold a password, and everybody may see arguments.
+    const env = { ...process.env, HOLDFAST_ORIGINS: origins.join(','), HOLDFAST_LOG: log };
     const execArgv = [...process.execArgv, '--import', import.meta.resolve('tsx')];
-    const child = fork(program, [origins.join(',')], { execArgv });
+    const child = fork(program, { execArgv, env });
     let timer: NodeJS.Timeout | undefined;
     const listening = new Promise<number>((resolve, reject) => {
       timer = setTimeout(() => {

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createChaosProxy } from '@holdfast/chaos';
-import type { PanelState } from '../events.ts';
+import { createChaosProxy, type ChaosProxy } from '@holdfast/chaos';
+import { LINES_LATENCY_MS, type PanelState } from '../events.ts';
 import { Breaker } from './breaker.ts';
 import { ownOrigins } from './command.ts';
 import { Feed } from './feed.ts';
@@ -19,26 +19,31 @@ export interface Supervisor {
 }
 
 /**
- * Starts everything behind the page: the page itself, its control endpoint, the proxy between the browser and
- * the server process, and that process. Only the process dies; all else survives whatever is broken.
+ * Starts everything behind the page: the page itself, its control endpoint, the proxies between the browser and
+ * the server process, and that process, which keeps its topics in `log`. Only the process dies; all else survives
+ * whatever is broken.
  *
  * @throws what `listen` throws (EADDRINUSE, EACCES) when the port can't be had.
  */
-export async function startSupervisor(wantedPort: number): Promise<Supervisor> {
+export async function startSupervisor(wantedPort: number, log: string): Promise<Supervisor> {
   // The port first, because it is what most likely fails. Who asks early waits until all else stands.
   const http = createServer({ requestTimeout: 10_000, maxHeaderSize: 16_384 });
   const port = await listen(http, wantedPort);
 
   const feed = new Feed();
-  const keeper = new ServerKeeper(ownOrigins(port), {
-    changed: () => feed.tell('state', state()),
-    published: (message) => feed.tell('published', message),
-    warned: (text) => console.error(text),
-  });
-  const proxy = await createChaosProxy({ target: () => keeper.target });
+  const keeper = new ServerKeeper(
+    { origins: ownOrigins(port), log },
+    {
+      changed: () => feed.tell('state', state()),
+      published: (message) => feed.tell('published', message),
+      warned: (text) => console.error(text),
+    },
+  );
+  const lines = await openLines(keeper);
+  const linePorts = lines.map((line) => line.port);
   const publisher = new Publisher((n) => keeper.publish(n));
   const breaker = new Breaker({
-    proxy,
+    proxy: lines[0]!,
     keeper,
     publisher,
     changed: () => feed.tell('state', state()),
@@ -56,7 +61,7 @@ export async function startSupervisor(wantedPort: number): Promise<Supervisor> {
     http.close();
     http.closeAllConnections();
     keeper.stop();
-    await proxy.close();
+    await Promise.all(lines.map((line) => line.close()));
   };
 
   const run = randomUUID();
@@ -65,8 +70,8 @@ export async function startSupervisor(wantedPort: number): Promise<Supervisor> {
     return {
       files,
       port,
-      proxyPort: proxy.port,
-      watch: (response) => feed.add(response, { run, proxyPort: proxy.port, state: state() }),
+      linePorts,
+      watch: (response) => feed.add(response, { run, linePorts, log: kindOf(log), state: state() }),
       command: (command) => breaker.handle(command),
     };
   });
@@ -85,6 +90,19 @@ export async function startSupervisor(wantedPort: number): Promise<Supervisor> {
     throw error;
   }
   return { url: `http://localhost:${port}`, stop };
+}
+
+/** All lead to the same process, the later ones over a longer way that no fault strikes. */
+function openLines(keeper: ServerKeeper): Promise<ChaosProxy[]> {
+  const target = (): ServerKeeper['target'] => keeper.target;
+  return Promise.all(
+    LINES_LATENCY_MS.map((latencyMs) => createChaosProxy({ target, faults: { latencyMs } })),
+  );
+}
+
+/** `redis` of `redis://user:password@host`: the page needs to know no more. */
+function kindOf(log: string): string {
+  return log.split(':', 1)[0]!.replace('rediss', 'redis');
 }
 
 async function listen(http: Server, port: number): Promise<number> {
