@@ -62,6 +62,8 @@ export class Causes {
   handleEnd(session: Session, server: ServerFlight): void {
     const before = this.ended.get(session.id);
     if (before) this.giveUp(before);
+    // The node that the session went to hears from its client, and explains it.
+    if (server.endedBy === 'server' && server.reason === 'superseded') return;
     const ended = this.keep(session, server.connection, server);
     const evidence = this.evidence(ended, undefined, 0, true);
     const verdict = explain(evidence);
@@ -100,6 +102,12 @@ export class Causes {
       text: cutText(verdict.evidence.join(' '), EXPLANATION_BYTES_MAX),
       fix: verdict.fix ?? '',
     });
+  }
+
+  /** A session is back on another node, which hears from its client, and explains what nobody here knows more of. */
+  handleMove(session: string, number: number): void {
+    const ended = this.ended.get(session);
+    if (ended && !ended.verdict && ended.connection < number) this.ended.delete(session);
   }
 
   /** Explains what nobody came back for in time, as well as can be. */

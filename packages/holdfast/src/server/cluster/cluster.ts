@@ -68,6 +68,7 @@ export class Cluster {
     this.takeovers = new Takeovers({
       node: node.id,
       sessions,
+      moved: (session, number) => node.causes.handleMove(session, number),
       wake: this.wake,
       send: (run) => this.say({ kind: 'takeovers', ...run }),
     });

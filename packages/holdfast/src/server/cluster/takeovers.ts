@@ -8,6 +8,8 @@ type Takeover = [session: string, connection: number];
 interface TakeoverParts {
   node: string;
   sessions: Sessions;
+  /** A session went to another node, to a connection of this number; it may have been without one for a while. */
+  moved: (session: string, number: number) => void;
   wake: () => void;
   send: (run: Run<Takeover>) => void;
 }
@@ -29,7 +31,10 @@ export class Takeovers {
   }
 
   handle({ facts, from }: NodeMessage<'takeovers'>): void {
-    for (const [session, number] of facts) this.fence(session, number, from);
+    for (const [session, number] of facts) {
+      this.parts.moved(session, number);
+      this.fence(session, number, from);
+    }
   }
 
   /** Another node has the session on a connection of this number. */

@@ -133,6 +133,18 @@ describe('each disconnect is explained once', () => {
     expect(ids()).toEqual(['ann unknown', 'ann server-drain']);
   });
 
+  it('[CAUSE-5] not here, when its session is back on another node', () => {
+    const { end, ids, causes } = bed();
+    end('ann', { connection: 1 });
+    causes.handleMove('ann', 2);
+    end('bob', { endedBy: 'server', reason: 'superseded' });
+    end('cleo', { connection: 3 });
+    // Old news.
+    causes.handleMove('cleo', 2);
+    causes.close();
+    expect(ids()).toEqual(['cleo unknown']);
+  });
+
   it('[CAUSE-4] cuts are compared with those before', () => {
     const { end, back, pass } = bed();
     const heard: string[] = [];

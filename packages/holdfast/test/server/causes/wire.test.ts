@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { endings, type WireRecord } from '../../../src/protocol/schema.ts';
 import type { ServerEvents } from '../../../src/server/server.ts';
 import { startServer, type Server } from '../fixture.ts';
+import { startNodes } from '../cluster/nodes.ts';
 import { helloRecord, RawClient, type Hello } from '../raw-client.ts';
 import { hints } from './scene.ts';
 
@@ -149,6 +150,22 @@ it('[CAUSE-3] a device that slept longer than the server waits', async () => {
   const back = await comeBack(port, first, slept);
   expect(await back.next('cause')).toMatchObject({ id: 'device-slept' });
   expect(server.stats().closes).toEqual({ 'heartbeat-timeout': 1 });
+});
+
+it('[CAUSE-5] a session that goes on on another node is explained there alone', async () => {
+  const { nodes } = await startNodes(2);
+  const [here, there] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
+  const standing = await RawClient.connect(here.port);
+  const ended = await RawClient.connect(here.port);
+  ended.webSocket.terminate();
+  await expect.poll(() => here.server.stats().closes).toEqual({ 1006: 1 });
+  // What nodes tell each other comes in order.
+  for (const client of [ended, standing]) await comeBack(there.port, client, { code: 4010 });
+  expect((await standing.end()).code).toBe(4004);
+  await expect.poll(() => here.server.stats().closes).toEqual({ 1006: 1, superseded: 1 });
+  expect(there.server.stats().causes).toEqual({ 'server-drain': 2 });
+  await here.server.close();
+  expect(here.server.stats().causes).toEqual({});
 });
 
 it.each(endings)('[CAUSE-4, WIRE-5] the largest numbers, ended by %s, do no harm', async (endedBy) => {
