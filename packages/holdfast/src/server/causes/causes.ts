@@ -17,7 +17,10 @@ import {
 } from './verdict.ts';
 
 /** Cuts to compare with: enough for rare ones to stand out, and quickly looked through. */
-const CUTS_MAX = 256;
+const CUTS_MAX = 128;
+/** Of those that come at once: a restart that cuts thousands must not take the place of all that was before. */
+const CROWD_MAX = 8;
+const CROWD_MS = 300;
 const EXPLANATION_BYTES_MAX = schema.cause[1].text.bytesMax;
 /** From here up nothing that a client could add would change the verdict. */
 const CERTAIN = 0.95;
@@ -156,10 +159,15 @@ export class Causes {
     const isLimit = id === 'idle-cut-by-intermediary' || id === 'lifetime-cut-by-intermediary';
     if (!isLimit && id !== 'unknown') return;
     const cut = cutOf(evidence);
-    if (!cut) return;
+    if (!cut || this.isCrowded(cut.atMs)) return;
     if (isLimit && confidence >= HIGH_CONFIDENCE) claimAlike(id, cut, this.cuts);
     this.cuts.push({ ...cut, limit: isLimit ? id : undefined });
     if (this.cuts.length > CUTS_MAX) this.cuts.shift();
+  }
+
+  private isCrowded(atMs: number): boolean {
+    const last = this.cuts.slice(-CROWD_MAX);
+    return last.length === CROWD_MAX && last.every((other) => Math.abs(other.atMs - atMs) < CROWD_MS);
   }
 
   private evidence(

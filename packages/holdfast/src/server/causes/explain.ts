@@ -110,6 +110,6 @@ function togetherText(evidence: Evidence): string[] {
   const count = cut ? evidence.around.cuts.filter(({ atMs }) => Math.abs(atMs - cut.atMs) < 1_000).length : 0;
   if (count < 3) return [];
   return [
-    `${count} others ended in the same second: something that all of them pass was restarted or lost its way.`,
+    `${count} others or more ended in the same second: something that all of them pass was restarted or lost its way.`,
   ];
 }

@@ -166,6 +166,26 @@ describe('each disconnect is explained once', () => {
     ]);
   });
 
+  it('[CAUSE-4] a restart that cuts many does not make the others forgotten', () => {
+    const { end, back, pass } = bed();
+    const lose = (name: string, n: number): string => {
+      end(name, { connection: n, openMs: 100_000 * n });
+      const quiet = { silentInMs: 75_000, silentOutMs: 75_900 };
+      return back(name, { connection: n, openMs: 100_000 * n, agoMs: 10, ...quiet })!.id;
+    };
+    for (let n = 1; n <= 4; n++) {
+      pass(60_000);
+      lose('ann', n);
+    }
+    pass(60_000);
+    for (let i = 0; i < 1_000; i++) {
+      end(`client ${i}`, { openMs: 7_000 });
+      back(`client ${i}`, { openMs: 7_000, agoMs: 10 });
+    }
+    pass(60_000);
+    expect(lose('bob', 7)).toBe('idle-cut-by-intermediary');
+  });
+
   it('[CAUSE-2] texts fit the wire, however much there is to say', () => {
     const { end, back, pass } = bed();
     for (let n = 1; n <= 4; n++) {

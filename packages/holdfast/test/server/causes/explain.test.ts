@@ -219,7 +219,7 @@ describe('limits of what stands in between', () => {
       around: { cuts },
     };
     expect(verdictOf(scene).id).toBe('unknown');
-    expect(verdictOf(scene).evidence.join(' ')).toContain('3 others ended in the same second');
+    expect(verdictOf(scene).evidence.join(' ')).toContain('3 others or more ended in the same second');
   });
 
   it('[CAUSE-4] a restart that catches some at the value of a limit is not taken for it', () => {
