@@ -228,17 +228,6 @@ const deliveries: Mutant[] = [
       }),
   },
   {
-    name: 'a gap that looks from behind is taken',
-    rule: 'SUB-7',
-    fault: 'failover during a move',
-    apply: () =>
-      replace(Subscriptions.prototype, 'handle', ({ original }, aliases, record) => {
-        if (record.type !== 'gap') return original(aliases, record);
-        const fromOffset = cursorOf(aliases, record.subscription)?.position?.offset ?? record.fromOffset;
-        original(aliases, { ...record, fromOffset });
-      }),
-  },
-  {
     name: 'a client takes runs from further on',
     rule: 'SUB-2',
     apply: () =>

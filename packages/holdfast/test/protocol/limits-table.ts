@@ -31,7 +31,7 @@ export function limitRows(): LimitRow[] {
 
 function unitOf(name: string): string {
   if (name === 'bytesPerSecond') return 'bytes per second';
-  if (/PerSecond$/.test(name)) return 'per second';
+  if (name.endsWith('PerSecond')) return 'per second';
   if (/Ms(Max|Min)?$|M(ax|in)Ms$/.test(name)) return 'ms';
   return /Bytes(Max)?$/.test(name) ? 'bytes' : '';
 }
