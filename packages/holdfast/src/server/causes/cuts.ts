@@ -7,6 +7,8 @@ type Timing = Omit<Cut, 'limit'>;
 /** Below this a silence is everyday life, and no limit. */
 const LIMIT_MS_MIN = 1_000;
 const RARE_MS_MIN = 45_000;
+/** The server counts in seconds, and leaves out those in which it did not run. */
+const SILENCE_APART_MS_MAX = 3_000;
 /** What is cut together is cut within that. */
 const TOGETHER_MS = 300;
 /** A client that was back this soon may have overtaken the news of its own connection's end. */
@@ -34,7 +36,7 @@ export function cutOf({ client, server, around }: Evidence): Timing | undefined 
 /** A limit on silence. */
 export function idleCut(evidence: Evidence): Suspicion | undefined {
   const cut = cutOf(evidence);
-  if (!cut) return undefined;
+  if (!cut || !agreeOnSilence(cut, evidence)) return undefined;
   const early = cut.isExact ? 150 : 1_100;
   const late = cut.isExact ? 700 : 1_100;
   const found = limitOf('idle-cut-by-intermediary', cut, idleLimits, early, late, evidence.around.cuts);
@@ -48,10 +50,16 @@ export function idleCut(evidence: Evidence): Suspicion | undefined {
       `It was cut after ${inSeconds(cut.quietMs)} without a byte: ${found.because}.` +
       (isAmbiguous ? ' It had been idle from the start, so a limit on its age can’t be excluded.' : ''),
     fix:
-      `Let the server show itself more often: heartbeat: { intervalMs: ${Math.floor(found.seconds / 2) * 1_000 || 500} }` +
+      `Let the server show itself more often: heartbeat: { intervalMs: ${Math.max(1, Math.floor(found.seconds / 2)) * 1_000} }` +
       ' in createServer, or raise the limit of what stands in between.',
     seconds: found.seconds,
   };
+}
+
+/** What one side sent last and the other never got was not cut for silence; and a client may make one up. */
+function agreeOnSilence({ quietMs }: Timing, { server }: Evidence): boolean {
+  if (server?.endedBy !== 'peer') return true;
+  return Math.abs(Math.min(server.silentInMs, server.silentOutMs) - quietMs) <= SILENCE_APART_MS_MAX;
 }
 
 /** A limit on age, however busy the connection is. */
@@ -99,7 +107,6 @@ interface FoundLimit {
   confidence: number;
   because: string;
   seconds: number;
-  count: number;
   /** Whether those that had this value in common differed in another, so that this one is what they share. */
   othersDiffer(other: (cut: Timing) => number): boolean;
 }
@@ -140,7 +147,6 @@ function limitOf(
     confidence: Math.min(confidence, 0.95),
     because: because.join('; '),
     seconds: names.length > 0 ? Math.round(valueMs / 1_000) : Math.round(valueMs / 100) / 10,
-    count,
     othersDiffer: (other) =>
       comparable.some(
         (one) => isAlike(one) && Math.abs(other(one) - other(cut)) > 3 * toleranceOf(cut, other(cut)),

@@ -169,8 +169,8 @@ describe('each disconnect is explained once', () => {
   it('[CAUSE-4] a restart that cuts many does not make the others forgotten', () => {
     const { end, back, pass } = bed();
     const lose = (name: string, n: number): string => {
-      end(name, { connection: n, openMs: 100_000 * n });
       const quiet = { silentInMs: 75_000, silentOutMs: 75_900 };
+      end(name, { connection: n, openMs: 100_000 * n, ...quiet });
       return back(name, { connection: n, openMs: 100_000 * n, agoMs: 10, ...quiet })!.id;
     };
     for (let n = 1; n <= 4; n++) {

@@ -272,6 +272,11 @@ describe('evidence that does not tell', () => {
     'a client that went silent and did not come back': { server: silent.timedOut },
     'a close that nobody here has sent': { client: { code: 4010 }, server: {} },
     'a proxy’s goodbye': { client: { code: 1001 }, server: { reason: 'gone' } },
+    'a silence that only the client knows of': {
+      client: { silentInMs: 75_000, silentOutMs: 75_000 },
+      server: { silentInMs: 2_000, silentOutMs: 75_000 },
+      around: { cuts: quietCuts(75_000, 75_010, 75_020, 75_030) },
+    },
     'a cut of another node’s connection': { client: {} },
     'a nap too short to end anything': {
       client: { hints: hints('slept'), sleptMs: 3_000 },

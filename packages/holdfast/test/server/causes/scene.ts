@@ -42,8 +42,8 @@ export function evidenceOf({ client, server, around }: Scene): Evidence {
     server: server && {
       connection: 1,
       openMs,
-      silentInMs: 5_000,
-      silentOutMs: 4_000,
+      silentInMs: client?.silentInMs ?? 5_000,
+      silentOutMs: client?.silentOutMs ?? 4_000,
       endedBy: 'peer',
       reason: 1006,
       endedAtMs: nowMs - agoMs,
