@@ -64,7 +64,11 @@ export class Operations {
         if (appended.status === 'appended') this.node.counters.published++;
         connection.handle({ type: 'appended', sequence, position: appended.position });
       },
-      (error: unknown) => this.logFailed(connection, error),
+      (error: unknown) => {
+        // What the log will never take fails for good; of anything else nobody knows whether it was kept.
+        if (error instanceof HoldfastError && error.code === 'too-big') fail('too-big', error.message);
+        else this.logFailed(connection, error);
+      },
     );
   }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { memoryLog } from '../../src/server/create-server.ts';
+import { HoldfastError, memoryLog } from '../../src/server/create-server.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
 import { aSentence, deferred, startServer } from './fixture.ts';
 import { RawClient } from './raw-client.ts';
@@ -50,4 +50,22 @@ it('[PUB-2] what was still being authorized when an earlier publish failed is no
   const other = await RawClient.connect(port);
   await other.published(1, 'slow', 'later');
   expect(sequences).toEqual([1, 1]);
+});
+
+it('[ERR-1] what the log takes never fails for good, and leaves the connection alone', async () => {
+  const log = memoryLog();
+  const append = log.append.bind(log);
+  log.append = (topic, ...rest) =>
+    topic === 'heavy'
+      ? Promise.reject(new HoldfastError('too-big', 'The log takes at most 1 KiB.'))
+      : append(topic, ...rest);
+  const { port } = await startServer({ log });
+  const client = await RawClient.connect(port);
+  client.send({ type: 'publish', sequence: 1, topic: 'heavy', payload: jsonCodec.encode(1) });
+  expect(await client.next('failed')).toMatchObject({
+    id: 1,
+    code: 'too-big',
+    text: 'The log takes at most 1 KiB.',
+  });
+  await client.published(2, 't', 'still here');
 });
