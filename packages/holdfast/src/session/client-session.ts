@@ -185,7 +185,8 @@ export class ClientSession<Caller = unknown> {
     this.#silentMs = nowMs - Math.max(inMs, outMs);
     const isHeartbeat = records.every(({ type }) => type === 'ping');
     this.links.heard(link, isHeartbeat, nowMs);
-    for (const record of records) this.#handleRecord(link, record, nowMs);
+    // What the server says behind a go-away is as unheard as what it says later (SPEC LIVE-5).
+    for (const record of records) if (this.links.has(link)) this.#handleRecord(link, record, nowMs);
   }
 
   #handleRecord(link: Link, record: WireRecord, nowMs: number): void {

@@ -183,7 +183,9 @@ export class Links {
     }
     this.cause = { code: 'going-away', text };
     if (this.#state.name === 'live') this.#become({ name: 'draining', link, rival: undefined }, nowMs);
-    if (!this.#rival) this.#deadlines.set('retry', slotAtMs);
+    if (this.#rival) return;
+    this.#hasSlot = true;
+    this.#deadlines.set('retry', slotAtMs);
   }
 
   /** The server's verdict on why the last connection was lost (SPEC CAUSE-2). */
@@ -239,7 +241,7 @@ export class Links {
       if (state.name === 'draining') this.flight.recovered();
       return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
     }
-    if (state.name === 'draining') slotAtMs = this.#deadlines.get('retry');
+    if (state.name === 'draining' && this.#hasSlot) slotAtMs = this.retryAtMs;
     this.#deadlines.clearAll();
     if (!rival) {
       this.#become({ name: 'waiting' }, nowMs);
@@ -265,7 +267,7 @@ export class Links {
   /** Ends all attempts. */
   finish(name: 'closed' | 'failed', cause: Cause, nowMs: number): void {
     const state = this.#state;
-    if (state.name === 'closed' || state.name === 'failed') return;
+    if (state.name === 'closed' || state.name === name) return;
     this.cause = cause;
     if (this.#rival) this.#drop(this.#rival);
     if ('link' in state) this.#drop(state.link, name === 'closed' ? closeCodes.closed.code : undefined);
@@ -293,6 +295,7 @@ export class Links {
       return this.#becomeLive(link, nowMs);
     }
     this.#deadlines.clear('answer');
+    this.#deadlines.clear('death');
     this.#deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
   }
 
@@ -301,14 +304,15 @@ export class Links {
    * server can be reached again, what was waited for is tried now, unless the server itself gave the time.
    */
   nudge(isBack: boolean, nowMs: number): void {
-    if (!isBack || this.#state.name !== 'waiting' || this.#hasSlot) return this.probe(nowMs);
+    this.probe(nowMs);
+    if (!isBack || this.retryAtMs === undefined || this.#hasSlot) return;
     this.#reached = 0;
     this.connect(nowMs);
   }
 
   /** Asks for a sign of life. */
   probe(nowMs: number): void {
-    if (this.#state.name !== 'live') return;
+    if (this.#state.name !== 'live' && this.#state.name !== 'draining') return;
     this.#lastProbeMs = nowMs;
     this.#ping ??= { id: ++this.#pings, atMs: nowMs };
     this.#state.link.pending.push({ type: 'ping', id: this.#ping.id, tops: [] });
@@ -364,19 +368,20 @@ export class Links {
       case 'death':
         return this.link && this.#giveUp(this.link, silent, nowMs);
       case 'stable':
+        if (this.attempt > 0) this.#host.changed();
         this.attempt = this.#reached = 0;
         return;
     }
   }
 
   #suspect(nowMs: number): void {
-    if (this.#state.name !== 'live') return;
-    const { link } = this.#state;
-    this.cause = silent;
-    this.flight.closed(0, 'timeout', nowMs);
     this.#deadlines.clear('silence');
     this.#deadlines.set('death', nowMs + this.#graceMs);
-    this.#become({ name: 'suspect', link, rival: undefined }, nowMs);
+    // One that is draining is left anyway, in its slot.
+    if (this.#state.name !== 'live') return;
+    this.cause = silent;
+    this.flight.closed(0, 'timeout', nowMs);
+    this.#become({ name: 'suspect', link: this.#state.link, rival: undefined }, nowMs);
     this.connect(nowMs);
   }
 

@@ -28,6 +28,8 @@ export interface ClientCursor {
   position?: Position;
   /** Off the wire for now, because its reader is slower than its topic. */
   held?: boolean;
+  /** What its topic's alias feeds on the connection in use. */
+  fed?: Set<ClientCursor>;
 }
 
 /** Which cursors a topic's alias feeds; aliases are good for one connection. */
@@ -56,7 +58,9 @@ export class Subscriptions {
     this.#send(subscribeRecord(cursor));
   }
 
-  unsubscribe({ id }: ClientCursor): void {
+  unsubscribe(cursor: ClientCursor): void {
+    const { id } = cursor;
+    cursor.fed?.delete(cursor);
     if (this.#cursors.delete(id)) this.#send({ type: 'unsubscribe', subscription: id });
   }
 
@@ -93,7 +97,8 @@ export class Subscriptions {
       return this.#host.read(cursor, { type: 'refused', code: record.code, text: record.text });
     }
     const { alias, epoch, offset } = record;
-    aliases.set(alias, (aliases.get(alias) ?? new Set()).add(cursor));
+    cursor.fed = (aliases.get(alias) ?? new Set()).add(cursor);
+    aliases.set(alias, cursor.fed);
     if (cursor.position) return;
     cursor.position = { epoch, offset };
     this.#host.read(cursor, { type: 'subscribed', position: cursor.position });

@@ -162,7 +162,7 @@ const table: Record<keyof typeof setUps, Row> = {
     'its next deadline': 'connecting, dial 3',
   },
   closed: same('closed'),
-  failed: { ...same('failed'), 'reconnect()': 'connecting, dial 2' },
+  failed: { ...same('failed'), 'reconnect()': 'connecting, dial 2', 'close()': 'closed' },
 };
 
 describe('[LIVE-5] what a client’s connections do', () => {

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { closeCodes, type CloseName } from '../../src/protocol/close-codes.ts';
-import { ClientHand, CONNECT_TIMEOUT_MS, GRACE_MS, HEARTBEAT_MS, links, sent } from './client-hand.ts';
+import {
+  ClientHand,
+  CONNECT_TIMEOUT_MS,
+  GRACE_MS,
+  HEARTBEAT_MS,
+  links,
+  sent,
+  welcomeRecord,
+} from './client-hand.ts';
 
 /** The timeout of a probe whose round trips took no time: the least there is. */
 const PROBE_TIMEOUT_MS = 1_000;
@@ -332,7 +340,7 @@ describe('a link that is asked to move', () => {
     const effects = hand.say(2, { type: 'go-away', reconnectInMs: 5_000, reason: 'Too many at once.' });
     expect(links(effects, 'drop')).toEqual([2]);
     expect(hand.phase).toBe('draining');
-    expect(sent(effects, 1)).toMatchObject([{ type: 'publish', sequence: item.id }]);
+    expect(sent(effects, 1)).toMatchObject([{ type: 'publish', sequence: item.id }, { type: 'ping' }]);
     expect(hand.session.links.cause).toEqual({ code: 'overloaded', text: 'Too many at once.' });
     expect(links(hand.pass(4_999), 'dial')).toEqual([]);
     expect(links(hand.pass(1), 'dial')).toEqual([3]);
@@ -358,6 +366,38 @@ describe('a link that is asked to move', () => {
     expect(hand.phase).toBe('waiting');
   });
 
+  it('[LIVE-4] is given up after the grace when it went silent, and the slot is kept', () => {
+    const hand = ClientHand.live();
+    hand.say(1, { ...goAway, reconnectInMs: 60_000 });
+    expect(sent(hand.probe(), 1)).toMatchObject([{ type: 'ping' }]);
+    expect(links(hand.pass(PROBE_TIMEOUT_MS + GRACE_MS - 1), 'drop')).toEqual([]);
+    expect(links(hand.pass(1), 'drop')).toEqual([1]);
+    expect(hand.phase).toBe('waiting');
+    expect(hand.session.links.cause?.code).toBe('silent');
+    expect(links(hand.pass(60_000 - PROBE_TIMEOUT_MS - GRACE_MS - 1), 'dial')).toEqual([]);
+    expect(links(hand.pass(1), 'dial')).toEqual([2]);
+  });
+
+  it('[LIVE-1] serves on when an answer comes before the grace is over', () => {
+    const hand = ClientHand.live();
+    hand.say(1, { ...goAway, reconnectInMs: 60_000 });
+    hand.pass(HEARTBEAT_MS + 2 * PROBE_TIMEOUT_MS);
+    hand.say(1, { type: 'pong', id: 1, finished: 0 });
+    expect(links(hand.pass(GRACE_MS), 'drop')).toEqual([]);
+    expect(hand.phase).toBe('draining');
+  });
+
+  it('[LIVE-5] says nothing more behind a go-away that turned it away', () => {
+    const hand = ClientHand.live();
+    hand.say(1, goAway);
+    hand.pass(3_000);
+    hand.open(2);
+    const refused = { type: 'go-away', reconnectInMs: 5_000, reason: 'Too many at once.' } as const;
+    expect(links(hand.say(2, refused, welcomeRecord()), 'drop')).toEqual([2]);
+    expect(hand.session.links.link?.id).toBe(1);
+    expect(hand.phase).toBe('draining');
+  });
+
   it('[DRAIN-1] tries again when its rival fails', () => {
     const hand = ClientHand.live();
     hand.say(1, goAway);
@@ -365,6 +405,35 @@ describe('a link that is asked to move', () => {
     hand.lose(2);
     expect(hand.phase).toBe('draining');
     expect(links(hand.pass(30_000), 'dial')[0]).toBe(3);
+  });
+});
+
+describe('a hint that the network is back', () => {
+  const hint = (hand: ClientHand) => hand.do(({ links }, nowMs) => links.nudge(true, nowMs));
+
+  it('[RET-5] ends the wait for the next rival of a suspect link', () => {
+    const hand = suspect();
+    hand.lose(2);
+    expect(links(hint(hand), 'dial')).toEqual([3]);
+    expect(links(hint(hand), 'dial')).toEqual([]);
+  });
+
+  it('[RET-5] ends the wait after a draining link and its rival were lost', () => {
+    const hand = ClientHand.live();
+    hand.connect();
+    hand.lose(2);
+    hand.lose(1);
+    expect(hand.phase).toBe('waiting');
+    expect(links(hint(hand), 'dial')).toEqual([3]);
+  });
+
+  it('[RET-5, DRAIN-1] does not end the wait for a slot, with or without a connection', () => {
+    const hand = ClientHand.live();
+    hand.say(1, { type: 'go-away', reconnectInMs: 3_000, reason: '' });
+    expect(links(hint(hand), 'dial')).toEqual([]);
+    hand.lose(1);
+    expect(links(hint(hand), 'dial')).toEqual([]);
+    expect(links(hand.pass(3_000), 'dial')).toEqual([2]);
   });
 });
 

@@ -73,6 +73,11 @@ function delivered(): number[] {
   );
 }
 
+it('[SUB-2] nothing is kept of a subscription that ended, however long its connection lasts', () => {
+  subscriptions.unsubscribe(cursor);
+  expect([...aliases.values()].map(({ size }) => size)).toEqual([0]);
+});
+
 describe('the chain rule', () => {
   const place = fc.nat(offsets.length);
   const step = fc.tuple(place, place, fc.boolean()).map(([a, b, isGap]) => {
