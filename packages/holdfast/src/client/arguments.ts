@@ -19,6 +19,9 @@ export function wireStart(given: Start): WireStart {
 
 /** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */
 export function checkName(name: string): void {
-  if (new TextEncoder().encode(name).length > NAME_BYTES_MAX)
-    throw new HoldfastError('invalid-name', `A name has at most ${NAME_BYTES_MAX} bytes in UTF-8.`);
+  if (typeof name !== 'string' || new TextEncoder().encode(name).length > NAME_BYTES_MAX)
+    throw new HoldfastError(
+      'invalid-name',
+      `A name is a string of at most ${NAME_BYTES_MAX} bytes in UTF-8.`,
+    );
 }

@@ -134,6 +134,7 @@ export class Client<C extends Contract = Contract> {
   signal<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): void {
     checkName(topic);
     const payload = this.#codec.encode(data);
+    this.#checkSize(payload);
     this.#driver.tell((session) => session.signal(topic, payload));
   }
 
@@ -200,14 +201,18 @@ export class Client<C extends Contract = Contract> {
     const { publish, request, links } = this.#driver.session;
     this.#checkOpen();
     if (links.phase === 'failed') throw failure(links.cause!);
-    const tooBig = this.#driver.session.tooBig(payload);
-    if (tooBig) throw new HoldfastError('too-big', tooBig);
+    this.#checkSize(payload);
     const { countMax, bytesMax } = this.#options.outbox;
     const count = publish.size + request.size;
     const bytes = publish.bytes + request.bytes;
     if (count < countMax && bytes + payload.length <= bytesMax) return;
     const text = `${count} messages of ${bytes} bytes wait for an answer. Wait for some, or raise the option "outbox".`;
     throw new HoldfastError('outbox-full', text);
+  }
+
+  #checkSize(payload: Uint8Array): void {
+    const tooBig = this.#driver.session.tooBig(payload);
+    if (tooBig) throw new HoldfastError('too-big', tooBig);
   }
 
   #answer(item: OutboxItem<Caller>, answer: Position | Uint8Array): void {
@@ -233,7 +238,7 @@ export class Client<C extends Contract = Contract> {
   }
 
   async #finishAndClose(): Promise<void> {
-    if (this.#driver.session.links.phase === 'live' && this.#waiting > 0) {
+    if (this.#driver.session.links.link?.stage === 'live' && this.#waiting > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.#platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
         this.#whenIdle = () => {
@@ -255,6 +260,8 @@ export class Client<C extends Contract = Contract> {
       caller?.cancelTimeout?.();
       caller?.reject(failure(cause));
     }
+    // To run a method once its caller was told that it failed would be a surprise.
+    for (const { id } of request.values()) request.remove(id);
     for (const reader of this.#driver.session.subscriptions.readers) reader.take({ type: 'ended', ...cause });
   }
 
@@ -262,8 +269,9 @@ export class Client<C extends Contract = Contract> {
 
   #showStatus(): void {
     const { phase, cause } = this.status;
-    this.#emitter.emit('status', this.status);
+    // Before the application's listeners, which may throw.
     if (phase === 'closed' || phase === 'failed') this.#end(cause!);
+    this.#emitter.emit('status', this.status);
   }
 
   #takeSnapshot(): Status {
@@ -275,7 +283,7 @@ export class Client<C extends Contract = Contract> {
       attempt: links.attempt,
       retryAt: links.retryAtMs,
       rttMs: links.roundTrip.smoothedMs,
-      endpoint: this.#driver.dialer.endpoint,
+      endpoint: this.#driver.dialer.endpointOf(links.link),
       queued: publish.size + request.size - unacknowledged,
       unacknowledged,
       cause: links.cause,

@@ -1,5 +1,6 @@
 import { encodeBatches } from '../protocol/codec.ts';
-import { HoldfastError } from '../protocol/error-codes.ts';
+import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+import { TOKEN_BYTES_MAX } from '../protocol/limits.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { HeartbeatInterval } from '../session/heartbeat-interval.ts';
 import type { Cause, Link } from '../session/link.ts';
@@ -31,19 +32,29 @@ interface Line {
   urls: string[];
   racing: Map<WebSocketLike, string>;
   socket?: WebSocketLike;
+  /** Where the socket is open, or the last attempt goes. */
+  url?: string;
+  /** What plain HTTP said before the dial. */
+  answer?: HttpAnswer | undefined;
   beganAtMs: number;
   cancelNext(): void;
 }
 
 /** An address that opens no socket for so long has failed, even if nobody waited longer. */
 const SLOW_MS = 2_000;
+/**
+ * For so long after HTTP has answered, nothing is dialled while it does not; one dial then has its chance, and so on.
+ * What answers while a server is down may pass HTTP on, once it is up, to somebody who never answers it; and Firefox
+ * has forgotten by then that a dial failed.
+ */
+const TRUST_HTTP_MS = 180_000;
+/** What the application's functions can throw to end all attempts. */
+const finalCodes = new Set<ErrorCode>(['unauthorized', 'invalid-option']);
 /** Between attempts at one address and the next (RFC 8305 §5). */
 const STAGGER_MS = 250;
 
 /** The sockets behind a session's links: finds out where to dial and with which token, and passes bytes on. */
 export class Dialer {
-  /** The address that was dialled last, or is connected. */
-  endpoint: string | undefined;
   readonly #lines: Lines;
   readonly #token: ClientOptions['token'];
   readonly #platform: Platform;
@@ -52,9 +63,12 @@ export class Dialer {
   readonly #open = new Map<Link, Line>();
   /** The last attempt reached nothing. */
   #isUnreached = false;
-  /** HTTP has reached this endpoint before, so that it is no policy of the page's that forbids it. */
-  #mayAsk = false;
-  #answer: HttpAnswer | undefined;
+  /**
+   * Until when silence over HTTP means that nothing is there. Above 0 it has answered before, so that it is no policy
+   * of the page's that forbids it.
+   */
+  #trustHttpUntilMs = 0;
+  #lastUrl: string | undefined;
 
   constructor(
     lines: Lines,
@@ -82,9 +96,10 @@ export class Dialer {
       if (this.#isUnreached) await this.#ask(line);
       if (this.#open.get(link) === line) this.#openNext(link, line);
     } catch (error) {
-      const isFinal = error instanceof HoldfastError;
+      // The application's functions may themselves have asked a server that was not there.
+      const isFinal = error instanceof HoldfastError && finalCodes.has(error.code);
       const text = error instanceof Error ? error.message : String(error);
-      this.#fail(link, { code: isFinal ? error.code : 'unreachable', text }, isFinal);
+      this.#fail(link, line, { code: isFinal ? error.code : 'unreachable', text }, isFinal);
     }
   }
 
@@ -94,12 +109,14 @@ export class Dialer {
    */
   async #ask(line: Line): Promise<void> {
     const [url] = line.urls;
-    this.#answer = await this.#platform.ask?.(url!);
-    if (this.#answer) this.#mayAsk = true;
-    else if (this.#mayAsk) {
+    line.answer = await this.#platform.ask?.(url!);
+    const nowMs = this.#platform.clock.nowMs();
+    if (!line.answer && nowMs < this.#trustHttpUntilMs) {
       this.#lines.failed(url!);
       line.urls.shift();
       if (line.urls.length === 0) throw new Error('Nothing answers at the address.');
+    } else if (line.answer || this.#trustHttpUntilMs > 0) {
+      this.#trustHttpUntilMs = nowMs + TRUST_HTTP_MS;
     }
   }
 
@@ -107,8 +124,15 @@ export class Dialer {
   #openNext(link: Link, line: Line): void {
     line.cancelNext();
     const url = line.urls.shift()!;
-    const socket = this.#platform.openSocket(url, [PROTOCOL_VERSION]);
-    this.endpoint = url;
+    this.#lastUrl = line.url = url;
+    let socket: WebSocketLike;
+    try {
+      socket = this.#platform.openSocket(url, [PROTOCOL_VERSION]);
+    } catch (error) {
+      // Such as ws: in a page that came by https.
+      this.#lines.failed(url);
+      return this.#goOn(link, line, { code: 'unreachable', text: (error as Error).message });
+    }
     line.racing.set(socket, url);
     if (line.urls.length > 0)
       line.cancelNext = this.#platform.clock.setTimer(() => this.#openNext(link, line), STAGGER_MS);
@@ -119,7 +143,7 @@ export class Dialer {
       line.socket = socket;
       line.racing.delete(socket);
       this.#endRace(line);
-      this.endpoint = url;
+      this.#lastUrl = line.url = url;
       this.#tell((session, nowMs) => {
         session.interval = this.#intervalOf(url);
         session.opened(link, line.token, nowMs);
@@ -137,26 +161,27 @@ export class Dialer {
       if (link.stage !== 'live') this.#lines.failed(url);
       if (line.socket === socket) {
         this.#open.delete(link);
-        this.#lines.rest();
+        if (link.stage === 'live') this.#lines.rest();
         return this.#tell((session, nowMs) => session.closed(link, code, reason, nowMs));
       }
       line.racing.delete(socket);
-      if (line.urls.length > 0) return this.#openNext(link, line);
-      if (line.racing.size === 0) this.#fail(link, this.#whyClosed(code));
+      const text = `No connection could be made (close code ${code}).`;
+      this.#goOn(link, line, { code: 'unreachable', text });
     };
   }
 
-  #whyClosed(code: number): Cause {
+  /** One address has failed. */
+  #goOn(link: Link, line: Line, cause: Cause): void {
+    if (line.urls.length > 0) return this.#openNext(link, line);
+    if (line.racing.size > 0) return;
     this.#isUnreached = true;
-    const status = this.#answer?.status;
-    if (status) return { code: `http-${status}`, text: explainStatus(status) };
-    return { code: 'unreachable', text: `No connection could be made (close code ${code}).` };
+    const status = line.answer?.status;
+    this.#fail(link, line, status ? { code: `http-${status}`, text: explainStatus(status) } : cause);
   }
 
-  #fail(link: Link, cause: Cause, isFinal = false): void {
+  #fail(link: Link, { answer }: Line, cause: Cause, isFinal = false): void {
     this.#open.delete(link);
-    const { retryAfterMs } = this.#answer ?? {};
-    this.#answer = undefined;
+    const { retryAfterMs } = answer ?? {};
     // Many were told the same.
     const waitMs = retryAfterMs && retryAfterMs * (1 + this.#platform.random() / 2);
     this.#tell((session, nowMs) => session.dialFailed(link, cause, isFinal, nowMs, waitMs));
@@ -164,12 +189,17 @@ export class Dialer {
 
   /** The application's credential; `rejected` when the server refused the last one. */
   async fetchToken(rejected: boolean): Promise<string> {
-    const token = this.#token ?? '';
-    if (typeof token === 'function') return token({ rejected });
-    if (!rejected) return token;
+    const given = this.#token ?? '';
+    if (rejected && typeof given !== 'function')
+      throw new HoldfastError(
+        'unauthorized',
+        'The server refused the token; make `token` a function that fetches a new one.',
+      );
+    const token = typeof given === 'function' ? await given({ rejected }) : given;
+    if (typeof token === 'string' && new TextEncoder().encode(token).length <= TOKEN_BYTES_MAX) return token;
     throw new HoldfastError(
-      'unauthorized',
-      'The server refused the token; make `token` a function that fetches a new one.',
+      'invalid-option',
+      `"token" must give a string of at most ${TOKEN_BYTES_MAX} bytes in UTF-8.`,
     );
   }
 
@@ -196,15 +226,19 @@ export class Dialer {
     const line = this.#open.get(link);
     if (!line) return;
     this.#open.delete(link);
-    if (line.socket) {
-      this.#lines.rest();
-      return hangUp(line.socket, code);
+    const { socket } = line;
+    if (link.stage === 'live') this.#lines.rest();
+    else if (this.#platform.clock.nowMs() - line.beganAtMs > SLOW_MS) {
+      this.#isUnreached ||= !socket;
+      for (const url of socket ? [line.url!] : line.racing.values()) this.#lines.failed(url);
     }
-    if (this.#platform.clock.nowMs() - line.beganAtMs > SLOW_MS) {
-      this.#isUnreached = true;
-      for (const url of line.racing.values()) this.#lines.failed(url);
-    }
+    if (socket) return hangUp(socket, code);
     this.#endRace(line);
+  }
+
+  /** The address of a link; without one, that of the last attempt. */
+  endpointOf(link: Link | undefined): string | undefined {
+    return (link && this.#open.get(link)?.url) ?? this.#lastUrl;
   }
 
   #endRace(line: Line): void {

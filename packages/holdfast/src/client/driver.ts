@@ -32,6 +32,9 @@ export interface Platform {
 /** Something was noticed; `slept` with how long for. `visible` stands for all that brings a page to the front. */
 export type OnHint = (hint: keyof typeof HINT | 'visible', sleptMs?: number) => void;
 
+/** Paths of which it is remembered what they bear: an application may give another address for each attempt. */
+const PATHS_MAX = 32;
+
 /** Tells the session what happened. */
 export type Tell = (input: (session: ClientSession<Caller>, nowMs: number) => unknown) => void;
 
@@ -59,6 +62,7 @@ export class Driver implements SubscriptionHost {
   readonly #listener: DriverListener;
   /** What was learned of each path: an endpoint over a kind of network. */
   readonly #intervals = new Map<string, HeartbeatInterval>();
+  readonly #firstIntervalMs: number | undefined;
   /** What subscriptions are to be told at the end of the present input. */
   #events: [ClientCursor, ReaderEvent][] = [];
   #isTellingReaders = false;
@@ -76,14 +80,19 @@ export class Driver implements SubscriptionHost {
     this.#options = options;
     this.#platform = platform;
     this.#listener = listener;
-    const { storage, storageKey, backoff, connectTimeoutMs, token, lines, codec } = options;
+    const { storage, storageKey, backoff, connectTimeoutMs, token, lines, codec, heartbeat } = options;
     const { random, clock, measure } = platform;
     this.codec = codec;
     this.lines = new Lines(endpoints, clock, measure, lines, () =>
       this.tell(({ links }, nowMs) => links.phase === 'live' && links.connect(nowMs)),
     );
     this.dialer = new Dialer(this.lines, token, platform, this.tell, (url) => this.#intervalOf(url));
-    if (storage) this.store = new Store(storage, storageKey ?? `holdfast:${String(endpoints)}`);
+    // The text of a function would be another after each build, and what was kept be lost.
+    const address = typeof endpoints === 'function' ? '' : [endpoints].flat()[0];
+    if (storage) this.store = new Store(storage, storageKey ?? `holdfast:${address}`);
+    this.#firstIntervalMs = typeof heartbeat === 'object' ? heartbeat.intervalMs : undefined;
+    for (const [path, ms] of Object.entries(this.store?.intervals ?? {}))
+      this.#keepInterval(path, Math.min(ms!, this.#firstIntervalMs ?? ms!));
     this.lines.current = this.store?.endpoint;
     const config = { backoff, connectTimeoutMs, random, restored: this.store?.restored };
     this.session = new ClientSession(config, this.#host());
@@ -178,13 +187,21 @@ export class Driver implements SubscriptionHost {
 
   #intervalOf(url: string): HeartbeatInterval {
     const path = `${url} ${this.#platform.networkType?.() ?? ''}`;
-    const { heartbeat } = this.#options;
-    const beginMs = typeof heartbeat === 'object' ? heartbeat.intervalMs : undefined;
-    const known = this.#intervals.get(path);
-    const interval =
-      known ?? new HeartbeatInterval(heartbeat === 'battery', this.store?.intervals[path] ?? beginMs);
+    return this.#intervals.get(path) ?? this.#keepInterval(path, this.#firstIntervalMs);
+  }
+
+  #keepInterval(path: string, ms: number | undefined): HeartbeatInterval {
+    const interval = new HeartbeatInterval(this.#options.heartbeat === 'battery', ms);
     this.#intervals.set(path, interval);
+    const [oldest] = this.#intervals.keys();
+    if (this.#intervals.size > PATHS_MAX) this.#intervals.delete(oldest!);
     return interval;
+  }
+
+  /** The intervals that were learned, and not merely asked for. */
+  get #learned(): Record<string, number | undefined> {
+    const all = Array.from(this.#intervals, ([path, { ms }]) => [path, ms] as const);
+    return Object.fromEntries(all.filter(([, ms]) => ms !== this.#firstIntervalMs));
   }
 
   #arm(): void {
@@ -241,7 +258,7 @@ export class Driver implements SubscriptionHost {
           sequence: publish.lastId,
           sent: publish.sentThrough,
           endpoint: this.lines.current ?? '',
-          intervals: Object.fromEntries(Array.from(this.#intervals, ([path, { ms }]) => [path, ms])),
+          intervals: this.#learned,
         },
         publish.values(),
       );

@@ -28,7 +28,7 @@ export async function askHttp(
         cache: 'no-store',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      void body?.cancel();
+      body?.cancel().catch(() => {});
       const retryAfterMs = Number(headers.get('retry-after')) * 1_000;
       return { status, retryAfterMs: Math.min(retryAfterMs, RETRY_AFTER_MS_MAX) || undefined };
     } catch (error) {

@@ -149,7 +149,8 @@ export class Lines {
   }
 
   async #measureAll(): Promise<void> {
-    const urls = [...this.#lines.keys()].slice(0, CANDIDATES_MAX);
+    const check = this.#check;
+    const urls = [...new Set([this.current!, ...this.#lines.keys()])].slice(0, CANDIDATES_MAX);
     await Promise.all(
       urls.map(async (url) => {
         const line = this.#lineOf(url);
@@ -157,8 +158,9 @@ export class Lines {
         line.samplesMs = [...line.samplesMs, ...fresh].slice(-SAMPLES_MAX);
       }),
     );
+    // The connection may be another one meanwhile, with checks of its own.
+    if (this.#check !== check) return;
     this.#check = undefined;
-    if (!this.#isWatching) return;
     this.#judge(urls);
     this.#checkIn(this.#betterCount > 0 ? this.#options.confirmMs : this.#options.checkMs);
   }

@@ -17,11 +17,14 @@ export type Endpoints =
   | (() => string | readonly string[] | Promise<string | readonly string[]>);
 
 export interface ClientOptions {
-  /** The credential for the server's `authenticate`, or a function that fetches one; `rejected` is true when the last was refused. */
+  /**
+   * The credential for the server's `authenticate`, or a function that fetches one; `rejected` is true when the last was
+   * refused. It may throw: it is asked again, unless it was a HoldfastError `unauthorized`, which ends all attempts.
+   */
   token?: string | ((request: { rejected: boolean }) => string | Promise<string>);
   /** Keeps positions, outbox and session across reloads. One client at a time may use a storage key. */
   storage?: ClientStorage;
-  /** Default: `holdfast` and the first address. */
+  /** Default: `holdfast:` and the first address; without one where `endpoints` is a function. */
   storageKey?: string;
   /** What may wait to be sent or acknowledged. Default 1,000 publishes or requests and 4 MiB. */
   outbox?: { countMax?: number; bytesMax?: number };

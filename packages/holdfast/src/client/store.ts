@@ -28,27 +28,28 @@ export class Store {
   readonly #storage: ClientStorage;
   readonly #key: string;
   #sent = 0;
-  #changed = { session: false, outbox: false };
+  /** The life is written before anything is sent: a number must never be given in two lives. */
+  #changed = { session: true, outbox: false };
 
   constructor(storage: ClientStorage, key: string) {
     this.#storage = storage;
     this.#key = key;
-    const stored = this.#load<Partial<Stored>>(key, {});
+    const stored = this.#load(key, {}, (kept: Partial<Stored>) => kept);
     this.#life = (stored.life ?? 0) + 1;
     // Without a prototype, so that a topic may be called "constructor".
     this.positions = Object.assign(Object.create(null), stored.positions);
     this.endpoint = stored.endpoint;
     this.intervals = stored.intervals ?? {};
-    if (stored.token === undefined) return;
-    const outbox = this.#load<[number, string, string][]>(`${key}:outbox`, []);
-    if (!Array.isArray(outbox)) return;
+    if (typeof stored.token !== 'string') return;
     this.restored = {
       resumeToken: stored.token,
       node: stored.node ?? '',
       sequence: stored.sequence ?? 0,
       sequenceSent: stored.sent ?? 0,
       firstNumber: this.#life * NUMBERS_PER_LIFE,
-      publishes: outbox.map(([id, name, payload]) => ({ id, name, payload: fromBase64(payload) })),
+      publishes: this.#load(`${key}:outbox`, [], (outbox: [number, string, string][]) =>
+        outbox.map(([id, name, payload]) => ({ id, name, payload: fromBase64(payload) })),
+      ),
     };
   }
 
@@ -63,22 +64,27 @@ export class Store {
     if (session.sent !== this.#sent) changed.session = true;
     this.#sent = session.sent;
     this.#changed = { session: false, outbox: false };
-    if (changed.outbox) {
-      const items = Array.from(outbox, ({ id, name, payload }) => [id, name, toBase64(payload)]);
-      this.#storage.setItem(`${this.#key}:outbox`, JSON.stringify(items));
-    }
-    if (changed.outbox || changed.session) {
-      this.#storage.setItem(
-        this.#key,
-        JSON.stringify({ ...session, life: this.#life, positions: this.positions }),
-      );
+    try {
+      if (changed.outbox) {
+        const items = Array.from(outbox, ({ id, name, payload }) => [id, name, toBase64(payload)]);
+        this.#storage.setItem(`${this.#key}:outbox`, JSON.stringify(items));
+      }
+    } finally {
+      // Positions may find room where the outbox finds none.
+      if (changed.outbox || changed.session) {
+        this.#storage.setItem(
+          this.#key,
+          JSON.stringify({ ...session, life: this.#life, positions: this.positions }),
+        );
+      }
     }
   }
 
   /** What can't be read is as good as not there: the client begins anew. */
-  #load<T>(key: string, fallback: T): T {
+  #load<T, R>(key: string, fallback: R, read: (kept: T) => R): R {
     try {
-      return (JSON.parse(this.#storage.getItem(key) ?? 'null') as T | null) ?? fallback;
+      const kept = JSON.parse(this.#storage.getItem(key) ?? 'null') as T | null;
+      return kept ? read(kept) : fallback;
     } catch {
       return fallback;
     }

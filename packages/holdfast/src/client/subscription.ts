@@ -184,8 +184,13 @@ export class Subscription<T = unknown> implements Reader {
   }
 
   #report(error: unknown): void {
-    if (!this.#emitter.emit('error', error))
-      console.error(`Holdfast: subscription to "${this.topic}":`, error);
+    try {
+      if (this.#emitter.emit('error', error)) return;
+    } catch (thrown) {
+      // Nobody's business but its listener's: the other subscriptions go on.
+      error = thrown;
+    }
+    console.error(`Holdfast: subscription to "${this.topic}":`, error);
   }
 }
 

@@ -61,6 +61,8 @@ export const FIRST_WINDOW = 16;
 
 /** A topic's or method's name, in UTF-8 bytes: names are no place for data. */
 export const NAME_BYTES_MAX = 256;
+/** Credentials and resume tokens, in UTF-8. */
+export const TOKEN_BYTES_MAX = 16_384;
 
 /** Records in one message: an object holds many times its bytes, so tiny ones would cost far more than their size. */
 export const RECORDS_MAX = 8_192;

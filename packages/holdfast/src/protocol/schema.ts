@@ -6,7 +6,7 @@
  * A position is `{epoch, offset}`, spread over two fields.
  */
 
-import { NAME_BYTES_MAX } from './limits.ts';
+import { NAME_BYTES_MAX, TOKEN_BYTES_MAX } from './limits.ts';
 
 interface UintField {
   kind: 'uint';
@@ -62,7 +62,7 @@ const text = (bytesMax: number): TextField => ({ kind: 'text', bytesMax });
 const choice = <const C extends string>(...of: C[]): ChoiceField<C> => ({ kind: 'choice', of });
 
 const name = text(NAME_BYTES_MAX);
-const token = text(16_384);
+const token = text(TOKEN_BYTES_MAX);
 const explanation = text(1_024);
 
 /** How a subscriber wants to begin; `last` puts its count into `offset`. */

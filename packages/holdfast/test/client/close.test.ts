@@ -58,19 +58,18 @@ describe('close()', () => {
   for (const [phase, make] of Object.entries(phases)) {
     it(`[RET-4] while ${phase}: ends all attempts, and leaves nothing unhandled`, async () => {
       const wire = await make();
-      const before = wire.client.status.phase;
       const dialled = wire.sockets.length;
       await wire.client.close();
       await wire.client.close();
       await wire.turn();
-      expect(wire.client.status.phase).toBe(before === 'failed' ? 'failed' : 'closed');
+      expect(wire.client.status.phase).toBe('closed');
+      expect(wire.hintsWatched).toBe(false);
       wire.client.reconnect();
       wire.hint('online');
       for (const socket of wire.sockets) socket.hangUp(1006);
       await wire.clock.advance(600_000);
-      if (before !== 'failed') expect(wire.sockets).toHaveLength(dialled);
-      if (before !== 'failed')
-        expect(wire.sockets.every(({ closedWith }) => closedWith !== undefined)).toBe(true);
+      expect(wire.sockets).toHaveLength(dialled);
+      expect(wire.sockets.every(({ closedWith }) => closedWith !== undefined)).toBe(true);
       expect(unhandled).toEqual([]);
     });
   }
@@ -113,6 +112,17 @@ describe('close()', () => {
     expect(await bed.codeOf(publish)).toMatch(/^resolved/);
     await bed.until(() => bed.server.stats().connections === 0);
     expect(bed.server.stats().closes).toEqual({ closed: 1 });
+  });
+
+  it('[PUB-1] waits for them while the connection is being left, too', async () => {
+    const wire = await Wire.live();
+    wire.socket.say({ type: 'go-away', reconnectInMs: 60_000, reason: 'Moving.' });
+    const publish = wire.client.publish('news', 1);
+    const closed = wire.client.close();
+    await wire.turn();
+    wire.socket.say({ type: 'published', sequence: 1, epoch: 1, offset: 1 });
+    await Promise.all([closed, wire.turn()]);
+    expect(await publish).toEqual({ epoch: 1, offset: 1 });
   });
 
   it('[ERR-1] gives up after a moment; what is left rejects with "closed"', async () => {
@@ -196,6 +206,18 @@ describe('a client that failed for good', () => {
       message: 'Enough.',
     });
     expect(unhandled).toEqual([]);
+  });
+
+  it('[REQ-1] does not run later what it told its caller had failed', async () => {
+    const wire = await Wire.live();
+    wire.client.request('pay', 1).catch(() => {});
+    await wire.turn();
+    wire.socket.hangUp(4005, 'Enough.');
+    await wire.turn();
+    wire.client.reconnect();
+    await wire.welcome({ resumed: true });
+    expect(wire.socket.records.map(({ type }) => type)).not.toContain('request');
+    expect(wire.client.status).toMatchObject({ phase: 'live', queued: 0, unacknowledged: 0 });
   });
 
   it('[CLOSE-2] comes back with reconnect(), its subscriptions too', async () => {

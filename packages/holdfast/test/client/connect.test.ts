@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClientOptions, Endpoints } from '../../src/client/options.ts';
+import { HoldfastError, type ErrorCode } from '../../src/protocol/error-codes.ts';
 import { Bed, URL } from './bed.ts';
 import { Wire } from './wire.ts';
 
@@ -98,10 +99,10 @@ describe('addresses', () => {
 
   it('[RET-3] a socket that can’t be made counts as a failed attempt', async () => {
     const wire = new Wire();
-    wire.refuseToOpen = new Error('The port is blocked.');
+    wire.refuseToOpen = () => new Error('The port is blocked.');
     await wire.turn();
     expect(wire.client.status).toMatchObject({ phase: 'waiting', cause: { text: 'The port is blocked.' } });
-    wire.refuseToOpen = undefined;
+    wire.refuseToOpen = () => undefined;
     await wire.clock.advance(60_000);
     expect(wire.sockets.length).toBeGreaterThan(0);
   });
@@ -146,6 +147,30 @@ describe('tokens', () => {
     await bed.until(() => bed.client.status.phase === 'live');
     expect(asked).toBe(3);
   });
+
+  it('[RET-3] a function that met an error of another client is asked again; one that gives up is not', async () => {
+    let code: ErrorCode = 'timed-out';
+    const wire = new Wire({ token: () => Promise.reject(new HoldfastError(code, 'no login')) });
+    await wire.turn();
+    expect(wire.client.status).toMatchObject({ phase: 'waiting', cause: { text: 'no login' } });
+    code = 'unauthorized';
+    await wire.clock.advance(60_000);
+    expect(wire.client.status).toMatchObject({ phase: 'failed', cause: { code, text: 'no login' } });
+  });
+
+  for (const [what, token] of Object.entries({
+    nothing: undefined,
+    'a number': 7,
+    'more than a server reads': 'é'.repeat(8_193),
+  })) {
+    it(`[RET-4] a function that gives ${what} ends in "failed", and sends none of it`, async () => {
+      const wire = new Wire({ token: () => token as string });
+      await wire.turn();
+      expect(wire.client.status).toMatchObject({ phase: 'failed', cause: { code: 'invalid-option' } });
+      expect(wire.client.status.cause?.text).toContain('token');
+      expect(wire.sockets).toEqual([]);
+    });
+  }
 
   it('[RET-3] a function that hangs is given up after the connect timeout, and asked again', async () => {
     let asked = 0;

@@ -68,6 +68,38 @@ describe('dialling one of several endpoints', () => {
     expect(dialled(wire)).toEqual([a, a, b]);
   });
 
+  it('[LINE-1] goes on to the next when no socket can be made for one, as for ws: in a page of https', async () => {
+    const wire = new Wire({}, [a, b, c]);
+    wire.refuseToOpen = (url) => (url === b ? undefined : new Error('Mixed content.'));
+    await wire.turn();
+    expect(dialled(wire)).toEqual([b]);
+    await wire.clock.advance(1_000);
+    wire.socket.hangUp();
+    expect(wire.client.status).toMatchObject({ phase: 'waiting', cause: { code: 'unreachable' } });
+  });
+
+  it('[LINE-1] has failed at one that opens and says nothing', async () => {
+    const wire = new Wire({ connectTimeoutMs: 4_000 }, [a, b]);
+    await wire.turn();
+    wire.socket.open();
+    await wire.clock.advance(10_000);
+    expect(dialled(wire).slice(0, 2)).toEqual([a, b]);
+  });
+
+  it('[LINE-1] shows the endpoint in use while another is tried', async () => {
+    const wire = new Wire({}, [a, b]);
+    await wire.welcome();
+    wire.client.reconnect();
+    await wire.turn();
+    wire.socket.hangUp();
+    expect(dialled(wire)).toEqual([a, a, b]);
+    wire.socket.hangUp();
+    expect(wire.client.status).toMatchObject({ phase: 'draining', endpoint: a });
+    await wire.clock.advance(1_000);
+    await wire.welcome();
+    expect(wire.client.status).toMatchObject({ phase: 'live', endpoint: wire.socket.url });
+  });
+
   it('[RET-4] ends all of them with close()', async () => {
     const wire = new Wire({}, [a, b, c]);
     await wire.clock.advance(600);
@@ -136,6 +168,30 @@ describe('after an attempt that reached nothing', () => {
     expect(wire.sockets).toHaveLength(before);
     await wire.clock.advance(20_000);
     expect(wire.sockets).toHaveLength(before + 1);
+  });
+
+  it('[RET-5] what it said is forgotten once a dial gets through', async () => {
+    const wire = await failing({ status: 503, retryAfterMs: 40_000 });
+    await wire.welcome();
+    wire.socket.hangUp();
+    await wire.clock.advance(1);
+    wire.socket.hangUp();
+    expect(wire.client.status.cause?.code).toBe('unreachable');
+    expect(wire.client.status.retryAt! - wire.clock.nowMs()).toBeLessThan(20_000);
+  });
+
+  it('[RET-5] HTTP that falls silent locks nobody out: every three minutes there is a dial', async () => {
+    const wire = await failing({ status: 502, retryAfterMs: undefined });
+    wire.http = () => undefined;
+    wire.socket.hangUp();
+    const before = wire.sockets.length;
+    await wire.clock.advance(200_000);
+    expect(wire.sockets).toHaveLength(before + 1);
+    wire.socket.hangUp();
+    await wire.clock.advance(120_000);
+    expect(wire.sockets).toHaveLength(before + 1);
+    await wire.clock.advance(80_000);
+    expect(wire.sockets).toHaveLength(before + 2);
   });
 
   it('[RET-5] one that was open and closed is dialled without asking', async () => {

@@ -117,6 +117,38 @@ describe('several endpoints', () => {
     expect(asked).toBe(0);
   });
 
+  it('[LINE-2] a check that a new connection overtakes begins no second row of checks', async () => {
+    const clock = new VirtualClock();
+    const asked: number[] = [];
+    const measure: Measure = (url, count) =>
+      new Promise((resolve) => {
+        if (url === a) asked.push(clock.nowMs());
+        clock.process().setTimer(() => resolve(Array.from({ length: count }, () => 50)), 5_000);
+      });
+    const lines = new Lines([a, b], clock.process(), measure, defaultLines, () => {});
+    lines.use(a);
+    await clock.advance(601_000);
+    lines.rest();
+    lines.use(a);
+    await clock.advance(HOUR_MS);
+    const gapsMs = asked.slice(1).map((atMs, index) => atMs - asked[index]!);
+    expect(Math.min(...gapsMs)).toBeGreaterThanOrEqual(600_000);
+  });
+
+  it('[LINE-2] the one in use is measured, however many others there are', async () => {
+    const clock = new VirtualClock();
+    const urls = Array.from({ length: 6 }, (_, index) => `ws://${index}/`);
+    const measured = new Set<string>();
+    const measure: Measure = async (url, count) => {
+      measured.add(url);
+      return Array.from({ length: count }, () => 50);
+    };
+    const lines = new Lines(urls, clock.process(), measure, defaultLines, () => {});
+    lines.use(urls[5]!);
+    await clock.advance(HOUR_MS);
+    expect([...measured].toSorted()).toEqual([...urls.slice(0, 3), urls[5]]);
+  });
+
   it('[LINE-1] what a function no longer gives is forgotten', async () => {
     let given: string | string[] = [a, b];
     const lines = new Lines(

@@ -144,6 +144,19 @@ describe('names on the wire', () => {
     );
   });
 
+  it('[ERR-1] a signal that is too big is told at once, and ends no connection', async () => {
+    const wire = await Wire.live({}, { messageBytesMax: 2_000 });
+    expect(() => wire.client.signal('news', 'x'.repeat(2_000))).toThrow(
+      expect.objectContaining({ code: 'too-big' }),
+    );
+  });
+
+  it('[ERR-1] one that is no text is told at once', async () => {
+    const bed = await Bed.live();
+    expect(await bed.codeOf(bed.client.publish(undefined as unknown as string, 1))).toBe('invalid-name');
+    expect(bed.client.status).toMatchObject({ queued: 0, unacknowledged: 0 });
+  });
+
   it('[ERR-1] a topic’s that is too long is told at once by subscribe() and signal()', async () => {
     const bed = await Bed.live();
     expect(() => bed.client.subscribe(long, () => {})).toThrow(

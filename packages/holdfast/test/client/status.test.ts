@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Status } from '../../src/client/types.ts';
 import { Bed, URL } from './bed.ts';
 import { Wire } from './wire.ts';
@@ -46,6 +46,17 @@ describe('status', () => {
     expect(wire.client.status).toMatchObject({ phase: 'connecting', retryAt: undefined });
   });
 
+  it('[RET-2] counts attempts until the connection has lived for a while', async () => {
+    const wire = new Wire({ backoff: { stableMs: 5_000 } });
+    await wire.turn();
+    wire.socket.hangUp();
+    await wire.clock.advance(1_000);
+    await wire.welcome();
+    expect(wire.client.status).toMatchObject({ phase: 'live', attempt: 1 });
+    await wire.clock.advance(5_000);
+    expect(wire.client.status).toMatchObject({ phase: 'live', attempt: 0 });
+  });
+
   it('[PUB-4] counts what waits, and what was sent and is not answered', async () => {
     const wire = await Wire.live({}, { window: 16 });
     for (let n = 1; n <= 20; n++) void wire.client.publish('news', n);
@@ -77,6 +88,36 @@ describe('status', () => {
     bed.line.cut();
     await bed.pass(10_000);
     expect(seen).toHaveLength(told);
+  });
+});
+
+describe('a listener that throws', () => {
+  it('[RET-4] keeps nobody from hearing that the client was closed', async () => {
+    const wire = await Wire.live();
+    wire.client.onStatus(() => {
+      throw new Error('The listener’s own.');
+    });
+    const request = wire.client.request('sum', 1).catch((error: { code: string }) => error.code);
+    wire.socket.hangUp(4005, 'Enough.');
+    await expect(wire.turn()).rejects.toThrow('The listener’s own.');
+    expect(await request).toBe('ended-by-server');
+  });
+
+  it('[SUB-3] to the errors of a subscription, leaves all others as they were', async () => {
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const bed = await Bed.live();
+    const seen: number[] = [];
+    const broken = bed.client.subscribe('news', () => {
+      throw new Error('The handler’s own.');
+    });
+    broken.on('error', (error) => {
+      throw error;
+    });
+    await bed.wait(bed.client.subscribe('news', (n: number) => seen.push(n)).ready);
+    for (const n of [1, 2]) await bed.wait(bed.server.publish('news', n));
+    await bed.until(() => seen.length === 2);
+    expect(said).toHaveBeenCalledTimes(2);
+    said.mockRestore();
   });
 });
 

@@ -164,6 +164,9 @@ describe('the next life of a client with storage', () => {
     ['no JSON', { me: '{', 'me:outbox': 'x' }],
     ['JSON of nothing', { me: 'null', 'me:outbox': 'null' }],
     ['an empty object', { me: '{}', 'me:outbox': '[]' }],
+    ['an outbox of something else', { me: '{"token":""}', 'me:outbox': '[1,[2]]' }],
+    ['payloads of something else', { me: '{"token":""}', 'me:outbox': '[[1,"news","?"]]' }],
+    ['a token of something else', { me: '{"token":7}', 'me:outbox': '[]' }],
   ] as const) {
     it(`[PUB-4] begins anew when the storage holds ${what}`, async () => {
       const bed = new Lives(memoryStorage(new Map(Object.entries(items))));
@@ -171,6 +174,73 @@ describe('the next life of a client with storage', () => {
       await bed.wait(bed.client.publish('news', 1));
     });
   }
+
+  it('[RES-3] numbers its connections higher, even if the last one was never welcomed', async () => {
+    const storage = memoryStorage();
+    const numbers: number[] = [];
+    for (let life = 1; life <= 3; life++) {
+      const wire = new Wire({ storage, storageKey: 'me' });
+      await wire.turn();
+      wire.socket.open();
+      await wire.turn();
+      const [hello] = wire.socket.records;
+      if (hello?.type === 'hello') numbers.push(hello.connection);
+    }
+    expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+    expect(numbers).toHaveLength(3);
+  });
+
+  it('[PUB-4] keeps what it can when the outbox finds no room', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    const storage = memoryStorage();
+    const { setItem } = storage;
+    storage.setItem = (key, value) => {
+      if (key === 'me:outbox') throw new Error('QuotaExceededError');
+      setItem(key, value);
+    };
+    const wire = await Wire.live({ storage, storageKey: 'me' });
+    void wire.client.publish('news', 1);
+    await wire.turn();
+    expect(JSON.parse(storage.getItem('me')!)).toMatchObject({ sequence: 1, sent: 1 });
+  });
+
+  it('[PUB-4] keeps it under the first address, or under a name that no build changes', async () => {
+    const keys: string[] = [];
+    for (const endpoints of [['ws://a/', 'ws://b/'], () => 'ws://a/']) {
+      const storage = memoryStorage();
+      const wire = new Wire({ storage }, endpoints);
+      await wire.welcome();
+      keys.push(...storage.items.keys());
+    }
+    expect(keys).toEqual(['holdfast:ws://a/', 'holdfast:']);
+  });
+
+  it('[LIVE-7] remembers what paths bear, those too that one life does not take; what was asked for it does not', async () => {
+    const storage = memoryStorage(
+      new Map([['me', JSON.stringify({ intervals: { 'ws://elsewhere/ ': 12_000 } })]]),
+    );
+    const wire = await Wire.live({ storage, storageKey: 'me', heartbeat: { intervalMs: 50_000 } });
+    const { intervals } = JSON.parse(storage.getItem('me')!) as { intervals: object };
+    expect(intervals).toEqual({ 'ws://elsewhere/ ': 12_000 });
+    expect(wire.socket.records).toContainEqual({ type: 'heartbeat', intervalMs: 50_000 });
+  });
+
+  it('[LIVE-7] remembers so of a bounded number, though each attempt has another address', async () => {
+    let count = 0;
+    const storage = memoryStorage();
+    const wire = new Wire({ storage, heartbeat: 'battery' }, () => `ws://there/${++count}`);
+    for (let n = 0; n < 40; n++) {
+      await wire.welcome();
+      for (let beat = 0; beat < 5; beat++) {
+        await wire.clock.advance(24_000);
+        wire.socket.say({ type: 'ping', id: 0, tops: [] });
+      }
+      wire.socket.hangUp();
+      await wire.clock.advance(1);
+    }
+    const { intervals } = JSON.parse(storage.getItem('holdfast:')!) as { intervals: object };
+    expect(Object.keys(intervals)).toHaveLength(32);
+  });
 
   it('[PUB-4] goes on when the storage is full, and says that a reload would lose the outbox', async () => {
     const said = vi.spyOn(console, 'error').mockImplementation(() => {});

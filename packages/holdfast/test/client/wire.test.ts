@@ -118,12 +118,12 @@ describe('hints of the platform', () => {
   it('[LIVE-3] "offline" colours the phase and stops nothing', async () => {
     const wire = await Wire.live();
     wire.isOnline = false;
-    wire.refuseToOpen = new Error('The network is down.');
+    wire.refuseToOpen = () => new Error('The network is down.');
     wire.socket.hangUp();
     await wire.clock.advance(1);
     expect(wire.client.status.phase).toBe('offline');
     expect(wire.client.status.cause).toEqual({ code: 'unreachable', text: 'The network is down.' });
-    wire.refuseToOpen = undefined;
+    wire.refuseToOpen = () => undefined;
     await wire.clock.advance(60_000);
     expect(wire.sockets.length).toBeGreaterThan(1);
   });

@@ -67,7 +67,8 @@ export class Wire {
   isOnline = true;
   hint: OnHint = () => {};
   hintsWatched = false;
-  refuseToOpen: Error | undefined;
+  /** Why an address can't even be tried. */
+  refuseToOpen: (url: string) => Error | undefined = () => undefined;
   /** What plain HTTP is answered, address by address; without it there is no HTTP. */
   http: ((url: string) => HttpAnswer | undefined) | undefined;
 
@@ -77,7 +78,8 @@ export class Wire {
       clock: this.clock.process(),
       random: () => 0.5,
       openSocket: (url, protocols) => {
-        if (this.refuseToOpen) throw this.refuseToOpen;
+        const refusal = this.refuseToOpen(url);
+        if (refusal) throw refusal;
         const socket = new FakeSocket(url, protocols);
         this.sockets.push(socket);
         return socket;
