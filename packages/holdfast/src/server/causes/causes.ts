@@ -7,14 +7,7 @@ import type { Session } from '../sessions.ts';
 import type { Wheel } from '../wheel.ts';
 import { claimAlike, cutOf } from './cuts.ts';
 import { explain } from './explain.ts';
-import {
-  HIGH_CONFIDENCE,
-  type ClientFlight,
-  type Cut,
-  type Evidence,
-  type ServerFlight,
-  type Verdict,
-} from './verdict.ts';
+import { type ClientFlight, type Cut, type Evidence, type ServerFlight, type Verdict } from './verdict.ts';
 
 /** Cuts to compare with: enough for rare ones to stand out, and quickly looked through. */
 const CUTS_MAX = 128;
@@ -155,12 +148,12 @@ export class Causes {
   }
 
   /** What something in between cut, as far as is known, is what later cuts are compared with. */
-  private noteCut(evidence: Evidence, { id, confidence }: Verdict): void {
+  private noteCut(evidence: Evidence, { id }: Verdict): void {
     const isLimit = id === 'idle-cut-by-intermediary' || id === 'lifetime-cut-by-intermediary';
     if (!isLimit && id !== 'unknown') return;
     const cut = cutOf(evidence);
     if (!cut || this.isCrowded(cut.atMs)) return;
-    if (isLimit && confidence >= HIGH_CONFIDENCE) claimAlike(id, cut, this.cuts);
+    if (isLimit) claimAlike(id, cut, this.cuts);
     this.cuts.push({ ...cut, limit: isLimit ? id : undefined });
     if (this.cuts.length > CUTS_MAX) this.cuts.shift();
   }

@@ -94,7 +94,7 @@ const valueOf = {
   'lifetime-cut-by-intermediary': ({ openMs }: Timing) => openMs,
 } as const satisfies Record<LimitId, (cut: Timing) => number>;
 
-/** Once a limit is certain, it was the reason for those before it that had the same value, too. */
+/** Once a limit has a name, it was the reason for those before it that had the same value, too. */
 export function claimAlike(id: LimitId, cut: Timing, cuts: readonly Cut[]): void {
   const valueMs = valueOf[id](cut);
   const toleranceMs = toleranceOf(cut, valueMs);
