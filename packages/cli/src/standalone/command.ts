@@ -73,14 +73,16 @@ async function work(configuration: Configuration, io: Io): Promise<number> {
     info: (text: string) => io.out(`${text}\n`),
     warn: (text: string) => io.err(`${text}\n`),
   };
+  // It may be told before it is ready.
+  const isToEnd = new Promise<void>((resolve) => {
+    process.on('message', ({ type }: SupervisorMessage) => type === 'drain' && resolve());
+    // Without its supervisor nobody would ever end it.
+    process.on('disconnect', resolve);
+  });
   try {
     const worker = await startWorker(configuration, logger);
     tell({ type: 'ready', port: worker.port, apiPort: worker.apiPort });
-    await new Promise<void>((resolve) => {
-      process.on('message', ({ type }: SupervisorMessage) => type === 'drain' && resolve());
-      // Without its supervisor nobody would ever end it.
-      process.on('disconnect', resolve);
-    });
+    await isToEnd;
     await worker.drain();
     return EXIT_OK;
   } catch (error) {
