@@ -29,8 +29,8 @@ export async function askHttp(
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       body?.cancel().catch(() => {});
-      const retryAfterMs = Number(headers.get('retry-after')) * 1_000;
-      return { status, retryAfterMs: Math.min(retryAfterMs, RETRY_AFTER_MS_MAX) || undefined };
+      const retryAfterMs = Math.min(Number(headers.get('retry-after')) * 1_000, RETRY_AFTER_MS_MAX);
+      return { status, retryAfterMs: retryAfterMs >= 1_000 ? retryAfterMs : undefined };
     } catch (error) {
       // Unreachable, or an answer that another origin's page may not read: the second mode tells which.
       if ((error as Error).name === 'TimeoutError') break;

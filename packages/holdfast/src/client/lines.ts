@@ -111,7 +111,7 @@ export class Lines {
 
   /** A connection to it is live: from now on a better one is looked for. */
   use(url: string): void {
-    if (this.current !== url) this.#leastRttMs = Infinity;
+    this.#leastRttMs = Infinity;
     this.current = url;
     this.#target = undefined;
     this.#lineOf(url).penaltyMs = 0;
@@ -162,7 +162,10 @@ export class Lines {
     if (this.#check !== check) return;
     this.#check = undefined;
     this.#judge(urls);
-    this.#checkIn(this.#betterCount > 0 ? this.#options.confirmMs : this.#options.checkMs);
+    if (this.#betterCount > 0) return this.#checkIn(this.#options.confirmMs);
+    // However slow it is, there is nothing better: it is looked at again when it becomes slower still.
+    this.#leastRttMs = Infinity;
+    this.#checkIn(this.#options.checkMs);
   }
 
   /** Better three times in a row by what was measured just now, and in the end by the score of all of it. */

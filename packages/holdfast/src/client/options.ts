@@ -68,7 +68,9 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   const interval = typeof heartbeat === 'object' ? heartbeat : {};
   const numbers = { ...outbox, ...backoff, ...lines, ...interval, connectTimeoutMs, requestTimeoutMs };
   for (const [name, value] of Object.entries(numbers)) {
-    if (!(value > 0)) invalid(`"${name}" is ${value}; it must be a number above 0`);
+    // Of durations, "never" makes sense of those alone that only this side keeps.
+    const isPossible = value > 0 && (name !== 'intervalMs' || value < Infinity);
+    if (!isPossible) invalid(`"${name}" is ${value}; it must be a number above 0`);
   }
   return resolved;
 }

@@ -258,7 +258,8 @@ export class ClientSession<Caller = unknown> {
 
   /** Ephemeral: what can't be sent now never is (SPEC SIG-1). */
   signal(topic: string, payload: Uint8Array): void {
-    if (this.links.phase === 'live') this.send({ type: 'signal', topic, payload });
+    const { phase } = this.links;
+    if (phase === 'live' || phase === 'draining') this.send({ type: 'signal', topic, payload });
   }
 
   /** Sends a record now or never: whoever must be heard later is asked again at the next hello. */

@@ -376,7 +376,8 @@ export class Links {
 
   #suspect(nowMs: number): void {
     this.#deadlines.clear('silence');
-    this.#deadlines.set('death', nowMs + this.#graceMs);
+    // Of several probes the first counts.
+    this.#deadlines.set('death', this.#deadlines.get('death') ?? nowMs + this.#graceMs);
     // One that is draining is left anyway, in its slot.
     if (this.#state.name !== 'live') return;
     this.cause = silent;

@@ -208,6 +208,15 @@ describe('a client that failed for good', () => {
     expect(unhandled).toEqual([]);
   });
 
+  it('[CLOSE-2] goes on trying when a listener asks for it at once', async () => {
+    const wire = await Wire.live();
+    const off = wire.client.onStatus(({ phase }) => phase === 'failed' && wire.client.reconnect());
+    wire.socket.hangUp(4005, 'Enough.');
+    await wire.clock.advance(60_000);
+    off();
+    expect(wire.sockets.length).toBeGreaterThan(2);
+  });
+
   it('[REQ-1] does not run later what it told its caller had failed', async () => {
     const wire = await Wire.live();
     wire.client.request('pay', 1).catch(() => {});

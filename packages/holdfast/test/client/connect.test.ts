@@ -11,6 +11,7 @@ describe('options', () => {
     ['a base that is no number', { backoff: { baseMs: Number.NaN } }],
     ['a cap of 0', { backoff: { capMs: 0 } }],
     ['a connect timeout of 0', { connectTimeoutMs: 0 }],
+    ['a heartbeat that never comes', { heartbeat: { intervalMs: Infinity } }],
     ['a request timeout that is a text', { requestTimeoutMs: 'soon' as never }],
   ];
   for (const [name, options] of wrong) {

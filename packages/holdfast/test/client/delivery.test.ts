@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Gap } from '../../src/client/types.ts';
 import { Bed } from './bed.ts';
+import { Wire } from './wire.ts';
 
 async function publishMany(bed: Bed, count: number, topic = 'news'): Promise<void> {
   for (let n = 1; n <= count; n++) await bed.server.publish(topic, n);
@@ -242,6 +243,14 @@ describe('a subscriber that is slower than its topic', () => {
 });
 
 describe('signals', () => {
+  it('[SIG-1] go out on a connection that is being left', async () => {
+    const wire = await Wire.live();
+    wire.socket.say({ type: 'go-away', reconnectInMs: 60_000, reason: 'Moving.' });
+    wire.client.signal('news', 1);
+    await wire.turn();
+    expect(wire.socket.records.map(({ type }) => type)).toContain('signal');
+  });
+
   it('[SIG-1] reach live subscribers, the latest of a turn, and are not kept', async () => {
     const bed = await Bed.live();
     const heard: unknown[] = [];

@@ -236,6 +236,10 @@ describe('plain HTTP', () => {
       response(503, { 'retry-after': 'Fri, 31 Dec 1999 23:59:59 GMT' }),
     );
     expect(dated?.retryAfterMs).toBeUndefined();
+    for (const senseless of ['-5', '0', '1e-9', 'NaN']) {
+      const answer = await askHttp(a, async () => response(503, { 'retry-after': senseless }));
+      expect(answer).toEqual({ status: 503, retryAfterMs: undefined });
+    }
   });
 
   it('[LINE-2] measures as often as it was asked to, after one that connects', async () => {

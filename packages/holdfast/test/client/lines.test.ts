@@ -70,6 +70,25 @@ describe('several endpoints', () => {
     expect(bed.moves).toEqual([b]);
   });
 
+  it('[LINE-2] a connection that stays slow, and is still the best, is not looked at for ever', async () => {
+    const bed = new Bed();
+    Object.assign(bed.rttMs, { [a]: 300, [b]: 400, [c]: 400 });
+    let checks = 0;
+    const { random } = bed;
+    bed.lines.noteRtt(40);
+    const before = bed.clock.nowMs();
+    let last = JSON.stringify(bed.lines.scores);
+    while (bed.clock.nowMs() - before < HOUR_MS) {
+      bed.lines.noteRtt(280 + 40 * random());
+      await bed.clock.advance(5_000);
+      const scores = JSON.stringify(bed.lines.scores);
+      if (scores !== last) checks++;
+      last = scores;
+    }
+    expect(checks).toBeGreaterThan(4);
+    expect(checks).toBeLessThan(10);
+  });
+
   it('[LINE-2] loses its place when it stops answering', async () => {
     const bed = new Bed();
     bed.rttMs[a] = Infinity;

@@ -378,6 +378,16 @@ describe('a link that is asked to move', () => {
     expect(links(hand.pass(1), 'dial')).toEqual([2]);
   });
 
+  it('[LIVE-4] is given up no later when more is published on it meanwhile', () => {
+    const hand = ClientHand.live();
+    hand.say(1, { ...goAway, reconnectInMs: 60_000 });
+    for (let ms = 0; ms < GRACE_MS + 2 * PROBE_TIMEOUT_MS; ms += 500) {
+      hand.publish();
+      hand.pass(500);
+    }
+    expect(hand.phase).toBe('waiting');
+  });
+
   it('[LIVE-1] serves on when an answer comes before the grace is over', () => {
     const hand = ClientHand.live();
     hand.say(1, { ...goAway, reconnectInMs: 60_000 });
