@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { run } from './tools.mjs';
+import { fail, run } from './tools.mjs';
 
 /** Program to Debian package; the tests read the same list. */
 const packageOf = JSON.parse(readFileSync(new URL('system-packages.json', import.meta.url), 'utf8'));
@@ -10,19 +10,22 @@ const packageOf = JSON.parse(readFileSync(new URL('system-packages.json', import
 /** Debian keeps servers in /usr/sbin, which is not on every user's path. */
 const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
 
-function missingPackages() {
+function missingPackages(programs) {
   const isMissing = (program) => spawnSync('sh', ['-c', `command -v ${program}`], { env }).status !== 0;
-  return Object.keys(packageOf)
-    .filter(isMissing)
-    .map((program) => packageOf[program]);
+  return programs.filter(isMissing).map((program) => packageOf[program]);
 }
 
-/** Installs what is missing where that is possible, and says what to do where it is not. */
-export function ensureSystemPackages() {
-  const missing = missingPackages();
+/**
+ * Installs what is missing where that is possible, and says what to do where it is not. Without the programs that are
+ * named nothing goes on; without any of the others, tests are skipped.
+ */
+export function ensureSystemPackages(needed = []) {
+  const missing = missingPackages(needed.length > 0 ? needed : Object.keys(packageOf));
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   const isDebianRoot = existsSync('/etc/debian_version') && process.getuid?.() === 0;
+  if (!isDebianRoot && needed.length > 0)
+    fail(`This needs ${missing.join(' and ')}. On Debian, install with:\n  ${command}`);
   if (!isDebianRoot) {
     console.warn(
       `\nTests that need ${missing.join(', ')} will be skipped. On Debian, install with:\n  ${command}\n`,

@@ -9,6 +9,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Command } from '../src/events.ts';
+import { parseCommand } from '../src/supervisor/command.ts';
 import { answer } from '../src/supervisor/front-door.ts';
 
 interface Answer {
@@ -32,6 +33,7 @@ describe('the HTTP side of the supervisor', () => {
         port,
         linePorts: [4_321],
         watch: () => false,
+        parse: parseCommand,
         command(command) {
           commands.push(command);
           return hindrance;

@@ -1,17 +1,13 @@
-import type { FeedEvents } from '../events.ts';
-
-export type FeedListeners = { [E in keyof FeedEvents]: (data: FeedEvents[E]) => void } & {
-  /** The supervisor does not answer; the browser goes on trying. */
-  lost: () => void;
-};
-
-/** What the supervisor tells, past the network that is being broken. */
-export function openFeed(listeners: FeedListeners): void {
+/** What the supervisor tells, past the network that is being broken. `lost`: it does not answer; the browser goes on trying. */
+export function openFeed<Events extends object>(
+  listeners: { readonly [E in keyof Events]: (data: Events[E]) => void } & { lost: () => void },
+): void {
   const source = new EventSource('/events');
-  const names: (keyof FeedEvents)[] = ['hello', 'published', 'state', 'mark'];
-  for (const name of names) {
-    const listener = listeners[name] as (data: unknown) => void;
-    source.addEventListener(name, ({ data }: MessageEvent<string>) => listener(JSON.parse(data)));
+  const { lost, ...others } = listeners;
+  for (const [name, listener] of Object.entries(others)) {
+    source.addEventListener(name, ({ data }: MessageEvent<string>) =>
+      (listener as (data: unknown) => void)(JSON.parse(data)),
+    );
   }
-  source.addEventListener('error', listeners.lost);
+  source.addEventListener('error', lost);
 }

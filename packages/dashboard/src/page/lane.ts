@@ -1,8 +1,6 @@
 import { Ledger } from './ledger.ts';
 import type { StateWords } from './wording.ts';
 
-export type LaneName = 'plain' | 'holdfast';
-
 /** A stretch of the band beneath a timeline. */
 export interface Stretch {
   readonly words: StateWords;
@@ -23,7 +21,8 @@ const STRETCHES_MAX = 200;
 
 /** One lane: the account of its messages and the story of its connection. */
 export class Lane {
-  readonly name: LaneName;
+  /** What its parts' `data-testid` begin with. */
+  readonly name: string;
   readonly ledger = new Ledger();
   /** Oldest first; the last one lasts still. */
   readonly stretches: Stretch[] = [];
@@ -35,7 +34,7 @@ export class Lane {
     retryAtMs: undefined,
   };
 
-  constructor(name: LaneName) {
+  constructor(name: string) {
     this.name = name;
   }
 

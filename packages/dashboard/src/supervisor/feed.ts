@@ -1,16 +1,15 @@
 import type { ServerResponse } from 'node:http';
-import type { FeedEvents } from '../events.ts';
 
 const STREAMS_MAX = 16;
 /** A page that does not read is cut off; it comes back by itself and learns the state anew. */
 const WAITING_BYTES_MAX = 65_536;
 
 /** Tells every open page what happens, as server-sent events, past the network that is being broken. */
-export class Feed {
+export class Feed<Events extends { hello: object }> {
   private readonly streams = new Set<ServerResponse>();
 
   /** Takes a page in; false when there are too many. */
-  add(response: ServerResponse, hello: FeedEvents['hello']): boolean {
+  add(response: ServerResponse, hello: Events['hello']): boolean {
     if (this.streams.size >= STREAMS_MAX) return false;
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     this.streams.add(response);
@@ -19,7 +18,7 @@ export class Feed {
     return true;
   }
 
-  tell<E extends keyof FeedEvents>(event: E, data: FeedEvents[E]): void {
+  tell<E extends keyof Events & string>(event: E, data: Events[E]): void {
     const text = encode(event, data);
     for (const stream of this.streams) {
       if (stream.writableLength > WAITING_BYTES_MAX) stream.destroy();
@@ -32,6 +31,6 @@ export class Feed {
   }
 }
 
-function encode<E extends keyof FeedEvents>(event: E, data: FeedEvents[E]): string {
+function encode(event: string, data: unknown): string {
   return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

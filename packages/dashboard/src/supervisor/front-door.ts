@@ -1,26 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Command } from '../events.ts';
-import { parseCommand, refusalOfControl, refusalOfHost } from './command.ts';
+import { refusalOfControl, refusalOfHost } from './command.ts';
 import type { PageFile } from './page-files.ts';
 
 const BODY_BYTES_MAX = 1_024;
 
-export interface FrontDoorParts {
+export interface FrontDoorParts<C> {
   files: ReadonlyMap<string, PageFile>;
   port: number;
   /** Where the page may connect to. */
   linePorts: readonly number[];
   /** Takes a page in as a listener; false when there are too many. */
   watch(response: ServerResponse): boolean;
+  /** Reads a command; a text says what is wrong with it. */
+  parse(body: string): C | string;
   /** Carries a command out; a text says why it can't be now. */
-  command(command: Command): string | undefined;
+  command(command: C): string | undefined;
 }
 
 /** The page, its feed and the control endpoint, over plain HTTP. */
-export async function answer(
+export async function answer<C extends object>(
   request: IncomingMessage,
   response: ServerResponse,
-  parts: FrontDoorParts,
+  parts: FrontDoorParts<C>,
 ): Promise<void> {
   const { method = '', url = '/', headers } = request;
   const path = url.split('?', 1)[0]!;
@@ -39,10 +40,10 @@ export async function answer(
   response.writeHead(200, { 'content-type': file.type, ...protection(parts.linePorts) }).end(file.body);
 }
 
-async function control(
+async function control<C extends object>(
   request: IncomingMessage,
   response: ServerResponse,
-  parts: FrontDoorParts,
+  parts: FrontDoorParts<C>,
 ): Promise<void> {
   const { host, origin } = request.headers;
   if (request.method !== 'POST') return say(response, 405, 'Commands are sent with POST.');
@@ -53,7 +54,7 @@ async function control(
   if (refusal) return say(response, refusal.status, refusal.text);
   const body = await readBody(request);
   if (body === undefined) return say(response, 413, `A command has at most ${BODY_BYTES_MAX} bytes.`);
-  const command = parseCommand(body);
+  const command = parts.parse(body);
   if (typeof command === 'string') return say(response, 400, command);
   const hindrance = parts.command(command);
   if (hindrance) return say(response, 409, hindrance);

@@ -7,18 +7,19 @@ export interface PageFile {
   readonly body: string | Uint8Array;
 }
 
-const folder = new URL('../page/', import.meta.url);
+const source = new URL('../', import.meta.url);
 
-/** Everything the page consists of, by path. Script and style are bundled here, once, at start-up. */
-export async function loadPageFiles(): Promise<ReadonlyMap<string, PageFile>> {
-  const [html, storm, script, style] = await Promise.all([
-    readFile(new URL('page.html', folder)),
-    readFile(new URL('../../../../docs/storm.svg', import.meta.url)),
-    bundle('main.ts'),
-    bundle('page.css'),
+/** Everything that a page consists of, by path. Script and style are bundled here, once, at start-up. */
+export async function loadPageFiles(folder: 'page' | 'cluster/page'): Promise<ReadonlyMap<string, PageFile>> {
+  const [html, lane, storm, script, style] = await Promise.all([
+    readFile(new URL(`${folder}/page.html`, source), 'utf8'),
+    readFile(new URL('page/lane.html', source), 'utf8'),
+    readFile(new URL('../../../docs/storm.svg', source)),
+    bundle(`${folder}/main.ts`),
+    bundle(`${folder}/page.css`),
   ]);
   return new Map([
-    ['/', { type: 'text/html; charset=utf-8', body: html }],
+    ['/', { type: 'text/html; charset=utf-8', body: html.replace('<!-- lane.html -->', () => lane) }],
     ['/storm.svg', { type: 'image/svg+xml', body: storm }],
     ['/page.js', { type: 'text/javascript; charset=utf-8', body: script }],
     ['/page.css', { type: 'text/css; charset=utf-8', body: style }],
@@ -28,7 +29,7 @@ export async function loadPageFiles(): Promise<ReadonlyMap<string, PageFile>> {
 /** Not minified: small enough to be read in the browser's own tools. */
 async function bundle(file: string): Promise<Uint8Array> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(file, folder))],
+    entryPoints: [fileURLToPath(new URL(file, source))],
     bundle: true,
     write: false,
     format: 'esm',

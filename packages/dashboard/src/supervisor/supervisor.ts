@@ -3,20 +3,15 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createChaosProxy, type ChaosProxy } from '@holdfast/chaos';
-import { LINES_LATENCY_MS, type PanelState } from '../events.ts';
+import { LINES_LATENCY_MS, type Command, type FeedEvents, type PanelState } from '../events.ts';
+import type { Running } from '../foreground.ts';
 import { Breaker } from './breaker.ts';
-import { ownOrigins } from './command.ts';
+import { ownOrigins, parseCommand } from './command.ts';
 import { Feed } from './feed.ts';
 import { answer, type FrontDoorParts } from './front-door.ts';
 import { loadPageFiles } from './page-files.ts';
 import { Publisher } from './publisher.ts';
 import { ServerKeeper } from './server-keeper.ts';
-
-export interface Supervisor {
-  /** Where the page is. */
-  readonly url: string;
-  stop(): Promise<void>;
-}
 
 /**
  * Starts everything behind the page: the page itself, its control endpoint, the proxies between the browser and
@@ -25,12 +20,12 @@ export interface Supervisor {
  *
  * @throws what `listen` throws (EADDRINUSE, EACCES) when the port can't be had.
  */
-export async function startSupervisor(wantedPort: number, log: string): Promise<Supervisor> {
+export async function startSupervisor(wantedPort: number, log: string): Promise<Running> {
   // The port first, because it is what most likely fails. Who asks early waits until all else stands.
   const http = createServer({ requestTimeout: 10_000, maxHeaderSize: 16_384 });
   const port = await listen(http, wantedPort);
 
-  const feed = new Feed();
+  const feed = new Feed<FeedEvents>();
   const keeper = new ServerKeeper(
     { origins: ownOrigins(port), log },
     {
@@ -65,16 +60,19 @@ export async function startSupervisor(wantedPort: number, log: string): Promise<
   };
 
   const run = randomUUID();
-  const ready = Promise.all([loadPageFiles(), keeper.start()]).then(([files]): FrontDoorParts => {
-    publisher.start('steady');
-    return {
-      files,
-      port,
-      linePorts,
-      watch: (response) => feed.add(response, { run, linePorts, log: kindOf(log), state: state() }),
-      command: (command) => breaker.handle(command),
-    };
-  });
+  const ready = Promise.all([loadPageFiles('page'), keeper.start()]).then(
+    ([files]): FrontDoorParts<Command> => {
+      publisher.start('steady');
+      return {
+        files,
+        port,
+        linePorts,
+        watch: (response) => feed.add(response, { run, linePorts, log: kindOf(log), state: state() }),
+        parse: parseCommand,
+        command: (command) => breaker.handle(command),
+      };
+    },
+  );
   http.on('request', async (request, response) => {
     try {
       await answer(request, response, await ready);
@@ -105,7 +103,7 @@ function kindOf(log: string): string {
   return log.split(':', 1)[0]!.replace('rediss', 'redis');
 }
 
-async function listen(http: Server, port: number): Promise<number> {
+export async function listen(http: Server, port: number): Promise<number> {
   http.listen(port, '127.0.0.1');
   await once(http, 'listening');
   return (http.address() as AddressInfo).port;
