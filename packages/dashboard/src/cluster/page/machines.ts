@@ -62,6 +62,7 @@ function showNode(node: NodeState): void {
   setText(part(`node-${name}-connections`), String(connections));
   setText(part(`node-${name}-nodes`), String(nodes));
   setText(part(`node-${name}-trouble`), trouble);
+  part(`node-${name}-trouble`).title = trouble;
   // Not `disabled`, which would take the keyboard's focus away from the button just pressed.
   part(`kill-${name}`).ariaDisabled = String(phase !== 'up');
   part(`cut-off-${name}`).ariaPressed = String(node.cutOffUntilMs !== undefined);
