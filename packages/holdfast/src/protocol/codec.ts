@@ -31,17 +31,18 @@ export function encode(records: readonly WireRecord[]): Uint8Array {
 /**
  * Encodes records into as few WebSocket messages of at most `bytesMax` as their order allows, and hands each to
  * `send`, which must have taken its copy when it returns. A record that alone exceeds `bytesMax` makes a message
- * of its own: refusing it is the caller's business.
+ * of its own: refusing it is the caller's business. `shortcut` is asked first, and says whether it wrote the record.
  */
 export function encodeBatches(
   records: readonly WireRecord[],
   bytesMax: number,
   send: (message: Uint8Array) => void,
+  shortcut?: (record: WireRecord, writer: ByteWriter) => boolean,
 ): void {
   let count = 0;
   for (const record of records) {
     const before = writer.size;
-    writeRecord(record);
+    if (!shortcut?.(record, writer)) writeRecord(record);
     if (before > 0 && (writer.size > bytesMax || count === RECORDS_MAX)) {
       writer.lend(send, before);
       count = 0;
@@ -103,13 +104,16 @@ export type DecodeFailure =
 /** Records numbered from here come from servers only. */
 const FIRST_OF_SERVER = 16;
 
+/** What a server makes of a number: the record, or undefined where the table shall say it. */
+type ReadAsServer = (number: number, reader: ByteReader) => WireRecord | undefined;
+
 /**
  * Decodes one WebSocket message. Total: whatever the bytes, it returns, and allocates no more than a small
  * multiple of their length, because every count is checked against what is left (SPEC WIRE-5).
- * Payloads are views into `message`. What comes from a `client` is refused when only a server may say it, before
- * its lists are looked at.
+ * Payloads are views into `message`. Given `readAsServer`, which is asked first, the message is a client's: what
+ * only a server may say is refused before its lists are looked at.
  */
-export function decode(message: Uint8Array, sender?: 'client'): WireRecord[] | DecodeFailure {
+export function decode(message: Uint8Array, readAsServer?: ReadAsServer): WireRecord[] | DecodeFailure {
   const reader = new ByteReader(message);
   const records: WireRecord[] = [];
   if (reader.remaining === 0) return 'empty';
@@ -117,14 +121,19 @@ export function decode(message: Uint8Array, sender?: 'client'): WireRecord[] | D
     const layout = layoutOfNumber[reader.uint()];
     if (reader.failed) return 'malformed';
     if (layout === undefined) return 'unknown-record';
-    if (sender === 'client' && layout.number >= FIRST_OF_SERVER) return 'not-a-clients-record';
+    if (readAsServer && layout.number >= FIRST_OF_SERVER) return 'not-a-clients-record';
     if (records.length === RECORDS_MAX) return 'too-many-records';
-    const record: Loose = { type: layout.type };
-    for (const [name, field] of layout.fields) record[name] = readField(reader, field);
+    const record = readAsServer?.(layout.number, reader) ?? readRecord(reader, layout);
     if (reader.failed) return 'malformed';
-    records.push(record as unknown as WireRecord);
+    records.push(record);
   }
   return records;
+}
+
+function readRecord(reader: ByteReader, { type, fields }: Layout): WireRecord {
+  const record: Loose = { type };
+  for (const [name, field] of fields) record[name] = readField(reader, field);
+  return record as unknown as WireRecord;
 }
 
 function readField(reader: ByteReader, field: Field): unknown {

@@ -1,5 +1,6 @@
 import { encodeBatches } from '../protocol/codec.ts';
 import { closeCodes, closeNameOf, type CloseName } from '../protocol/close-codes.ts';
+import { writeHot } from '../protocol/hot-records.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Top, WireRecord } from '../protocol/schema.ts';
 import type { Cursor } from '../session/cursor.ts';
@@ -179,7 +180,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     const { pending } = this;
     if (!pending) return;
     this.pending = undefined;
-    encodeBatches(pending, this.node.limits.messageBytesMax, (bytes) => this.socket.send(bytes));
+    encodeBatches(pending, this.node.limits.messageBytesMax, (bytes) => this.socket.send(bytes), writeHot);
     this.lastOutMs = this.node.nowMs();
     this.node.counters.messagesOut += pending.length;
     this.machine.handleFlushed();

@@ -85,7 +85,8 @@ export class Node {
   /** How many connections ended for each reason. */
   readonly closes: Record<string, number> = {};
   state: 'open' | 'draining' | 'closed' = 'open';
-  private readonly dirty = new Set<Connection>();
+  /** Those with something to send; one may stand here twice, or have nothing any more. */
+  private dirty: Connection[] = [];
   private readonly wake: () => void;
   private cancelUpkeep = (): void => {};
   private readonly whenEmpty = new Set<() => void>();
@@ -154,7 +155,6 @@ export class Node {
 
   closed(connection: Connection, reason: CloseName | number, text: string): void {
     this.connections.delete(connection);
-    this.dirty.delete(connection);
     this.wheel.remove(connection);
     this.intake.forget(connection);
     connection.whenClosed?.();
@@ -172,14 +172,14 @@ export class Node {
 
   /** The connection has something to send at the end of the turn. */
   flushLater(connection: Connection): void {
-    this.dirty.add(connection);
+    this.dirty.push(connection);
     this.wake();
   }
 
   private flush(): void {
     // Acknowledgements and answers first, so that a run finds each connection's own records already sent.
     for (const connection of this.dirty) connection.flush();
-    this.dirty.clear();
+    this.dirty = [];
     this.hub.flush();
   }
 

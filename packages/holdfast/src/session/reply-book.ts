@@ -18,8 +18,16 @@ const NEW: Entry = { state: 'new' };
 const RUNNING: Entry = { state: 'running' };
 const FORGOTTEN: Entry = { state: 'forgotten' };
 
+interface Kept {
+  readonly request: number;
+  outcome: Outcome | 'running';
+}
+
 export class ReplyBook {
-  private readonly outcomes = new Map<number, Outcome | 'running'>();
+  /** In the order in which they came: there are few of them, and they leave nearly always from the front. */
+  private kept: Kept[] = [];
+  /** No request above this one has come yet. */
+  private highest = 0;
   private bytes = 0;
   /** Requests below this are finished: the client has said so. */
   private finishedBelow = 0;
@@ -32,26 +40,27 @@ export class ReplyBook {
   }
 
   get size(): number {
-    return this.outcomes.size;
+    return this.kept.length;
   }
 
   /** Whether the client has all outcomes, those that were evicted included: then nothing is left to know. */
   get isConfirmed(): boolean {
-    return (
-      this.outcomes.size === 0 && (this.evictedThrough === 0 || this.evictedThrough < this.finishedBelow)
-    );
+    return this.kept.length === 0 && (this.evictedThrough === 0 || this.evictedThrough < this.finishedBelow);
   }
 
   /** Registers a request that arrived, for the first time or again. */
   begin(request: number): Entry {
     const entry = this.find(request);
-    if (entry.state === 'new') this.outcomes.set(request, 'running');
+    if (entry.state === 'new') {
+      this.kept.push({ request, outcome: 'running' });
+      this.highest = Math.max(this.highest, request);
+    }
     return entry;
   }
 
   /** The same, for somebody who only asks. */
   find(request: number): Entry {
-    const known = this.outcomes.get(request);
+    const known = this.keptOf(request)?.outcome;
     if (known === 'running') return RUNNING;
     if (known !== undefined) return { state: 'done', outcome: known };
     if (request < this.finishedBelow || request <= this.evictedThrough) return FORGOTTEN;
@@ -60,43 +69,50 @@ export class ReplyBook {
 
   /** Keeps the outcome of a request until the client has it. */
   complete(request: number, outcome: Outcome): void {
-    if (this.outcomes.get(request) !== 'running') return;
-    if (request < this.finishedBelow) {
-      this.outcomes.delete(request);
-      return;
-    }
-    this.outcomes.set(request, outcome);
+    const kept = this.keptOf(request);
+    if (kept?.outcome !== 'running') return;
+    kept.outcome = outcome;
     this.bytes += sizeOf(outcome);
-    this.evict();
+    if (request < this.finishedBelow) this.dropFinished();
+    else this.evict();
   }
 
   /** The client has the replies of all requests below `request`. */
   finish(request: number): void {
     if (request <= this.finishedBelow) return;
     this.finishedBelow = request;
-    for (const id of this.outcomes.keys()) {
-      const outcome = this.outcomes.get(id)!;
-      if (id < request && outcome !== 'running') this.remove(id, outcome);
+    this.dropFinished();
+  }
+
+  private keptOf(request: number): Kept | undefined {
+    if (request > this.highest) return undefined;
+    for (const kept of this.kept) if (kept.request === request) return kept;
+    return undefined;
+  }
+
+  private dropFinished(): void {
+    let left = 0;
+    for (const kept of this.kept) {
+      if (kept.outcome === 'running' || kept.request >= this.finishedBelow) this.kept[left++] = kept;
+      else this.bytes -= sizeOf(kept.outcome);
     }
+    this.kept.length = left;
   }
 
   private evict(): void {
-    if (this.isWithinLimits()) return;
-    for (const [id, outcome] of this.outcomes) {
-      if (this.isWithinLimits()) return;
-      if (outcome === 'running') continue;
-      this.evictedThrough = Math.max(this.evictedThrough, id);
-      this.remove(id, outcome);
+    for (let i = 0; i < this.kept.length && !this.isWithinLimits();) {
+      const { request, outcome } = this.kept[i]!;
+      if (outcome === 'running') i++;
+      else {
+        this.evictedThrough = Math.max(this.evictedThrough, request);
+        this.bytes -= sizeOf(outcome);
+        this.kept.splice(i, 1);
+      }
     }
   }
 
   private isWithinLimits(): boolean {
-    return this.outcomes.size <= this.limits.repliesMax && this.bytes <= this.limits.replyBytesMax;
-  }
-
-  private remove(id: number, outcome: Outcome): void {
-    this.outcomes.delete(id);
-    this.bytes -= sizeOf(outcome);
+    return this.kept.length <= this.limits.repliesMax && this.bytes <= this.limits.replyBytesMax;
   }
 }
 

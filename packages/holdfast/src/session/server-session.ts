@@ -1,6 +1,7 @@
 import { decode } from '../protocol/codec.ts';
 import type { CloseName } from '../protocol/close-codes.ts';
 import type { ErrorCode } from '../protocol/error-codes.ts';
+import { readHot } from '../protocol/hot-records.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Operation, WireRecord } from '../protocol/schema.ts';
@@ -215,7 +216,7 @@ export class ServerSession<Topic = unknown> {
 
   private handleBytes(bytes: Uint8Array, nowMs: number): void {
     this.lastInMs = nowMs;
-    const records = decode(bytes, 'client');
+    const records = decode(bytes, readHot);
     if (typeof records === 'string') {
       return this.close('protocol-error', `A message could not be decoded: ${records}.`);
     }

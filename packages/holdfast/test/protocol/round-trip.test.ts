@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ByteWriter } from '../../src/protocol/bytes.ts';
 import { decode, encode, encodeBatches } from '../../src/protocol/codec.ts';
+import { readHot, writeHot } from '../../src/protocol/hot-records.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
 import { anyRecord, anyRecordOf, recordTypes } from './arbitraries.ts';
@@ -15,6 +17,21 @@ describe('records and their bytes', () => {
       );
     });
   }
+
+  it('[WIRE-2] what a server reads and writes by hand is what the table says', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyRecordOf('request'), anyRecordOf('publish')), (record) => {
+        expect(decode(encode([record]), readHot)).toEqual([record]);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.oneof(anyRecordOf('reply'), anyRecordOf('published')), (record) => {
+        const writer = new ByteWriter();
+        expect(writeHot(record, writer)).toBe(true);
+        expect(writer.take()).toEqual(encode([record]));
+      }),
+    );
+  });
 
   it('[WIRE-2] many records in one message come back in their order', () => {
     fc.assert(
