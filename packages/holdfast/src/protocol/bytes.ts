@@ -58,8 +58,11 @@ export class ByteWriter {
 
   /** Lends the first `count` bytes written, all by default, for the time of the call, and drops them. */
   lend(borrower: (bytes: Uint8Array) => void, count = this.#length): void {
-    borrower(this.#bytes.subarray(0, count));
-    this.#drop(count);
+    try {
+      borrower(this.#bytes.subarray(0, count));
+    } finally {
+      this.#drop(count);
+    }
   }
 
   #drop(count: number): void {

@@ -12,6 +12,7 @@ const [REQUEST] = schema.request;
 const [PUBLISH] = schema.publish;
 const [REPLY] = schema.reply;
 const [PUBLISHED] = schema.published;
+const [MESSAGES] = schema.messages;
 
 export function readHot(number: number, reader: ByteReader): WireRecord | undefined {
   // Fields are evaluated in the order in which they stand here, which is the schema's.
@@ -33,6 +34,24 @@ export function readHot(number: number, reader: ByteReader): WireRecord | undefi
   return undefined;
 }
 
+/** A run for all who follow its topic: whoever sends it to them has a writer of its own, and lends them the bytes. */
+export function writeRun(
+  { alias, epoch, previous, entries }: Omit<WireRecord<'messages'>, 'type'>,
+  writer: ByteWriter,
+): void {
+  writer.uint(MESSAGES);
+  writer.uint(alias);
+  writer.uint(epoch);
+  writer.uint(previous);
+  writer.uint(entries.length);
+  let before = 0;
+  for (const { offset, payload } of entries) {
+    writer.uint(offset - before);
+    writer.raw(payload);
+    before = offset;
+  }
+}
+
 /** False when the record is none of these, and nothing was written. */
 export function writeHot(record: WireRecord, writer: ByteWriter): boolean {
   if (record.type === 'reply') {
@@ -46,6 +65,10 @@ export function writeHot(record: WireRecord, writer: ByteWriter): boolean {
     writer.uint(record.sequence);
     writer.uint(record.epoch);
     writer.uint(record.offset);
+    return true;
+  }
+  if (record.type === 'messages') {
+    writeRun(record, writer);
     return true;
   }
   return false;

@@ -2,7 +2,7 @@ import { encodeBatches } from '../protocol/codec.ts';
 import { closeCodes, closeNameOf, type CloseName } from '../protocol/close-codes.ts';
 import { writeHot } from '../protocol/hot-records.ts';
 import type { Position } from '../protocol/position.ts';
-import type { Top, WireRecord } from '../protocol/schema.ts';
+import type { WireRecord } from '../protocol/schema.ts';
 import type { Cursor } from '../session/cursor.ts';
 import { ServerSession, type ServerEffect, type ServerInput } from '../session/server-session.ts';
 import { addressMark } from './causes/address-mark.ts';
@@ -160,12 +160,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     if (this.full) return false;
     if (this.lastRun === run) return true;
     this.lastRun = run;
-    // What was said before the run, such as where a subscription begins, arrives before it.
-    if (this.pending) this.flush();
-    this.socket.send(shared);
-    this.lastOutMs = this.node.nowMs();
-    this.node.counters.messagesOut++;
-    this.checkRoom();
+    this.sendShared(shared);
     return true;
   }
 
@@ -184,6 +179,15 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     this.lastOutMs = this.node.nowMs();
     this.node.counters.messagesOut += pending.length;
     this.machine.handleFlushed();
+    this.checkRoom();
+  }
+
+  private sendShared(bytes: Uint8Array): void {
+    // What was said before, such as where a subscription begins, arrives before it.
+    if (this.pending) this.flush();
+    this.socket.send(bytes);
+    this.lastOutMs = this.node.nowMs();
+    this.node.counters.messagesOut++;
     this.checkRoom();
   }
 
@@ -251,13 +255,8 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     }
   }
 
-  /** The heartbeat carries the tops of what this connection follows live (SPEC LIVE-2, HUB-3). */
   private beat(): void {
-    const tops: Top[] = [];
-    for (const { state, topic } of this.cursors()) {
-      if (state === 'live' && topic) tops.push({ alias: topic.alias, offset: topic.sent.offset });
-    }
-    this.send({ type: 'ping', id: 0, tops });
+    this.sendShared(this.node.heartbeats.of(this.machine.cursors.all));
     this.node.greeter.refreshResumeToken(this);
     this.refreshReturnWindow();
   }

@@ -1,4 +1,6 @@
+import { ByteWriter } from '../protocol/bytes.ts';
 import { encode } from '../protocol/codec.ts';
+import { writeRun } from '../protocol/hot-records.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Entry, GapReason } from '../protocol/schema.ts';
 import type { Clock } from '../session/clock.ts';
@@ -11,8 +13,8 @@ import type { TopicPolicy } from './topic-options.ts';
 /** A connection as the hub sees it. */
 export interface Subscriber {
   /**
-   * Sends bytes that others get too; false when the socket is full, and nothing was sent. `run` numbers them,
-   * so that a connection with two live cursors on a topic gets them once.
+   * Sends bytes that others get too, and that are lent for the time of the call; false when the socket is full, and
+   * nothing was sent. `run` numbers them, so that a connection with two live cursors on a topic gets them once.
    */
   offer(shared: Uint8Array, run: number): boolean;
   /** A live cursor could not be served: it goes on from `position` later. */
@@ -56,6 +58,7 @@ export class Hub {
   private readonly dirty = new Set<HubTopic>();
   private aliases = 0;
   private runs = 0;
+  private readonly writer = new ByteWriter();
   private readonly log: TopicSource;
   private readonly policyOf: (topic: string) => TopicPolicy;
   private readonly limit: ReadLimit;
@@ -182,15 +185,20 @@ export class Hub {
   private sendRun(topic: HubTopic, from: Position, run: readonly Entry[]): void {
     let before = from;
     for (const entries of split(run, this.limit)) {
-      const messages = { alias: topic.alias, epoch: before.epoch, previous: before.offset, entries };
-      const bytes = encode([{ type: 'messages', ...messages }]);
-      const number = ++this.runs;
-      for (const [cursor, subscriber] of topic.live) {
-        if (subscriber.offer(bytes, number)) continue;
-        topic.live.delete(cursor);
-        subscriber.lag(cursor, before);
-      }
-      before = { epoch: before.epoch, offset: entries.at(-1)!.offset };
+      const { epoch, offset: previous } = before;
+      writeRun({ alias: topic.alias, epoch, previous, entries }, this.writer);
+      // Lent, not copied: sockets frame it once for all, and large messages are copied often enough.
+      this.writer.lend((bytes) => this.offerRun(topic, bytes, before));
+      before = { epoch, offset: entries.at(-1)!.offset };
+    }
+  }
+
+  private offerRun(topic: HubTopic, bytes: Uint8Array, before: Position): void {
+    const number = ++this.runs;
+    for (const [cursor, subscriber] of topic.live) {
+      if (subscriber.offer(bytes, number)) continue;
+      topic.live.delete(cursor);
+      subscriber.lag(cursor, before);
     }
   }
 

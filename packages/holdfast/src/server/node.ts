@@ -10,6 +10,7 @@ import type { ServerFlight, Verdict } from './causes/verdict.ts';
 import { Connection } from './connection.ts';
 import type { EngineSocket, Handshake } from './engine.ts';
 import { Greeter } from './greeter.ts';
+import { Heartbeats } from './heartbeats.ts';
 import { Hub, oncePerTurn } from './hub.ts';
 import { Pacer } from './admission/pacer.ts';
 import type { MessageLog } from './message-log.ts';
@@ -82,6 +83,7 @@ export class Node {
   readonly sessionConfig: ServerSessionConfig;
   readonly counters = { welcomed: 0, resumed: 0, published: 0, requests: 0, messagesOut: 0 };
   readonly causes: Causes;
+  readonly heartbeats = new Heartbeats();
   /** How many connections ended for each reason. */
   readonly closes: Record<string, number> = {};
   state: 'open' | 'draining' | 'closed' = 'open';

@@ -25,11 +25,14 @@ describe('records and their bytes', () => {
       }),
     );
     fc.assert(
-      fc.property(fc.oneof(anyRecordOf('reply'), anyRecordOf('published')), (record) => {
-        const writer = new ByteWriter();
-        expect(writeHot(record, writer)).toBe(true);
-        expect(writer.take()).toEqual(encode([record]));
-      }),
+      fc.property(
+        fc.oneof(anyRecordOf('reply'), anyRecordOf('published'), anyRecordOf('messages')),
+        (record) => {
+          const writer = new ByteWriter();
+          expect(writeHot(record, writer)).toBe(true);
+          expect(writer.take()).toEqual(encode([record]));
+        },
+      ),
     );
   });
 
