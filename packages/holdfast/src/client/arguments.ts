@@ -19,9 +19,14 @@ export function wireStart(given: Start): WireStart {
 
 /** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */
 export function checkName(name: string): void {
-  if (typeof name !== 'string' || new TextEncoder().encode(name).length > NAME_BYTES_MAX)
+  if (!isText(name, NAME_BYTES_MAX))
     throw new HoldfastError(
       'invalid-name',
       `A name is a string of at most ${NAME_BYTES_MAX} bytes in UTF-8.`,
     );
+}
+
+/** Whether it can be written as a text of the wire, and be read by a server. */
+export function isText(value: unknown, bytesMax: number): boolean {
+  return typeof value === 'string' && new TextEncoder().encode(value).length <= bytesMax;
 }

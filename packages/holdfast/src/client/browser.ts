@@ -32,18 +32,18 @@ export const platform: Platform = {
   ask: (url) => askHttp(url, fetch),
   measure: (url, count) => measureHttp(url, count, fetch),
   watchHints(onHint) {
-    const listener = (event: Event): void => onHint(signs[event.type]!(event));
-    const onChange = (): void => onHint('network-changed');
+    const listening = new AbortController();
     // Some happen to the document; capturing, the window hears of them, too.
-    for (const name of Object.keys(signs)) globalThis.addEventListener?.(name, listener, true);
-    network?.addEventListener?.('change', onChange);
+    const how = { capture: true, signal: listening.signal };
+    for (const [name, signOf] of Object.entries(signs))
+      globalThis.addEventListener?.(name, (event) => onHint(signOf(event)), how);
+    network?.addEventListener?.('change', () => onHint('network-changed'), how);
     const stopSleep = watchSleep(
       () => globalThis.document?.hidden,
       (sleptMs) => onHint('slept', sleptMs),
     );
     return () => {
-      for (const name of Object.keys(signs)) globalThis.removeEventListener?.(name, listener, true);
-      network?.removeEventListener?.('change', onChange);
+      listening.abort();
       stopSleep();
     };
   },

@@ -4,6 +4,7 @@ import { TOKEN_BYTES_MAX } from '../protocol/limits.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { HeartbeatInterval } from '../session/heartbeat-interval.ts';
 import type { Cause, Link } from '../session/link.ts';
+import { isText } from './arguments.ts';
 import type { Platform, Tell } from './driver.ts';
 import { explainStatus, type HttpAnswer } from './http-probe.ts';
 import type { Lines } from './lines.ts';
@@ -196,7 +197,7 @@ export class Dialer {
         'The server refused the token; make `token` a function that fetches a new one.',
       );
     const token = typeof given === 'function' ? await given({ rejected }) : given;
-    if (typeof token === 'string' && new TextEncoder().encode(token).length <= TOKEN_BYTES_MAX) return token;
+    if (isText(token, TOKEN_BYTES_MAX)) return token;
     throw new HoldfastError(
       'invalid-option',
       `"token" must give a string of at most ${TOKEN_BYTES_MAX} bytes in UTF-8.`,

@@ -62,7 +62,6 @@ export class Driver implements SubscriptionHost {
   readonly #listener: DriverListener;
   /** What was learned of each path: an endpoint over a kind of network. */
   readonly #intervals = new Map<string, HeartbeatInterval>();
-  readonly #firstIntervalMs: number | undefined;
   /** What subscriptions are to be told at the end of the present input. */
   #events: [ClientCursor, ReaderEvent][] = [];
   #isTellingReaders = false;
@@ -80,7 +79,7 @@ export class Driver implements SubscriptionHost {
     this.#options = options;
     this.#platform = platform;
     this.#listener = listener;
-    const { storage, storageKey, backoff, connectTimeoutMs, token, lines, codec, heartbeat } = options;
+    const { storage, storageKey, backoff, connectTimeoutMs, token, lines, codec } = options;
     const { random, clock, measure } = platform;
     this.codec = codec;
     this.lines = new Lines(endpoints, clock, measure, lines, () =>
@@ -90,9 +89,7 @@ export class Driver implements SubscriptionHost {
     // The text of a function would be another after each build, and what was kept be lost.
     const address = typeof endpoints === 'function' ? '' : [endpoints].flat()[0];
     if (storage) this.store = new Store(storage, storageKey ?? `holdfast:${address}`);
-    this.#firstIntervalMs = typeof heartbeat === 'object' ? heartbeat.intervalMs : undefined;
-    for (const [path, ms] of Object.entries(this.store?.intervals ?? {}))
-      this.#keepInterval(path, Math.min(ms!, this.#firstIntervalMs ?? ms!));
+    for (const [path, ms] of Object.entries(this.store?.intervals ?? {})) this.#keepInterval(path, ms);
     this.lines.current = this.store?.endpoint;
     const config = { backoff, connectTimeoutMs, random, restored: this.store?.restored };
     this.session = new ClientSession(config, this.#host());
@@ -187,21 +184,17 @@ export class Driver implements SubscriptionHost {
 
   #intervalOf(url: string): HeartbeatInterval {
     const path = `${url} ${this.#platform.networkType?.() ?? ''}`;
-    return this.#intervals.get(path) ?? this.#keepInterval(path, this.#firstIntervalMs);
+    return this.#intervals.get(path) ?? this.#keepInterval(path);
   }
 
-  #keepInterval(path: string, ms: number | undefined): HeartbeatInterval {
-    const interval = new HeartbeatInterval(this.#options.heartbeat === 'battery', ms);
+  #keepInterval(path: string, learnedMs?: number): HeartbeatInterval {
+    const { heartbeat } = this.#options;
+    const firstMs = typeof heartbeat === 'object' ? heartbeat.intervalMs : undefined;
+    const interval = new HeartbeatInterval(heartbeat === 'battery', firstMs, learnedMs);
     this.#intervals.set(path, interval);
     const [oldest] = this.#intervals.keys();
     if (this.#intervals.size > PATHS_MAX) this.#intervals.delete(oldest!);
     return interval;
-  }
-
-  /** The intervals that were learned, and not merely asked for. */
-  get #learned(): Record<string, number | undefined> {
-    const all = Array.from(this.#intervals, ([path, { ms }]) => [path, ms] as const);
-    return Object.fromEntries(all.filter(([, ms]) => ms !== this.#firstIntervalMs));
   }
 
   #arm(): void {
@@ -258,7 +251,9 @@ export class Driver implements SubscriptionHost {
           sequence: publish.lastId,
           sent: publish.sentThrough,
           endpoint: this.lines.current ?? '',
-          intervals: this.#learned,
+          intervals: Object.fromEntries(
+            Array.from(this.#intervals, ([path, { learnedMs }]) => [path, learnedMs]),
+          ),
         },
         publish.values(),
       );

@@ -80,7 +80,7 @@ export function checkEndpoint(address: string): string {
   if (/^(ws|http)s?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(address)) return address.replace(/^http/, 'ws');
   // Credentials in an address end up in logs, so they are refused, too.
   invalid(
-    `"${address.replace(/\/[^/]*@/, '/…@')}" must be like wss://host/path; credentials go into the option "token"`,
+    `"${String(address).replace(/\/[^/]*@/, '/…@')}" must be like wss://host/path; credentials go into the option "token"`,
   );
 }
 

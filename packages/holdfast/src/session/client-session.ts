@@ -112,8 +112,7 @@ export class ClientSession<Caller = unknown> {
 
   /** A link could not be dialled; `final` when trying again can't help, `waitMs` when the server wants nobody before. */
   dialFailed(link: Link, cause: Cause, final: boolean, nowMs: number, waitMs?: number): void {
-    const how = waitMs === undefined ? {} : { slotAtMs: nowMs + waitMs };
-    if (!final) this.links.lost(link, cause, nowMs, how);
+    if (!final) this.links.lost(link, cause, nowMs, { slotAtMs: waitMs && nowMs + waitMs });
     else if (this.links.has(link)) this.links.finish('failed', cause, nowMs);
     this.flush(nowMs);
   }

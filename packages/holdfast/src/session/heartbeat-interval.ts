@@ -11,16 +11,23 @@ const HELD_COUNT = 5;
  * time after five silences that held: the steps of WeChat's client on mobile networks.
  */
 export class HeartbeatInterval {
-  /** Undefined: the server's own interval. */
-  ms: number | undefined;
+  learnedMs: number | undefined;
   readonly #mayRise: boolean;
+  readonly #firstMs: number | undefined;
   #cutMs = 0;
   #ceilingMs = MOST_MS;
   #held = 0;
 
-  constructor(mayRise: boolean, learnedMs?: number) {
+  /** `firstMs`: what is asked for while nothing is learned. */
+  constructor(mayRise: boolean, firstMs?: number, learnedMs?: number) {
     this.#mayRise = mayRise;
-    this.ms = learnedMs;
+    this.#firstMs = firstMs;
+    this.learnedMs = learnedMs;
+  }
+
+  /** Undefined: the server's own interval. */
+  get ms(): number | undefined {
+    return this.learnedMs ?? this.#firstMs;
   }
 
   /** A connection was cut because it was silent for so long. Says whether the interval is another now. */
@@ -30,7 +37,7 @@ export class HeartbeatInterval {
     this.#cutMs = silentMs;
     this.#held = 0;
     if (!isSecond) return false;
-    this.#ceilingMs = this.ms = Math.max(LEAST_MS, Math.round(silentMs * 0.8));
+    this.#ceilingMs = this.learnedMs = Math.max(LEAST_MS, Math.round(silentMs * 0.8));
     return true;
   }
 
@@ -40,7 +47,7 @@ export class HeartbeatInterval {
     this.#held = 0;
     const risenMs = Math.min(this.#ceilingMs, presentMs + STEP_MS);
     if (risenMs <= presentMs) return false;
-    this.ms = risenMs;
+    this.learnedMs = risenMs;
     return true;
   }
 }

@@ -224,7 +224,7 @@ export class Links {
     link: Link,
     cause: Cause,
     nowMs: number,
-    { code, slotAtMs }: { code?: number; slotAtMs?: number } = {},
+    { code, slotAtMs }: { code?: number; slotAtMs?: number | undefined } = {},
   ): void {
     const state = this.#state;
     if (!('link' in state) || !this.has(link)) return;

@@ -59,9 +59,9 @@ export class Subscriptions {
   }
 
   unsubscribe(cursor: ClientCursor): void {
-    const { id } = cursor;
+    this.hold(cursor, true);
+    this.#cursors.delete(cursor.id);
     cursor.fed?.delete(cursor);
-    if (this.#cursors.delete(id)) this.#send({ type: 'unsubscribe', subscription: id });
   }
 
   /** Takes a cursor off the wire, or puts it back on from where it stands (SPEC FLOW-5). */
@@ -81,12 +81,11 @@ export class Subscriptions {
   }
 
   handle(aliases: Aliases, record: SubscriptionRecord): void {
-    if (record.type === 'messages') {
-      for (const cursor of aliases.get(record.alias) ?? []) this.#accept(cursor, record);
-      return;
-    }
-    if (record.type === 'signaled') {
-      for (const cursor of aliases.get(record.alias) ?? []) this.#host.read(cursor, record);
+    if (record.type === 'messages' || record.type === 'signaled') {
+      for (const cursor of aliases.get(record.alias) ?? []) {
+        if (record.type === 'messages') this.#accept(cursor, record);
+        else this.#host.read(cursor, record);
+      }
       return;
     }
     const cursor = this.#cursors.get(record.type === 'failed' ? record.id : record.subscription);

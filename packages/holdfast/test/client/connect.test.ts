@@ -88,7 +88,7 @@ describe('addresses', () => {
     expect(wire.sockets.length).toBeGreaterThan(0);
   });
 
-  for (const given of ['nowhere', []] as Endpoints[]) {
+  for (const given of ['nowhere', [], null, 7] as Endpoints[]) {
     it(`[RET-4] a provider that gives ${JSON.stringify(given)} ends in "failed"`, async () => {
       const wire = new Wire({}, () => given as string);
       await wire.turn();
