@@ -56,7 +56,9 @@ export class ClientSession<Caller = unknown> {
   readonly subscriptions: Subscriptions;
   resumeToken = '';
   node = '';
+  /** What servers take by default, until the first welcome says what this one does. */
   messageBytesMax = 1_048_576;
+  #isSupposed = true;
   /** Of the path that the next connection takes; the driver changes it with the path. */
   interval = new HeartbeatInterval(false);
   #window = FIRST_WINDOW;
@@ -87,15 +89,18 @@ export class ClientSession<Caller = unknown> {
   opened(link: Link, token: string, nowMs: number): void {
     const { links } = this;
     if (!links.opened(link, nowMs)) return;
-    link.bare ||= this.#cautious;
+    // Nothing is refused by a limit that is only supposed, nor sent beyond it.
+    const { publish, request } = this;
+    link.bare ||=
+      this.#cautious || (this.#isSupposed && publish.bytes + request.bytes > this.messageBytesMax);
     link.pending.push({
       type: 'hello',
       connection: link.id,
       resumeToken: this.resumeToken,
       token,
       node: this.node,
-      sequenceSent: this.publish.sentThrough,
-      requestSent: this.request.sentThrough,
+      sequenceSent: publish.sentThrough,
+      requestSent: request.sentThrough,
     });
     const flight = links.flight.record(nowMs);
     if (flight) link.pending.push(flight);
@@ -144,6 +149,7 @@ export class ClientSession<Caller = unknown> {
     this.resumeToken = welcome.resumeToken;
     this.node = welcome.node;
     this.messageBytesMax = welcome.messageBytesMax;
+    this.#isSupposed = false;
     this.#window = welcome.window;
     this.links.heartbeatMs = this.interval.ms ?? welcome.heartbeatMs;
     this.#cautious = false;
@@ -309,7 +315,7 @@ export class ClientSession<Caller = unknown> {
 
   /** Why a payload can't be sent, if it can't. */
   tooBig({ length }: Uint8Array): string | undefined {
-    if (length + RECORD_OVERHEAD_BYTES <= this.messageBytesMax) return undefined;
+    if (this.#isSupposed || length + RECORD_OVERHEAD_BYTES <= this.messageBytesMax) return undefined;
     return `The payload has ${length} bytes, and the server takes messages of at most ${this.messageBytesMax}. Split it, or raise limits.messageBytesMax there.`;
   }
 

@@ -144,6 +144,30 @@ describe('the window', () => {
 describe('a message that is too big', () => {
   const big = 'x'.repeat(20_000);
 
+  it('[HELLO-4] one of an earlier life waits until the limit is known, and goes out where it is higher', () => {
+    const bytes = new Uint8Array(2_000_000);
+    for (const [messageBytesMax, expected] of [
+      [4_000_000, []],
+      [1_048_576, ['too-big']],
+    ] as const) {
+      const hand = new ClientHand({
+        restored: {
+          resumeToken: 'resume-token',
+          node: 'node-1',
+          sequence: 1,
+          sequenceSent: 0,
+          firstNumber: 1_000,
+          publishes: [{ id: 1, name: 'news', payload: bytes }],
+        },
+      });
+      hand.connect();
+      expect(types(work(sent(hand.open(1_001))))).toEqual(['hello']);
+      const effects = hand.welcome(1_001, { messageBytesMax, resumed: true });
+      expect(codes(effects)).toEqual(expected);
+      expect(types(work(sent(effects)))).toEqual(expected.length > 0 ? [] : ['publish']);
+    }
+  });
+
   it('[HELLO-4] fails by itself once the limit is known', () => {
     const hand = ClientHand.live();
     const item = { id: 0, name: 'news', payload: new TextEncoder().encode(big), caller: 'me' };
