@@ -52,6 +52,8 @@ export interface NodeParts {
 }
 
 const UPKEEP_INTERVAL_MS = 10_000;
+/** A log that stands still for 20 s, as one does that fails over, is worth waiting for. */
+const CUT_OFF_PATIENCE_MS = 15_000;
 /** Of the budget, for those who return after an outage; the rest is for newcomers and for chance. */
 const RETURN_SHARE = 0.8;
 /** Clients that move wait for nothing meanwhile, so the nodes that take them are given more time than after a crash. */
@@ -91,6 +93,8 @@ export class Node {
   private dirty: Connection[] = [];
   private readonly wake: () => void;
   private cancelUpkeep = (): void => {};
+  /** Since when the log can't be used, and whether there was another node by then. */
+  private cutOff: { sinceMs: number; isAlone: boolean } | undefined;
   private readonly whenEmpty = new Set<() => void>();
 
   constructor({ options, log, clock, random, listener, machine }: NodeParts) {
@@ -233,12 +237,7 @@ export class Node {
     if (this.state === 'closed') return;
     this.state = 'draining';
     const endMs = this.clock.nowMs() + deadlineMs;
-    const spreadMs = Math.min(deadlineMs / 2, this.returnWindowMs * DRAIN_PATIENCE);
-    let index = 0;
-    for (const connection of this.connections) {
-      const reconnectInMs = Math.round((spreadMs * index++) / this.connections.size);
-      connection.handle({ type: 'go-away', reconnectInMs, reason: 'The server is being drained.' });
-    }
+    this.askToMove(deadlineMs / 2, 'The server is being drained.');
     await this.emptied(deadlineMs);
     for (const connection of this.connections) {
       connection.handle({ type: 'close', name: 'going-away', text: 'The server is being drained.' });
@@ -246,6 +245,33 @@ export class Node {
     await this.emptied(2_000);
     // Whoever has moved to another node is answered there by what still runs here (SPEC DRAIN-4).
     if (this.cluster.members.size > 0) await this.operations.idle(endMs - this.clock.nowMs());
+  }
+
+  /** Gives every client a slot of its own to move to another node, within the time. */
+  private askToMove(withinMs: number, reason: string): void {
+    const spreadMs = Math.min(withinMs, this.returnWindowMs * DRAIN_PATIENCE);
+    let index = 0;
+    for (const connection of this.connections) {
+      const reconnectInMs = Math.round((spreadMs * index++) / this.connections.size);
+      connection.handle({ type: 'go-away', reconnectInMs, reason });
+    }
+  }
+
+  /**
+   * A node that is cut off from its log can keep its clients, and tell them nothing new. Where there were others,
+   * it sends them there after a while, and again after as long: make before break, so nobody is worse off when
+   * the others fare no better (SPEC CLUSTER-13).
+   */
+  private checkLog(): void {
+    const nowMs = this.clock.nowMs();
+    if (this.log.health?.() === undefined || this.state !== 'open') {
+      this.cutOff = undefined;
+      return;
+    }
+    this.cutOff ??= { sinceMs: nowMs, isAlone: this.cluster.members.size === 0 };
+    if (this.cutOff.isAlone || nowMs - this.cutOff.sinceMs < CUT_OFF_PATIENCE_MS) return;
+    this.cutOff.sinceMs = nowMs;
+    this.askToMove(CUT_OFF_PATIENCE_MS, 'This node can’t reach its log.');
   }
 
   async close(): Promise<void> {
@@ -285,6 +311,7 @@ export class Node {
       this.sessions.expire(this.clock.nowMs());
       this.causes.expire(this.clock.nowMs());
       this.cluster.expire(this.nowMs());
+      this.checkLog();
       Promise.all([this.log.trim(), this.hub.check()]).catch((error: unknown) => {
         this.options.logger.warn(`Holdfast: the log failed: ${String(error)}`);
       });

@@ -58,6 +58,8 @@ export class Links {
   #tokenRejected = false;
   /** The server has said when to come back. */
   #hasSlot = false;
+  /** Why the link in use is left for another: the server asked for it, or it is the application's own wish. */
+  #moveCode = 0;
   /** The last link that said hello. */
   #greeted = 0;
   readonly #config: LinksConfig;
@@ -147,7 +149,7 @@ export class Links {
     link.bare = isRival;
     link.greetedAtMs = nowMs;
     this.#greeted = link.id;
-    if (isRival && this.#state.name === 'draining') this.flight.closed(0, 'move', nowMs);
+    if (isRival && this.#state.name === 'draining') this.flight.closed(this.#moveCode, 'move', nowMs);
     // A long way gets its time twice: to open, and to be welcomed.
     this.#deadlines.set(isRival ? 'rival' : 'connect', nowMs + this.#config.connectTimeoutMs);
     return true;
@@ -165,6 +167,7 @@ export class Links {
     this.returnWindowMs = welcome.returnWindowMs;
     this.#tokenRejected = false;
     this.#ping = undefined;
+    this.#moveCode = 0;
     this.flight.opened(link.id, link.greetedAtMs, nowMs);
     this.#becomeLive(link, nowMs);
     this.#deadlines.set('stable', nowMs + this.#config.backoff.stableMs);
@@ -182,6 +185,7 @@ export class Links {
       return this.lost(link, { code: 'overloaded', text }, nowMs, { slotAtMs });
     }
     this.cause = { code: 'going-away', text };
+    this.#moveCode = closeCodes['going-away'].code;
     if (this.#state.name === 'live') this.#become({ name: 'draining', link, rival: undefined }, nowMs);
     if (this.#rival) return;
     this.#hasSlot = true;

@@ -95,7 +95,8 @@ function takenOver(silentInMs: number): Suspicion | undefined {
 
 function byClient({ client, around }: Evidence): Suspicion | undefined {
   if (client?.endedBy === 'move') {
-    return { ...moved, confidence: 0.9 };
+    if (closeNameOf(client.code) !== 'going-away') return { ...moved, confidence: 0.9 };
+    return { id: 'server-drain', confidence: 0.9, because: 'The server that it left had asked it to move.' };
   }
   if (client?.endedBy === 'error') {
     return named('protocol-error', 0.75, 'The client could not make sense of what it got, and closed.');
