@@ -6,7 +6,7 @@ import {
   type ChaosTarget,
   type FaultDescription,
 } from '@holdfast/chaos';
-import { BadInput } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 
 type FaultName = keyof ChaosFaults;
 const faults = Object.entries(faultDescriptions) as readonly (readonly [FaultName, FaultDescription])[];

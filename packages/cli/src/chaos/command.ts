@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createChaosProxy, type ChaosProxy } from '@holdfast/chaos';
-import { BadInput } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 import { EXIT_NOT_TESTED, EXIT_OK, type Io } from '../io.ts';
 import { type ChaosArguments, chaosHelp, parseChaosArguments } from './arguments.ts';
 import { openControl } from './control.ts';

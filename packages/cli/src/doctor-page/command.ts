@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { BadInput, parseTarget } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
+import { parseTarget } from '../doctor/probe/target.ts';
 import { EXIT_OK, type Io } from '../io.ts';
 import { doctorPage, serveDoctor } from './doctor-page.ts';
 

@@ -1,9 +1,10 @@
+import { flag, help, parseArguments, text, texts } from '../arguments.ts';
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import type { Depth, DiagnoseOptions } from './options.ts';
 import type { Io } from '../io.ts';
 import { forwardProxyFor } from './probe/forward-proxy.ts';
-import { BadInput, parseTarget } from './probe/target.ts';
+import { BadInput } from '../bad-input.ts';
+import { parseTarget } from './probe/target.ts';
 import type { PageArguments } from '../doctor-page/command.ts';
 
 export const doctorHelp = `holdfast doctor: says which hop kills a WebSocket, and the setting that stops it
@@ -45,12 +46,38 @@ export interface DoctorArguments {
   readonly junitFile: string | null;
 }
 
+const options = {
+  direct: text,
+  header: texts,
+  subprotocol: texts,
+  send: text,
+  expect: text,
+  via: text,
+  heartbeat: text,
+  quick: flag,
+  deep: flag,
+  'idle-max': text,
+  connections: text,
+  'message-max': text,
+  timeout: text,
+  ca: text,
+  proxy: text,
+  'no-proxy': flag,
+  json: flag,
+  html: text,
+  junit: text,
+  serve: flag,
+  port: text,
+  page: text,
+  help,
+};
+
 /** Throws `BadInput` with a sentence for whatever is wrong; null asks for the help. */
 export function parseDoctorArguments(
   args: readonly string[],
   env: Io['env'] = {},
 ): DoctorArguments | PageArguments | null {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseArguments(args, options);
   if (values.help) return null;
   const [url, ...others] = positionals;
   if (others.length > 0) throw new BadInput(`One address at a time: "${others[0]}" is one too many.`);
@@ -83,45 +110,6 @@ export function parseDoctorArguments(
     htmlFile: values.html ?? null,
     junitFile: values.junit ?? null,
   };
-}
-
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const texts = { type: 'string', multiple: true } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        direct: text,
-        header: texts,
-        subprotocol: texts,
-        send: text,
-        expect: text,
-        via: text,
-        heartbeat: text,
-        quick: flag,
-        deep: flag,
-        'idle-max': text,
-        connections: text,
-        'message-max': text,
-        timeout: text,
-        ca: text,
-        proxy: text,
-        'no-proxy': flag,
-        json: flag,
-        html: text,
-        junit: text,
-        serve: flag,
-        port: text,
-        page: text,
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new BadInput(error instanceof Error ? error.message : String(error));
-  }
 }
 
 function parseHeader(line: string): readonly [string, string] {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { EXIT_NOT_TESTED, EXIT_OK, EXIT_PROBLEM, type Io } from '../io.ts';
 import { doctorHelp, type DoctorArguments, parseDoctorArguments } from './arguments.ts';
 import { diagnose } from './diagnose.ts';
-import { BadInput } from './probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 import { htmlReport } from './report/html.ts';
 import { junitReport } from './report/junit.ts';
 import type { Progress, Report } from './report/report.ts';

@@ -27,7 +27,7 @@ import { problemIn, verdict } from './verdict/verdict.ts';
 import { standingOf, verdictTitles } from './verdict/verdict-id.ts';
 import { Way } from './way.ts';
 
-export { BadInput } from './probe/target.ts';
+export { BadInput } from '../bad-input.ts';
 export type { DiagnoseOptions } from './options.ts';
 export type { Measurements } from './measurements.ts';
 export type { Progress, Report, StepReport } from './report/report.ts';

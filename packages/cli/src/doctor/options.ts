@@ -1,7 +1,8 @@
 import { intermediaryById } from '../facts/intermediaries.ts';
 import { type ForwardProxy, parseForwardProxy } from './probe/forward-proxy.ts';
 import { checkHeader } from './probe/handshake.ts';
-import { BadInput, parseTarget, type Target } from './probe/target.ts';
+import { BadInput } from '../bad-input.ts';
+import { parseTarget, type Target } from './probe/target.ts';
 import type { Progress } from './report/report.ts';
 
 export type Depth = 'quick' | 'normal' | 'deep';

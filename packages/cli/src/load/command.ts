@@ -1,4 +1,4 @@
-import { BadInput } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 import { paintFor } from '../doctor/report/text.ts';
 import { EXIT_NOT_TESTED, EXIT_OK, EXIT_PROBLEM, type Io } from '../io.ts';
 import { LoadRun } from './load-run.ts';

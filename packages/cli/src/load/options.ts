@@ -1,7 +1,8 @@
-import { parseArgs } from 'node:util';
+import { flag, help, parseArguments, text, texts, wholeNumber } from '../arguments.ts';
 import { isIP } from 'node:net';
 import { checkHeader } from '../doctor/probe/handshake.ts';
-import { BadInput, parseTarget, type Target } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
+import { parseTarget, type Target } from '../doctor/probe/target.ts';
 import { parseDurationMs } from '../lint/durations.ts';
 
 export const loadHelp = `holdfast load: holds many connections to a server of yours, sends, breaks them, and lets them return
@@ -61,9 +62,30 @@ const PER_SECOND_MAX = 100_000;
 const DURATION_MS_MAX = 24 * 3_600_000;
 const SEND_BYTES_MAX = 65_536;
 
+const options = {
+  connections: text,
+  for: text,
+  rate: text,
+  messages: text,
+  send: text,
+  storm: flag,
+  spread: text,
+  holdfast: flag,
+  topic: text,
+  subscribe: flag,
+  token: text,
+  header: texts,
+  subprotocol: texts,
+  from: texts,
+  timeout: text,
+  'i-own-this-server': flag,
+  json: flag,
+  help,
+};
+
 /** Throws `BadInput` with a sentence for whatever is wrong; null asks for the help. */
 export function parseLoadArguments(args: readonly string[]): LoadArguments | null {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseArguments(args, options);
   if (values.help) return null;
   const [url, ...others] = positionals;
   if (url === undefined) throw new BadInput('Give the address of your server, as in ws://127.0.0.1:8080/.');
@@ -104,46 +126,9 @@ export function parseLoadArguments(args: readonly string[]): LoadArguments | nul
   };
 }
 
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const texts = { type: 'string', multiple: true } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        connections: text,
-        for: text,
-        rate: text,
-        messages: text,
-        send: text,
-        storm: flag,
-        spread: text,
-        holdfast: flag,
-        topic: text,
-        subscribe: flag,
-        token: text,
-        header: texts,
-        subprotocol: texts,
-        from: texts,
-        timeout: text,
-        'i-own-this-server': flag,
-        json: flag,
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new BadInput(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function whole(name: string, text: string, min: number, max: number): number {
-  // "200/s" reads well, so it may be written.
-  const digits = text.replace(/\/s$/, '');
-  const value = /^\d{1,9}$/.test(digits) ? Number(digits) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new BadInput(`--${name} is a whole number from ${min} to ${max}, not "${text}".`);
+/** "200/s" reads well, so it may be written. */
+function whole(name: string, given: string, min: number, max: number): number {
+  return wholeNumber(name, given.replace(/\/s$/, ''), min, max);
 }
 
 function time(name: string, text: string, minMs: number, maxMs: number): number {

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
-import { BadInput, type Target } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
+import { type Target } from '../doctor/probe/target.ts';
 
 /** Loopback, private and link-local ranges (RFC 6890): what lies there is most likely the user's own. */
 const ownRanges = new BlockList();

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { BadInput } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 
 export interface LocalHttp {
   readonly url: string;

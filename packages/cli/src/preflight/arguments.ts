@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import { BadInput } from '../doctor/probe/target.ts';
+import { flag, help, parseArguments, text, wholeNumber } from '../arguments.ts';
+import { BadInput } from '../bad-input.ts';
 import { parseDurationMs } from '../lint/durations.ts';
 import type { Wanted } from './limits.ts';
 import type { ServerKind } from './measured.ts';
@@ -33,9 +33,21 @@ const CONNECTIONS_MAX = 100_000_000;
 const SAMPLE_MIN = 100;
 const SAMPLE_MAX = 20_000;
 
+const options = {
+  connections: text,
+  pid: text,
+  server: text,
+  sample: text,
+  state: text,
+  heartbeat: text,
+  'proxy-here': flag,
+  json: flag,
+  help,
+};
+
 /** Throws `BadInput` with a sentence for whatever is wrong; null asks for the help. */
 export function parsePreflightArguments(args: readonly string[]): PreflightArguments | null {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseArguments(args, options);
   if (values.help) return null;
   if (positionals.length > 0) throw new BadInput(`"${positionals[0]}" is one argument too many.`);
   if (values.connections === undefined) {
@@ -51,46 +63,16 @@ export function parsePreflightArguments(args: readonly string[]): PreflightArgum
   }
   return {
     wanted: {
-      connections: whole('connections', values.connections, 1, CONNECTIONS_MAX),
+      connections: wholeNumber('connections', values.connections, 1, CONNECTIONS_MAX),
       stateBytes: bytes(values.state ?? '0'),
       heartbeatMs,
       proxyHere: values['proxy-here'] ?? false,
     },
-    pid: values.pid === undefined ? null : whole('pid', values.pid, 1, 2 ** 22),
+    pid: values.pid === undefined ? null : wholeNumber('pid', values.pid, 1, 2 ** 22),
     server,
-    sample: whole('sample', values.sample ?? '1000', SAMPLE_MIN, SAMPLE_MAX),
+    sample: wholeNumber('sample', values.sample ?? '1000', SAMPLE_MIN, SAMPLE_MAX),
     json: values.json ?? false,
   };
-}
-
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        connections: text,
-        pid: text,
-        server: text,
-        sample: text,
-        state: text,
-        heartbeat: text,
-        'proxy-here': flag,
-        json: flag,
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new BadInput(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function whole(name: string, text: string, min: number, max: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new BadInput(`--${name} is a whole number from ${min} to ${max}, not "${text}".`);
 }
 
 const UNIT_BYTES: Readonly<Record<string, number>> = {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { freemem, availableParallelism } from 'node:os';
-import { BadInput } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 import { paintFor } from '../doctor/report/text.ts';
 import { EXIT_NOT_TESTED, EXIT_OK, EXIT_PROBLEM, type Io } from '../io.ts';
 import { type PreflightArguments, parsePreflightArguments, preflightHelp } from './arguments.ts';

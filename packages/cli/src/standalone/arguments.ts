@@ -1,4 +1,4 @@
-import { BadInput } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 import { unknownText } from './configuration.ts';
 import { flagOf, settings, variableOf } from './settings.ts';
 

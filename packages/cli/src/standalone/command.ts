@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
-import { BadInput } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 import { EXIT_NOT_TESTED, EXIT_OK, type Io } from '../io.ts';
 import { parseServeArguments, serveHelp, type ServeArguments } from './arguments.ts';
 import { readConfiguration, type Configuration } from './configuration.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
-import { BadInput } from '../doctor/probe/target.ts';
+import { BadInput } from '../bad-input.ts';
 import { flagOf, settingOf, settings, variableOf, type Setting } from './settings.ts';
 
 /** Where a value was written, for errors: `holdfast.yaml:3:9`, `HOLDFAST_PORT` or `--port`. */
@@ -125,16 +125,15 @@ function readNode(
   }
 }
 
-function parseNode({ kind, path }: Setting, node: Node, place: Place): unknown {
+function parseNode({ kind, path, isSecret }: Setting, node: Node, place: Place): unknown {
   const value = node.toJSON() as unknown;
   const wrong = (wanted: string): never => {
-    throw new BadInput(`${place}: ${path} must be ${wanted}, not ${JSON.stringify(value)}.`);
+    const given = isSecret ? '' : `, not ${JSON.stringify(value)}`;
+    throw new BadInput(`${place}: ${path} must be ${wanted}${given}.`);
   };
   switch (kind) {
     case 'text':
       return typeof value === 'string' && value !== '' ? value : wrong('a text');
-    case 'flag':
-      return typeof value === 'boolean' ? value : wrong('true or false');
     case 'texts':
       if (!isSeq(node) || !(value as unknown[]).every((each) => typeof each === 'string'))
         return wrong('a list of texts');
@@ -161,8 +160,6 @@ function parseText(kind: Setting['kind'], text: string, place: Place): unknown {
         checkNumber(kind, /^\d[\d_]*$/.test(text) ? Number(text.replaceAll('_', '')) : NaN) ??
         wrong(wantedNumber[kind])
       );
-    case 'flag':
-      return text === 'true' || text === 'false' ? text === 'true' : wrong('true or false');
     default:
       return text;
   }

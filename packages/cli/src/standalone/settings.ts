@@ -5,8 +5,9 @@
 export interface Setting {
   /** Its place in the file, dots between. The flag is `--` and the same with dashes; the variable `HOLDFAST_…`. */
   readonly path: string;
-  readonly kind: 'text' | 'port' | 'count' | 'flag' | 'texts' | 'table';
+  readonly kind: 'text' | 'port' | 'count' | 'texts' | 'table';
   readonly help: string;
+  /** Never shown, not even where it is wrong. */
   readonly isSecret?: boolean;
   /** A table is only written in the file. */
   readonly fileOnly?: boolean;

@@ -72,6 +72,9 @@ describe('the configuration', () => {
     expect(() => read('jwt: { secretFile: /nowhere/secret }').secret('jwt.secret')).toThrow(
       /jwt\.secretFile names a file that can’t be read \(ENOENT\)/,
     );
+    expect(() => read('jwt: { secret: 12345678 }')).toThrow(
+      /^holdfast\.yaml:1:16: jwt\.secret must be a text\.$/,
+    );
     const both = read('api: { key: hush, keyFile: /nowhere }');
     expect(() => both.secret('api.key')).toThrow(/give one of them/);
     expect(() => both.secret('api.key')).not.toThrow(/hush/);

@@ -1,5 +1,6 @@
 import { lastingFaults, strikes, type Command, type LastingFault, type PanelState } from '../events.ts';
 import { part, setText } from './part.ts';
+import { sendCommand } from './send-command.ts';
 
 /** The buttons that break things, and the line that says how the server process fares. */
 export class Controls {
@@ -56,16 +57,4 @@ function wordsOfServer({ server, processId }: PanelState): string {
   }
 }
 
-async function send(command: Command): Promise<void> {
-  const notice = part('notice');
-  try {
-    const response = await fetch('/control', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(command),
-    });
-    setText(notice, response.ok ? '' : (await response.text()).trim());
-  } catch {
-    setText(notice, 'The page’s own server does not answer. Is `npm start` still running?');
-  }
-}
+const send = (command: Command): Promise<void> => sendCommand(command, 'npm start');

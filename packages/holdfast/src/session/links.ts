@@ -25,7 +25,8 @@ type State =
   | { name: 'connecting' | 'live'; link: Link }
   | { name: 'suspect' | 'draining'; link: Link; rival: Link | undefined };
 
-type DeadlineName = 'retry' | 'connect' | 'rival' | 'silence' | 'answer' | 'death' | 'stable';
+/** `retry` is this client's own guess, `slot` the time that the server gave it; there is one of the two. */
+type DeadlineName = 'retry' | 'slot' | 'connect' | 'rival' | 'silence' | 'answer' | 'death' | 'stable';
 
 /** A probe accompanies messages that want an answer at most this often (SPEC LIVE-3). */
 const PROBE_SPACING_MS = 1_000;
@@ -56,8 +57,6 @@ export class Links {
   #lastProbeMs = -Infinity;
   #bufferedBytes = 0;
   #tokenRejected = false;
-  /** The server has said when to come back. */
-  #hasSlot = false;
   /** Why the link in use is left for another: the server asked for it, or it is the application's own wish. */
   #moveCode = 0;
   /** The last link that said hello. */
@@ -76,7 +75,7 @@ export class Links {
 
   /** The next attempt, while one is scheduled. */
   get retryAtMs(): number | undefined {
-    return this.#deadlines.get('retry');
+    return this.#deadlines.get('slot') ?? this.#deadlines.get('retry');
   }
 
   nextDeadlineMs(): number | undefined {
@@ -112,14 +111,14 @@ export class Links {
     if ('rival' in this.#state) return this.#dialRival(this.#state, nowMs);
     if (state.name === 'connecting') return;
     if (state.name !== 'waiting') this.#liveAtMs = nowMs;
-    this.#deadlines.clear('retry');
+    this.#dueAt(undefined);
     this.#become({ name: 'connecting', link: this.#dial() }, nowMs);
     this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
   }
 
   #dialRival(state: State & { rival: Link | undefined }, nowMs: number): void {
     if (state.rival) return;
-    this.#deadlines.clear('retry');
+    this.#dueAt(undefined);
     state.rival = this.#dial();
     this.#deadlines.set('rival', nowMs + this.#config.connectTimeoutMs);
     this.#host.changed();
@@ -188,8 +187,7 @@ export class Links {
     this.#moveCode = closeCodes['going-away'].code;
     if (this.#state.name === 'live') this.#become({ name: 'draining', link, rival: undefined }, nowMs);
     if (this.#rival) return;
-    this.#hasSlot = true;
-    this.#deadlines.set('retry', slotAtMs);
+    this.#dueAt('slot', slotAtMs);
   }
 
   /** The server's verdict on why the last connection was lost (SPEC CAUSE-2). */
@@ -245,7 +243,7 @@ export class Links {
       if (state.name === 'draining') this.flight.recovered();
       return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
     }
-    if (state.name === 'draining' && this.#hasSlot) slotAtMs = this.retryAtMs;
+    if (state.name === 'draining') slotAtMs ??= this.#deadlines.get('slot');
     this.#deadlines.clearAll();
     if (!rival) {
       this.#become({ name: 'waiting' }, nowMs);
@@ -258,14 +256,18 @@ export class Links {
   #scheduleRetry(wasReached: boolean, slotAtMs: number | undefined, nowMs: number): void {
     const { backoff, random } = this.#config;
     this.attempt++;
-    this.#hasSlot = slotAtMs !== undefined;
-    if (slotAtMs === undefined) {
-      if (wasReached) this.#reached++;
-      const failure = { reached: this.#reached, wasReached, downMs: nowMs - this.#liveAtMs };
-      slotAtMs = nowMs + backoffDelayMs(failure, backoff, this.returnWindowMs, random);
-    }
-    this.#deadlines.set('retry', slotAtMs);
     this.#host.changed();
+    if (slotAtMs !== undefined) return this.#dueAt('slot', slotAtMs);
+    if (wasReached) this.#reached++;
+    const failure = { reached: this.#reached, wasReached, downMs: nowMs - this.#liveAtMs };
+    this.#dueAt('retry', nowMs + backoffDelayMs(failure, backoff, this.returnWindowMs, random));
+  }
+
+  /** When the next attempt is due, and by whose word; undefined for none. */
+  #dueAt(by: 'slot' | 'retry' | undefined, atMs = 0): void {
+    this.#deadlines.clear('slot');
+    this.#deadlines.clear('retry');
+    if (by) this.#deadlines.set(by, atMs);
   }
 
   /** Ends all attempts. */
@@ -309,7 +311,7 @@ export class Links {
    */
   nudge(isBack: boolean, nowMs: number): void {
     this.probe(nowMs);
-    if (!isBack || this.retryAtMs === undefined || this.#hasSlot) return;
+    if (!isBack || this.#deadlines.get('retry') === undefined) return;
     this.#reached = 0;
     this.connect(nowMs);
   }
@@ -354,6 +356,7 @@ export class Links {
 
   #handleDue(due: DeadlineName, progressed: boolean, nowMs: number): void {
     switch (due) {
+      case 'slot':
       case 'retry':
         return this.connect(nowMs);
       case 'connect':

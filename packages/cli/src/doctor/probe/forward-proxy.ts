@@ -1,6 +1,7 @@
 import { isIP, type Socket } from 'node:net';
 import { parseResponseHead } from './response-head.ts';
-import { BadInput, type Target } from './target.ts';
+import { BadInput } from '../../bad-input.ts';
+import { type Target } from './target.ts';
 
 /** A proxy of the client's own network, which tunnels on CONNECT (RFC 9110, 9.3.6). */
 export interface ForwardProxy {

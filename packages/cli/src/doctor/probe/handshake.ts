@@ -6,7 +6,8 @@ import { ProbeConnection } from './connection.ts';
 import { connectRequest } from './forward-proxy.ts';
 import { type LineFailure, type LineOptions, openLine } from './line.ts';
 import { parseResponseHead, printable, type ResponseHead, withoutControls } from './response-head.ts';
-import { BadInput, type Target } from './target.ts';
+import { BadInput } from '../../bad-input.ts';
+import { type Target } from './target.ts';
 
 /** As much of an answer's body as tells who wrote it. */
 const BODY_START_BYTES_MAX = 2_048;

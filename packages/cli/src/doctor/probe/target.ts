@@ -1,9 +1,5 @@
+import { BadInput } from '../../bad-input.ts';
 import { isIP } from 'node:net';
-
-/** Input that the doctor cannot work with; its message is the sentence that the user reads. */
-export class BadInput extends Error {
-  override readonly name = 'BadInput';
-}
 
 /** Where one way leads, taken apart once. */
 export interface Target {

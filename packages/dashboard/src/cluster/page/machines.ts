@@ -1,4 +1,5 @@
 import { part, setText } from '../../page/part.ts';
+import { sendCommand } from '../../page/send-command.ts';
 import type { Tone } from '../../page/wording.ts';
 import {
   nodeNames,
@@ -82,16 +83,4 @@ function setState(element: HTMLElement, words: string, tone: Tone): void {
   element.dataset['tone'] = tone;
 }
 
-async function send(command: ClusterCommand): Promise<void> {
-  const notice = part('notice');
-  try {
-    const response = await fetch('/control', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(command),
-    });
-    setText(notice, response.ok ? '' : (await response.text()).trim());
-  } catch {
-    setText(notice, 'The page’s own server does not answer. Is `npm run demo:cluster` still running?');
-  }
-}
+const send = (command: ClusterCommand): Promise<void> => sendCommand(command, 'npm run demo:cluster');
