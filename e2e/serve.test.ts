@@ -170,6 +170,8 @@ describe('holdfast serve', () => {
     await ledger.reaches(positions.at(-1)!);
     expectEachOnce(ledger.messages, { me: n });
     expect(ledger.gaps).toEqual([]);
+    serve.process.kill('SIGTERM');
+    expect(await serve.exited, 'it ends, and leaves no worker behind').toBe(0);
   }, 180_000);
 
   it('takes keys that rotate, asks its backend what claims do not say, and tells it who comes and goes', async () => {

@@ -52,7 +52,7 @@ export class Supervisor {
   private async rollAll(configuration: Configuration): Promise<void> {
     const old = [...this.workers];
     this.wanted = configuration.count('workers', 1);
-    for (let i = 0; i < Math.max(old.length, this.wanted); i++) {
+    for (let i = 0; i < Math.max(old.length, this.wanted) && !this.isEnding; i++) {
       if (i < this.wanted) {
         try {
           await this.startOne();
@@ -83,8 +83,11 @@ export class Supervisor {
     // One that drains has left the set.
     if (!this.workers.delete(worker) || this.isEnding) return;
     this.say(`A worker ended (${signal ?? `code ${code}`}); another takes its place.`);
-    while (!this.isEnding && this.workers.size < this.wanted) {
+    for (;;) {
       await new Promise((resolve) => setTimeout(resolve, RESTART_DELAY_MS));
+      await this.rolling;
+      // Looked at only now: what was wanted then may not be any more.
+      if (this.isEnding || this.workers.size >= this.wanted) return;
       await this.startOne().catch((error: unknown) =>
         this.say(`It could not start: ${(error as Error).message}`),
       );
@@ -95,7 +98,12 @@ export class Supervisor {
     this.workers.delete(worker);
     if (worker.isDead()) return;
     const ended = new Promise((resolve) => void worker.once('exit', resolve));
-    worker.send({ type: 'drain' } satisfies SupervisorMessage);
+    const tell = (): void => {
+      if (worker.isConnected()) worker.send({ type: 'drain' } satisfies SupervisorMessage);
+    };
+    // One that still starts may not have heard it, and is told again once it says that it is ready.
+    worker.on('message', tell);
+    tell();
     await ended;
   }
 }
