@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 const library = join(import.meta.dirname, '../packages/holdfast/src');
 
 it.each([
-  // The goal is 9,000, and it is missed: what the client is to do by itself takes more. From here it only falls.
+  // The goal is 9,000, and it is missed: what the client is to do by itself takes more.
   ['client/browser.ts', 14_750],
   ['websocket/websocket.ts', 3_500],
   ['ui/element.ts', 4_300],

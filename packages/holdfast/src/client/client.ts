@@ -260,8 +260,9 @@ export class Client<C extends Contract = Contract> {
       caller?.cancelTimeout?.();
       caller?.reject(failure(cause));
     }
-    // To run a method once its caller was told that it failed would be a surprise.
+    // To do what its caller was told has failed would be a surprise; but storage is for another life to go on with.
     for (const { id } of request.values()) request.remove(id);
+    if (!this.#driver.store) for (const { id } of publish.values()) publish.remove(id);
     for (const reader of this.#driver.session.subscriptions.readers) reader.take({ type: 'ended', ...cause });
   }
 
@@ -282,7 +283,7 @@ export class Client<C extends Contract = Contract> {
       since: links.sinceMs,
       attempt: links.attempt,
       retryAt: links.retryAtMs,
-      rttMs: links.roundTrip.smoothedMs,
+      rttMs: links.liveness.roundTrip.smoothedMs,
       endpoint: this.#driver.dialer.endpointOf(links.link),
       queued: publish.size + request.size - unacknowledged,
       unacknowledged,

@@ -62,6 +62,8 @@ export class Dialer {
   readonly #tell: Tell;
   readonly #intervalOf: (url: string) => HeartbeatInterval;
   readonly #open = new Map<Link, Line>();
+  /** What the application's functions were asked, until an attempt has its answer. */
+  #asked: Promise<[urls: string[], token: string]> | undefined;
   /** The last attempt reached nothing. */
   #isUnreached = false;
   /**
@@ -93,10 +95,18 @@ export class Dialer {
     try {
       // In a turn of its own, because the application's functions may call the client.
       await undefined;
-      [line.urls, line.token] = await Promise.all([this.#lines.candidates(), this.fetchToken(tokenRejected)]);
+      const asked = Promise.all([this.#lines.candidates(), this.fetchToken(tokenRejected)]);
+      // What is answered too late for the attempt that asked serves the next.
+      this.#asked = Promise.race([this.#asked ?? asked, asked]);
+      const [urls, token] = await this.#asked;
+      if (this.#open.get(link) !== line) return;
+      this.#asked = undefined;
+      line.urls = urls;
+      line.token = token;
       if (this.#isUnreached) await this.#ask(line);
       if (this.#open.get(link) === line) this.#openNext(link, line);
     } catch (error) {
+      this.#asked = undefined;
       // The application's functions may themselves have asked a server that was not there.
       const isFinal = error instanceof HoldfastError && finalCodes.has(error.code);
       const text = error instanceof Error ? error.message : String(error);

@@ -123,10 +123,8 @@ export class Driver implements SubscriptionHost {
   }
 
   processed(key: string, position: Position): void {
-    if (!this.store) return;
-    this.store.positions[key] = position;
-    this.store.touch('session');
-    this.#flushLater();
+    this.store?.keep(key, position);
+    if (this.store) this.#flushLater();
   }
 
   // ── What the session asks for ────────────────────────────────────────────────────────────────────────────

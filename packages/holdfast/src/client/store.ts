@@ -19,6 +19,9 @@ interface Stored {
 /** Each life numbers from a region of its own, so that a reply kept for the last one is never taken for this one's. */
 const NUMBERS_PER_LIFE = 2 ** 32;
 
+/** An application may read a topic per document that is opened, and never the same again. */
+const POSITIONS_MAX = 1_000;
+
 export class Store {
   readonly positions: Record<string, Position>;
   readonly restored: RestoredSession | undefined;
@@ -51,6 +54,15 @@ export class Store {
         outbox.map(([id, name, payload]) => ({ id, name, payload: fromBase64(payload) })),
       ),
     };
+  }
+
+  /** A subscription's handlers have succeeded up to here. */
+  keep(key: string, position: Position): void {
+    // The oldest makes way; one that is still read comes back with its next message.
+    const keys = key in this.positions ? [] : Object.keys(this.positions);
+    if (keys.length >= POSITIONS_MAX) delete this.positions[keys[0]!];
+    this.positions[key] = position;
+    this.touch('session');
   }
 
   touch(part: 'session' | 'outbox'): void {

@@ -115,10 +115,9 @@ export class ClientSession<Caller = unknown> {
     this.flush(nowMs);
   }
 
-  /** A link could not be dialled; `final` when trying again can't help, `waitMs` when the server wants nobody before. */
-  dialFailed(link: Link, cause: Cause, final: boolean, nowMs: number, waitMs?: number): void {
-    if (!final) this.links.lost(link, cause, nowMs, { slotAtMs: waitMs && nowMs + waitMs });
-    else if (this.links.has(link)) this.links.finish('failed', cause, nowMs);
+  /** A link could not be dialled; `isFinal` when trying again can't help, `waitMs` when the server wants nobody before. */
+  dialFailed(link: Link, cause: Cause, isFinal: boolean, nowMs: number, waitMs?: number): void {
+    this.links.lost(link, cause, nowMs, { isFinal, slotAtMs: waitMs && nowMs + waitMs });
     this.flush(nowMs);
   }
 
@@ -132,7 +131,7 @@ export class ClientSession<Caller = unknown> {
   #askInterval(link: Link): void {
     const intervalMs = this.interval.ms;
     if (intervalMs === undefined) return;
-    this.links.heartbeatMs = intervalMs;
+    this.links.liveness.heartbeatMs = intervalMs;
     link.pending.push({ type: 'heartbeat', intervalMs });
     this.#host.sessionChanged();
   }
@@ -151,7 +150,7 @@ export class ClientSession<Caller = unknown> {
     this.messageBytesMax = welcome.messageBytesMax;
     this.#isSupposed = false;
     this.#window = welcome.window;
-    this.links.heartbeatMs = this.interval.ms ?? welcome.heartbeatMs;
+    this.links.liveness.heartbeatMs = this.interval.ms ?? welcome.heartbeatMs;
     this.#cautious = false;
     this.#host.sessionChanged();
     if (!link.bare) return this.flush(nowMs);
@@ -215,10 +214,10 @@ export class ClientSession<Caller = unknown> {
       case 'ping':
         // Answered here, in the receive callback, because a background tab's timers may sleep (SPEC LIVE-2).
         link.pending.push({ type: 'pong', id: record.id, finished: this.request.answeredBelow });
-        if (this.interval.held(this.#silentMs, this.links.heartbeatMs)) this.#askInterval(link);
+        if (this.interval.held(this.#silentMs, this.links.liveness.heartbeatMs)) this.#askInterval(link);
         return this.subscriptions.compare(link.aliases, record.tops);
       case 'pong':
-        return this.links.ponged(record.id, nowMs);
+        return this.links.ponged(link, record.id, nowMs);
       case 'resume-token':
         this.resumeToken = record.resumeToken;
         return this.#host.sessionChanged();
@@ -298,7 +297,7 @@ export class ClientSession<Caller = unknown> {
         );
       }
     }
-    if (sent) this.links.probeAlong(nowMs);
+    if (sent && link.stage === 'live') this.links.liveness.probeAlong(link.pending, nowMs);
     // What was refused made room for others.
     if (refused) this.flush(nowMs);
   }

@@ -4,7 +4,7 @@ import { backoffDelayMs } from './backoff.ts';
 import { Deadlines } from './deadlines.ts';
 import { FlightRecorder } from './flight-recorder.ts';
 import type { Cause, Link, LinksConfig, LinksHost } from './link.ts';
-import { RoundTrip } from './round-trip.ts';
+import { Liveness, type LivenessDeadline } from './liveness.ts';
 
 /**
  * A client's connections over time. A link is one attempt at a connection; at most two exist: the one in use,
@@ -26,13 +26,11 @@ type State =
   | { name: 'suspect' | 'draining'; link: Link; rival: Link | undefined };
 
 /** `retry` is this client's own guess, `slot` the time that the server gave it; there is one of the two. */
-type DeadlineName = 'retry' | 'slot' | 'connect' | 'rival' | 'silence' | 'answer' | 'death' | 'stable';
-
-/** A probe accompanies messages that want an answer at most this often (SPEC LIVE-3). */
-const PROBE_SPACING_MS = 1_000;
+type DeadlineName = LivenessDeadline | 'retry' | 'slot' | 'connect' | 'rival' | 'stable';
 
 export class Links {
-  readonly roundTrip = new RoundTrip();
+  readonly #deadlines = new Deadlines<DeadlineName>();
+  readonly liveness = new Liveness(this.#deadlines);
   readonly flight = new FlightRecorder();
   /** Attempts since the connection was last stable. */
   attempt = 0;
@@ -41,21 +39,13 @@ export class Links {
   cause: Cause | undefined;
   /** The number of the last link. */
   count = 0;
-  /** How often the server shows itself on the connection in use. */
-  heartbeatMs = 25_000;
   /** The server wants returns after a loss spread over this long. */
   returnWindowMs = 0;
   #state: State = { name: 'idle' };
-  readonly #deadlines = new Deadlines<DeadlineName>();
-  #graceMs = 20_000;
   /** Attempts since the connection was last stable that got through to something. */
   #reached = 0;
   /** When the connection was last known to be live, or was first wanted. */
   #liveAtMs = 0;
-  #ping: { id: number; atMs: number } | undefined;
-  #pings = 0;
-  #lastProbeMs = -Infinity;
-  #bufferedBytes = 0;
   #tokenRejected = false;
   /** Why the link in use is left for another: the server asked for it, or it is the application's own wish. */
   #moveCode = 0;
@@ -160,12 +150,9 @@ export class Links {
     if (!('link' in state) || link.stage !== 'greeting') return false;
     if (state.link !== link) this.#drop(state.link);
     link.stage = 'live';
-    this.roundTrip.sample(nowMs - link.greetedAtMs);
-    this.heartbeatMs = welcome.heartbeatMs;
-    this.#graceMs = welcome.graceMs;
+    this.liveness.restart(nowMs - link.greetedAtMs, welcome);
     this.returnWindowMs = welcome.returnWindowMs;
     this.#tokenRejected = false;
-    this.#ping = undefined;
     this.#moveCode = 0;
     this.flight.opened(link.id, link.greetedAtMs, nowMs);
     this.#becomeLive(link, nowMs);
@@ -207,10 +194,9 @@ export class Links {
       text: reason || (name ?? `The connection was cut (close code ${code}).`),
     };
     const retry = this.#retryAfter(link, name);
-    if (retry === 'never' || (retry === 'token' && this.#tokenRejected))
-      return this.finish('failed', cause, nowMs);
+    const isFinal = retry === 'never' || (retry === 'token' && this.#tokenRejected);
     if (retry === 'token') this.#tokenRejected = true;
-    this.lost(link, cause, nowMs, { code });
+    this.lost(link, cause, nowMs, { code, isFinal });
   }
 
   #retryAfter(link: Link, name: ReturnType<typeof closeNameOf>): 'backoff' | 'token' | 'never' {
@@ -221,15 +207,21 @@ export class Links {
     return closeCodes[name].retry;
   }
 
-  /** A link is gone, with the code that its peer closed it with, or was given up; it is due again at its slot. */
+  /**
+   * A link is gone, with the code that its peer closed it with, or was given up; it is due again at its slot.
+   * `isFinal`: no retry mends it, which ends all attempts but those beside a link that still serves.
+   */
   lost(
     link: Link,
     cause: Cause,
     nowMs: number,
-    { code, slotAtMs }: { code?: number; slotAtMs?: number | undefined } = {},
+    { code, slotAtMs, isFinal }: { code?: number; slotAtMs?: number | undefined; isFinal?: boolean } = {},
   ): void {
     const state = this.#state;
     if (!('link' in state) || !this.has(link)) return;
+    // Who has taken the session over has taken it from both.
+    if (isFinal && (link === state.link || cause.code === 'superseded'))
+      return this.finish('failed', cause, nowMs);
     const rival = this.#rival;
     const wasReached = link.stage !== 'dialing';
     // It was live until its peer closed it, however long it had been silent.
@@ -284,25 +276,30 @@ export class Links {
 
   // ── Liveness ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * A message came, which proves the way from the server alive (SPEC LIVE-1). A mere heartbeat does not answer a
-   * probe: it says nothing of the way to the server.
-   */
+  /** A message came. */
   heard(link: Link, isHeartbeat: boolean, nowMs: number): void {
-    const state = this.#state;
-    if (!('link' in state) || state.link !== link || link.stage !== 'live') return;
+    if (link !== this.link || link.stage !== 'live') return;
     this.#liveAtMs = this.flight.inMs = nowMs;
-    if (isHeartbeat && this.#ping) return;
-    if (state.name === 'suspect') {
-      // Whichever is live first wins (SPEC LIVE-5).
-      if (this.isMoving) return;
-      if (state.rival) this.#drop(state.rival);
-      this.flight.recovered();
-      return this.#becomeLive(link, nowMs);
-    }
-    this.#deadlines.clear('answer');
-    this.#deadlines.clear('death');
-    this.#deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
+    // Whichever is live first wins (SPEC LIVE-5).
+    if (this.phase === 'suspect' && this.isMoving) return;
+    if (this.liveness.heard(isHeartbeat, nowMs)) this.#acquit(link, nowMs);
+  }
+
+  /** It was not dead after all. */
+  #acquit(link: Link, nowMs: number): void {
+    if (this.phase !== 'suspect') return;
+    if (this.#rival) this.#drop(this.#rival);
+    this.flight.recovered();
+    this.#becomeLive(link, nowMs);
+  }
+
+  /** The answer to a probe came. */
+  ponged(link: Link, id: number, nowMs: number): void {
+    const rttMs = this.liveness.answered(id, nowMs);
+    if (rttMs === undefined) return;
+    this.heard(link, false, nowMs);
+    this.#host.probed(rttMs);
+    this.#host.changed();
   }
 
   /**
@@ -318,43 +315,17 @@ export class Links {
 
   /** Asks for a sign of life. */
   probe(nowMs: number): void {
-    if (this.#state.name !== 'live' && this.#state.name !== 'draining') return;
-    this.#lastProbeMs = nowMs;
-    this.#ping ??= { id: ++this.#pings, atMs: nowMs };
-    this.#state.link.pending.push({ type: 'ping', id: this.#ping.id, tops: [] });
-    if (this.#deadlines.get('answer') !== undefined) return;
-    this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
-    // What is unsent at the first look may be on its way: only the second can tell (SPEC LIVE-1).
-    this.#bufferedBytes = Infinity;
-  }
-
-  /** Something was sent that wants an answer: asks for a sign of life with it, or a little later (SPEC LIVE-3). */
-  probeAlong(nowMs: number): void {
-    const nextMs = this.#lastProbeMs + PROBE_SPACING_MS;
-    if (nowMs >= nextMs) return this.probe(nowMs);
-    const silenceMs = this.#deadlines.get('silence');
-    // What is heard until then moves it away again.
-    if (silenceMs !== undefined && silenceMs > nextMs) this.#deadlines.set('silence', nextMs);
-  }
-
-  ponged(id: number, nowMs: number): void {
-    if (this.#ping?.id !== id) return;
-    const rttMs = nowMs - this.#ping.atMs;
-    this.roundTrip.sample(rttMs);
-    this.#ping = undefined;
-    this.#host.probed(rttMs);
-    this.#host.changed();
+    const state = this.#state;
+    if (state.name === 'live' || state.name === 'draining') this.liveness.probe(state.link.pending, nowMs);
   }
 
   handleTime(bufferedBytes: number, nowMs: number): void {
-    const progressed = bufferedBytes > 0 && bufferedBytes < this.#bufferedBytes;
-    this.#bufferedBytes = bufferedBytes;
     for (let due = this.#deadlines.takeDue(nowMs); due; due = this.#deadlines.takeDue(nowMs)) {
-      this.#handleDue(due, progressed, nowMs);
+      this.#handleDue(due, bufferedBytes, nowMs);
     }
   }
 
-  #handleDue(due: DeadlineName, progressed: boolean, nowMs: number): void {
+  #handleDue(due: DeadlineName, bufferedBytes: number, nowMs: number): void {
     switch (due) {
       case 'slot':
       case 'retry':
@@ -368,9 +339,7 @@ export class Links {
       case 'silence':
         return this.probe(nowMs);
       case 'answer':
-        // A slow link that still delivers, here outwards, is not dead (SPEC LIVE-1).
-        if (progressed) this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
-        else this.#suspect(nowMs);
+        if (this.liveness.isOverdue(bufferedBytes, nowMs)) this.#suspect(nowMs);
         return;
       case 'death':
         return this.link && this.#giveUp(this.link, silent, nowMs);
@@ -382,9 +351,7 @@ export class Links {
   }
 
   #suspect(nowMs: number): void {
-    this.#deadlines.clear('silence');
-    // Of several probes the first counts.
-    this.#deadlines.set('death', this.#deadlines.get('death') ?? nowMs + this.#graceMs);
+    this.liveness.doubt(nowMs);
     // One that is draining is left anyway, in its slot.
     if (this.#state.name !== 'live') return;
     this.cause = silent;
@@ -398,7 +365,7 @@ export class Links {
     const stableAtMs = this.#deadlines.get('stable');
     this.#deadlines.clearAll();
     if (stableAtMs !== undefined) this.#deadlines.set('stable', stableAtMs);
-    this.#deadlines.set('silence', nowMs + this.heartbeatMs + this.roundTrip.timeoutMs);
+    this.liveness.expect(nowMs);
     this.#become({ name: 'live', link }, nowMs);
   }
 

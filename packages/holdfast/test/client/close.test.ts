@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Bed } from './bed.ts';
+import { Bed, memoryStorage } from './bed.ts';
 import { Wire } from './wire.ts';
 
 const unhandled: unknown[] = [];
@@ -217,16 +217,31 @@ describe('a client that failed for good', () => {
     expect(wire.sockets.length).toBeGreaterThan(2);
   });
 
-  it('[REQ-1] does not run later what it told its caller had failed', async () => {
-    const wire = await Wire.live();
-    wire.client.request('pay', 1).catch(() => {});
+  for (const type of ['request', 'publish'] as const) {
+    it(`[REQ-1, PUB-4] does not do a ${type} later that it told its caller had failed`, async () => {
+      const wire = await Wire.live();
+      wire.client[type]('pay', 1).catch(() => {});
+      await wire.turn();
+      wire.socket.hangUp(4005, 'Enough.');
+      await wire.turn();
+      wire.client.reconnect();
+      await wire.welcome({ resumed: true });
+      expect(wire.socket.records.map((record) => record.type)).not.toContain(type);
+      expect(wire.client.status).toMatchObject({ phase: 'live', queued: 0, unacknowledged: 0 });
+    });
+  }
+
+  it('[PUB-4] keeps a publish that is stored, for another life or for reconnect()', async () => {
+    const storage = memoryStorage();
+    const wire = await Wire.live({ storage });
+    wire.client.publish('pay', 1).catch(() => {});
     await wire.turn();
     wire.socket.hangUp(4005, 'Enough.');
     await wire.turn();
+    expect(storage.items.get('holdfast:ws://there/:outbox')).toContain('pay');
     wire.client.reconnect();
     await wire.welcome({ resumed: true });
-    expect(wire.socket.records.map(({ type }) => type)).not.toContain('request');
-    expect(wire.client.status).toMatchObject({ phase: 'live', queued: 0, unacknowledged: 0 });
+    expect(wire.socket.records.map((record) => record.type)).toContain('publish');
   });
 
   it('[CLOSE-2] comes back with reconnect(), its subscriptions too', async () => {

@@ -185,6 +185,17 @@ describe('tokens', () => {
     expect(asked).toBe(2);
   });
 
+  it('[RET-3] a function that takes longer than an attempt may serves the next with its answer', async () => {
+    const bed: Bed = new Bed({
+      connectTimeoutMs: 2_000,
+      token: () => new Promise((resolve) => void bed.testbed.clock.at(5_000, () => resolve('good'))),
+    });
+    await bed.pass(4_999);
+    expect(bed.lines).toBe(0);
+    await bed.pass(2_000);
+    expect(bed.client.status.phase).toBe('live');
+  });
+
   it('[AUTH-3] is refreshed without a reconnect before it expires', async () => {
     let issued = 0;
     const bed = new Bed({ token: () => `token ${++issued}` });

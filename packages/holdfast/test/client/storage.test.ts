@@ -109,6 +109,23 @@ describe('the next life of a client with storage', () => {
     expect(seen.slice(3).toSorted()).toEqual(topics.map((topic) => `${topic} 2`).toSorted());
   });
 
+  it('[SUB-6] keeps a bounded number of positions, and those that are still read', async () => {
+    const bed = new Lives();
+    const read = async (topic: string): Promise<void> => {
+      const subscription = bed.client.subscribe(topic, () => {}, { from: 'start' });
+      await bed.wait(bed.server.publish(topic, 1));
+      await bed.until(() => subscription.position?.offset === 1);
+      if (topic !== 'home') subscription.unsubscribe();
+    };
+    await read('home');
+    for (let n = 0; n <= 1_000; n++) await read(`document/${n}`);
+    await bed.wait(bed.server.publish('home', 2));
+    await bed.pass(1_000);
+    const { positions } = JSON.parse(bed.storage.items.get('me')!) as { positions: Record<string, unknown> };
+    expect(Object.keys(positions)).toHaveLength(1_000);
+    expect(Object.keys(positions)).toEqual(expect.arrayContaining(['home', 'document/1000']));
+  });
+
   it('[PUB-4] sends what waited in the outbox, once and in order, and resumes the session', async () => {
     const bed = new Lives();
     await bed.until(() => bed.client.status.phase === 'live');

@@ -20,6 +20,8 @@ export type Effect =
 export const HEARTBEAT_MS = 25_000;
 export const GRACE_MS = 20_000;
 export const CONNECT_TIMEOUT_MS = 8_000;
+/** The timeout of a probe whose round trips took no time: the least there is. */
+export const PROBE_TIMEOUT_MS = 1_000;
 
 /** A client session whose sockets, server and clock are the test's own hand. */
 export class ClientHand {
@@ -165,6 +167,15 @@ export class ClientHand {
       if (dial) return dial;
     }
     throw new Error('It dials no more.');
+  }
+
+  /** One whose connection has not answered a probe in time. */
+  static suspect(): ClientHand {
+    const hand = ClientHand.live();
+    hand.probe();
+    hand.pass(PROBE_TIMEOUT_MS);
+    if (hand.phase !== 'suspect') throw new Error(`The client is ${hand.phase}.`);
+    return hand;
   }
 
   /** A session that is live on link 1, with a round trip of nothing. */

@@ -70,7 +70,7 @@ describe('a client', () => {
   it('[LIVE-7] asks for the interval that its path bears, then and with each hello', () => {
     const hand = cutTwice('idle-cut-by-intermediary');
     expect(hand.session.interval.ms).toBe(8_000);
-    expect(hand.session.links.heartbeatMs).toBe(8_000);
+    expect(hand.session.links.liveness.heartbeatMs).toBe(8_000);
     hand.lose(3);
     const { link } = hand.untilDial();
     expect(sent(hand.open(link))).toContainEqual({ type: 'heartbeat', intervalMs: 8_000 });

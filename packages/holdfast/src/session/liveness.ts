@@ -1,0 +1,101 @@
+import type { WireRecord } from '../protocol/schema.ts';
+import type { Deadlines } from './deadlines.ts';
+import { RoundTrip } from './round-trip.ts';
+
+/** Until the connection in use is probed, until it is suspect, and until it is given up. */
+export type LivenessDeadline = 'silence' | 'answer' | 'death';
+
+/** A probe accompanies messages that want an answer at most this often (SPEC LIVE-3). */
+const PROBE_SPACING_MS = 1_000;
+
+/** What the connection in use has to say within which time, and what proves that it is alive. */
+export class Liveness {
+  readonly roundTrip = new RoundTrip();
+  /** How often the server shows itself. */
+  heartbeatMs = 25_000;
+  graceMs = 20_000;
+  /** The probe that waits for its answer: of several, the first. */
+  #ping: { id: number; atMs: number } | undefined;
+  #pings = 0;
+  #lastProbeMs = -Infinity;
+  #bufferedBytes = 0;
+  readonly #deadlines: Pick<Deadlines<LivenessDeadline>, 'get' | 'set' | 'clear'>;
+
+  constructor(deadlines: Pick<Deadlines<LivenessDeadline>, 'get' | 'set' | 'clear'>) {
+    this.#deadlines = deadlines;
+  }
+
+  /** Another connection is in use, welcomed `rttMs` after its hello: what the last one owed is void. */
+  restart(rttMs: number, { heartbeatMs, graceMs }: WireRecord<'welcome'>): void {
+    this.roundTrip.sample(rttMs);
+    this.heartbeatMs = heartbeatMs;
+    this.graceMs = graceMs;
+    this.#ping = undefined;
+  }
+
+  /** It may be silent for an interval and a round trip from now on; no longer than the grace while a probe waits. */
+  expect(nowMs: number): void {
+    const silenceAtMs = nowMs + this.heartbeatMs + this.roundTrip.timeoutMs;
+    this.#deadlines.set('silence', Math.min(silenceAtMs, this.#overdueAtMs));
+  }
+
+  /**
+   * A message came; says whether it proves the way to the server alive, too (SPEC LIVE-1, LIVE-4): a mere heartbeat
+   * does not while a probe waits, and nothing but the answer does when it has waited for the grace.
+   */
+  heard(isHeartbeat: boolean, nowMs: number): boolean {
+    if (this.#ping && (isHeartbeat || nowMs >= this.#overdueAtMs)) return false;
+    this.#deadlines.clear('answer');
+    this.#deadlines.clear('death');
+    this.expect(nowMs);
+    return true;
+  }
+
+  get #overdueAtMs(): number {
+    return this.#ping ? this.#ping.atMs + this.graceMs : Infinity;
+  }
+
+  /** Asks for a sign of life. */
+  probe(pending: WireRecord[], nowMs: number): void {
+    this.#lastProbeMs = nowMs;
+    this.#ping ??= { id: ++this.#pings, atMs: nowMs };
+    pending.push({ type: 'ping', id: this.#ping.id, tops: [] });
+    if (this.#deadlines.get('answer') !== undefined) return;
+    this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+    // What is unsent at the first look may be on its way: only the second can tell (SPEC LIVE-1).
+    this.#bufferedBytes = Infinity;
+  }
+
+  /** Asks along with a message that wants an answer, or a little later (SPEC LIVE-3). */
+  probeAlong(pending: WireRecord[], nowMs: number): void {
+    const nextMs = this.#lastProbeMs + PROBE_SPACING_MS;
+    if (nowMs >= nextMs) return this.probe(pending, nowMs);
+    const silenceMs = this.#deadlines.get('silence');
+    // What is heard until then moves it away again.
+    if (silenceMs !== undefined && silenceMs > nextMs) this.#deadlines.set('silence', nextMs);
+  }
+
+  /** The answer to a probe: gives its round trip, unless it was asked for by nobody. */
+  answered(id: number, nowMs: number): number | undefined {
+    if (this.#ping?.id !== id) return undefined;
+    const rttMs = nowMs - this.#ping.atMs;
+    this.roundTrip.sample(rttMs);
+    this.#ping = undefined;
+    return rttMs;
+  }
+
+  /** No answer came in time; says whether that makes it suspect. Has it taken bytes of ours since, it gets as long again. */
+  isOverdue(bufferedBytes: number, nowMs: number): boolean {
+    const isSlow = bufferedBytes > 0 && bufferedBytes < this.#bufferedBytes;
+    this.#bufferedBytes = bufferedBytes;
+    if (isSlow) this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
+    return !isSlow;
+  }
+
+  /** It is suspect: it has until the end of the grace to prove itself alive. */
+  doubt(nowMs: number): void {
+    this.#deadlines.clear('silence');
+    // Of several doubts the first counts.
+    this.#deadlines.set('death', this.#deadlines.get('death') ?? nowMs + this.graceMs);
+  }
+}
