@@ -9,49 +9,14 @@ import type { ServerCalls } from './programs/server.ts';
 import { type Child, startChild } from './support/child.ts';
 import { expectEachOnce, Ledger, oneTo, openClient, patient } from './support/ledger.ts';
 import { startNats, type NatsServer } from './support/nats.ts';
+import { Publishing } from './support/publishing.ts';
 import { openChaos, openServer } from './support/servers.ts';
 
-/** How much of it; the full run is 200 clients, 20 kills, 20 s and 30 s. */
+/** How much of it; the full run is 200 clients, 20 kills and 20 s. */
 const clientCount = Number(process.env['HOLDFAST_CLIENTS'] ?? 40);
 const killCount = Number(process.env['HOLDFAST_KILLS'] ?? 2);
 const pauseMs = Number(process.env['HOLDFAST_STANDSTILL_MS'] ?? 8_000);
-const cutMs = Number(process.env['HOLDFAST_CUT_MS'] ?? 3_000);
 const large = { retention: { countMax: 1_000_000, bytesMax: 1_000_000_000 } };
-
-/** Publishes again and again until it is told to stop, without ever waiting for more than the last two. */
-class Publishing {
-  goesOn = true;
-  readonly counts: Record<string, number> = {};
-  private readonly all: Promise<void>[];
-
-  constructor(clients: readonly Client[], topic: string, intervalMs: number) {
-    this.all = clients.map((client, index) => this.publish(client, topic, `client ${index}`, intervalMs));
-  }
-
-  /** Waits until every client has published some more. */
-  async goesOnBy(count: number): Promise<void> {
-    const wanted = Object.entries(this.counts).map(([publisher, n]) => [publisher, n + count] as const);
-    await vi.waitFor(() => {
-      for (const [publisher, n] of wanted) expect(this.counts[publisher]).toBeGreaterThanOrEqual(n);
-    }, patient);
-  }
-
-  async end(): Promise<void> {
-    this.goesOn = false;
-    await Promise.all(this.all);
-  }
-
-  private async publish(client: Client, topic: string, publisher: string, intervalMs: number): Promise<void> {
-    this.counts[publisher] = 0;
-    const underWay: Promise<unknown>[] = [];
-    while (this.goesOn) {
-      underWay.push(client.publish(topic, { publisher, n: ++this.counts[publisher]! }));
-      if (underWay.length > 2) await underWay.shift();
-      await wait(intervalMs);
-    }
-    await Promise.all(underWay);
-  }
-}
 
 /** A message on `ticks` every so often, from a node of its own that nothing happens to. */
 class Ticking {
@@ -271,28 +236,6 @@ describe.runIf(requirePeer('nats-server'))('two nodes on one NATS', () => {
     }
     expect(growth).toBeLessThan(64);
   }, 60_000);
-
-  it(`[HUB-2, HUB-4] a node that is cut off from NATS for ${cutMs} ms: afterwards no topic differs between the nodes`, async () => {
-    const prefix = `nodes${++prefixes}`;
-    const path = await openChaos(nats.port);
-    const [far, near] = [await startNode(prefix, 0, path.url('nats')), await startNode(prefix)];
-    const urls = [far.url, near.url];
-    const clients = Array.from({ length: 20 }, (_, index) => openAt(urls, index % 2));
-    const readers = clients.map((client) => new Ledger(client, 'load', 'start'));
-    await Promise.all(readers.map(({ ready }) => ready));
-    const publishing = new Publishing(clients, 'load', 100);
-    await publishing.goesOnBy(3);
-    await path.set({ blackHole: 'both' });
-    // Long enough for the node to notice: it is silent for two of its pings to NATS.
-    await vi.waitFor(async () => expect(await readiness(far.url)).toBe(503), patient);
-    expect(await readiness(near.url), 'the other one works').toBe(200);
-    await wait(cutMs);
-    await path.clear();
-    await vi.waitFor(async () => expect(await readiness(far.url)).toBe(200), patient);
-    await publishing.goesOnBy(3);
-    await publishing.end();
-    await settled(readers, publishing);
-  }, 120_000);
 });
 
 async function readiness(url: string): Promise<number> {

@@ -6,10 +6,14 @@ import { systemEnv } from '../peers.ts';
 export interface Network {
   /** This machine, as seen from inside. */
   readonly hostAddress: string;
+  /** The inside, as seen from this machine. */
+  readonly insideAddress: string;
   /** Runs a program inside. */
   readonly within: readonly string[];
   /** Drops this share of the packets, in percent, in each direction; 0 drops none. */
   drop(percent: number): void;
+  /** Drops all packets to and from one TCP port of this machine, in both directions, until the next `drop`. */
+  cutFrom(port: number): void;
   /** Gives the inside another address, as a change of network does: what was connected stays behind. */
   readdress(): void;
 }
@@ -35,8 +39,15 @@ export function openNetwork(): Network {
   must([...within, 'ip', 'link', 'set', inside, 'up']);
   return {
     hostAddress: address(1),
+    insideAddress: address(2),
     within,
-    drop: (percent) => must([...within, 'nft', '-f', '-'], ruleset(percent)),
+    drop(percent) {
+      const some = `numgen random mod 100 < ${percent} drop`;
+      const rule = percent === 0 ? 'accept' : percent === 100 ? 'drop' : some;
+      must([...within, 'nft', '-f', '-'], ruleset(rule, rule));
+    },
+    cutFrom: (port) =>
+      must([...within, 'nft', '-f', '-'], ruleset(`tcp sport ${port} drop`, `tcp dport ${port} drop`)),
     readdress() {
       const other = (host: number): string => address(host).replace(/^198\.18/, '198.19');
       must(['ip', 'addr', 'add', `${other(1)}/30`, 'dev', outside]);
@@ -48,11 +59,9 @@ export function openNetwork(): Network {
 }
 
 /** The whole rule set, replaced in one transaction (nft(8)). */
-function ruleset(percent: number): string {
-  const some = `numgen random mod 100 < ${percent} drop`;
-  const rule = percent === 0 ? 'accept' : percent === 100 ? 'drop' : some;
-  const chains = ['input', 'output'].map(
-    (hook) => `add chain inet holdfast ${hook} { type filter hook ${hook} priority 0; }
+function ruleset(input: string, output: string): string {
+  const chains = Object.entries({ input, output }).map(
+    ([hook, rule]) => `add chain inet holdfast ${hook} { type filter hook ${hook} priority 0; }
 add rule inet holdfast ${hook} ${rule}`,
   );
   return ['flush ruleset', 'add table inet holdfast', ...chains, ''].join('\n');

@@ -50,6 +50,8 @@ export const defaultLimits = {
   nodeBeatsMissedMax: 3,
   /** Nodes on one log that a node knows of: what it keeps for each is bounded, so their number is, too. */
   nodesMax: 64,
+  /** How long a node's log may be out of reach before it sends its clients to others; a failover takes some 10 s. */
+  logPatienceMs: 15_000,
   /** How long a node waits for another to say what became of a request, before it is `outcome-unknown`. */
   askTimeoutMs: 3_000,
   /** Sessions that a topic's presence names; beyond it they are only counted (SPEC CLUSTER-10). */

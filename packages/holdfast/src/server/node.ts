@@ -5,6 +5,7 @@ import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import type { ServerSessionConfig } from '../session/server-session.ts';
 import { Cluster } from './cluster/cluster.ts';
+import { CutOff } from './cluster/cut-off.ts';
 import { Causes } from './causes/causes.ts';
 import type { ServerFlight, Verdict } from './causes/verdict.ts';
 import { Connection } from './connection.ts';
@@ -52,10 +53,10 @@ export interface NodeParts {
 }
 
 const UPKEEP_INTERVAL_MS = 10_000;
-/** A log that stands still for 20 s, as one does that fails over, is worth waiting for. */
-const CUT_OFF_PATIENCE_MS = 15_000;
 /** Of the budget, for those who return after an outage; the rest is for newcomers and for chance. */
 const RETURN_SHARE = 0.8;
+/** Whoever is cut off may miss the others' beats before it knows why. */
+const OTHERS_WITHIN_MS = 60_000;
 /** Clients that move wait for nothing meanwhile, so the nodes that take them are given more time than after a crash. */
 const DRAIN_PATIENCE = 4;
 
@@ -77,6 +78,7 @@ export class Node {
   readonly greeter: Greeter;
   readonly operations: Operations;
   readonly cluster: Cluster;
+  readonly cutOff: CutOff;
   readonly policyOf: (topic: string) => TopicPolicy;
   readonly pacer: Pacer;
   readonly guard: Guard;
@@ -93,8 +95,6 @@ export class Node {
   private dirty: Connection[] = [];
   private readonly wake: () => void;
   private cancelUpkeep = (): void => {};
-  /** Since when the log can't be used, and whether there was another node by then. */
-  private cutOff: { sinceMs: number; isAlone: boolean } | undefined;
   private readonly whenEmpty = new Set<() => void>();
 
   constructor({ options, log, clock, random, listener, machine }: NodeParts) {
@@ -125,6 +125,13 @@ export class Node {
     this.sessionConfig = { limits, heartbeatMs, graceMs, node: this.id, random };
     this.policyOf = topicPolicies(options.topics ?? {});
     this.cluster = new Cluster(this);
+    this.cutOff = new CutOff({
+      trouble: () => log.health?.(),
+      hasOthers: () => this.cluster.members.hadOthersSince(clock.nowMs() - OTHERS_WITHIN_MS),
+      patienceMs: limits.logPatienceMs,
+      // They wait for something, so they are given no more time than after a crash.
+      askToMove: () => this.askToMove(limits.logPatienceMs, 1, 'This node can’t reach its log.'),
+    });
     const { presenceTopics } = this.cluster;
     this.hub = new Hub(presenceTopics, this.policyOf, { messagesMax, bytesMax }, this.wake);
   }
@@ -141,6 +148,7 @@ export class Node {
     });
     await this.greeter.open(this.log);
     this.cluster.open();
+    this.wheel.schedule(this.cutOff);
     this.scheduleUpkeep();
     this.guard.start();
   }
@@ -237,7 +245,8 @@ export class Node {
     if (this.state === 'closed') return;
     this.state = 'draining';
     const endMs = this.clock.nowMs() + deadlineMs;
-    this.askToMove(deadlineMs / 2, 'The server is being drained.');
+    this.wheel.remove(this.cutOff);
+    this.askToMove(deadlineMs / 2, DRAIN_PATIENCE, 'The server is being drained.');
     await this.emptied(deadlineMs);
     for (const connection of this.connections) {
       connection.handle({ type: 'close', name: 'going-away', text: 'The server is being drained.' });
@@ -247,31 +256,14 @@ export class Node {
     if (this.cluster.members.size > 0) await this.operations.idle(endMs - this.clock.nowMs());
   }
 
-  /** Gives every client a slot of its own to move to another node, within the time. */
-  private askToMove(withinMs: number, reason: string): void {
-    const spreadMs = Math.min(withinMs, this.returnWindowMs * DRAIN_PATIENCE);
+  /** Gives every client a slot of its own to move to another node: within so many return windows, and the time. */
+  private askToMove(withinMs: number, windows: number, reason: string): void {
+    const spreadMs = Math.min(withinMs, this.returnWindowMs * windows);
     let index = 0;
     for (const connection of this.connections) {
       const reconnectInMs = Math.round((spreadMs * index++) / this.connections.size);
       connection.handle({ type: 'go-away', reconnectInMs, reason });
     }
-  }
-
-  /**
-   * A node that is cut off from its log can keep its clients, and tell them nothing new. Where there were others,
-   * it sends them there after a while, and again after as long: make before break, so nobody is worse off when
-   * the others fare no better (SPEC CLUSTER-13).
-   */
-  private checkLog(): void {
-    const nowMs = this.clock.nowMs();
-    if (this.log.health?.() === undefined || this.state !== 'open') {
-      this.cutOff = undefined;
-      return;
-    }
-    this.cutOff ??= { sinceMs: nowMs, isAlone: this.cluster.members.size === 0 };
-    if (this.cutOff.isAlone || nowMs - this.cutOff.sinceMs < CUT_OFF_PATIENCE_MS) return;
-    this.cutOff.sinceMs = nowMs;
-    this.askToMove(CUT_OFF_PATIENCE_MS, 'This node can’t reach its log.');
   }
 
   async close(): Promise<void> {
@@ -311,7 +303,6 @@ export class Node {
       this.sessions.expire(this.clock.nowMs());
       this.causes.expire(this.clock.nowMs());
       this.cluster.expire(this.nowMs());
-      this.checkLog();
       Promise.all([this.log.trim(), this.hub.check()]).catch((error: unknown) => {
         this.options.logger.warn(`Holdfast: the log failed: ${String(error)}`);
       });

@@ -8,6 +8,7 @@ import { FULL_RETRY_MS, TurnedAway, type Refusal } from './turned-away.ts';
 type HttpRefusal = ReturnType<EngineHost['admit']>;
 
 const DRAIN_RETRY_SECONDS = 1;
+const CUT_OFF_RETRY_SECONDS = 5;
 
 /**
  * Decides over upgrades, before anything of a connection is kept, and answers for the server's health. Those that
@@ -39,6 +40,10 @@ export class Admission {
     if (this.node.state !== 'open') {
       const text = 'This server is going away; another takes its place.';
       return { status: 503, text, retryAfterSeconds: DRAIN_RETRY_SECONDS };
+    }
+    if (this.node.cutOff.sendsAway) {
+      const text = 'This node can’t reach its log; others may.';
+      return { status: 503, text, retryAfterSeconds: CUT_OFF_RETRY_SECONDS };
     }
     if (this.turnedAway < this.node.guard.turnedAwayMax) return undefined;
     const retryAfterSeconds = Math.ceil(waitMs() / 1_000);

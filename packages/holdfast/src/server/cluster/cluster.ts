@@ -194,7 +194,7 @@ export class Cluster {
 
   private handleBeat(beat: NodeMessage<'beat'>): void {
     const known = this.members.get(beat.from);
-    const member = this.members.heard(beat);
+    const member = this.members.heard(beat, this.node.clock.nowMs());
     if (!member) return this.warnOfCrowd();
     // A node that never had a client has nobody to be taken over from it.
     if (!known && this.node.counters.welcomed === 0) member.heard.takeovers = beat.takeovers;

@@ -8,6 +8,7 @@ export interface Member {
   everyMs: number;
   /** How many beats this node has made since it was heard. */
   silentBeats: number;
+  heardAtMs: number;
   stats: ServerStats;
   /** How far it has heard this node (see `telling.ts`). */
   heardOfUs: Progress;
@@ -26,6 +27,11 @@ interface MemberLimits {
   nodesMax: number;
 }
 
+interface Gone {
+  readonly how: 'dead' | 'left';
+  readonly heardAtMs: number;
+}
+
 /** A beat that says it is the last for hours would keep a dead node alive. */
 const EVERY_MS_MAX = 60_000;
 
@@ -36,7 +42,7 @@ const EVERY_MS_MAX = 60_000;
 export class Members {
   private readonly alive = new Map<string, Member>();
   /** Those that died or left, the latest last. */
-  private readonly gone = new Map<string, 'dead' | 'left'>();
+  private readonly gone = new Map<string, Gone>();
   private readonly self: string;
   private readonly limits: MemberLimits;
 
@@ -61,21 +67,36 @@ export class Members {
     return this.gone.has(id);
   }
 
+  /** Whether there was another node since then, as far as is known: one that is silent may live, and have clients. */
+  hadOthersSince(atMs: number): boolean {
+    if (this.alive.size > 0) return true;
+    return [...this.gone.values()].some(({ how, heardAtMs }) => how === 'dead' && heardAtMs >= atMs);
+  }
+
   /** Undefined for a beat of a node that has left, or of one too many. */
-  heard(beat: NodeMessage<'beat'>): Member | undefined {
+  heard(beat: NodeMessage<'beat'>, nowMs: number): Member | undefined {
     const { from: id, stats } = beat;
     let member = this.alive.get(id);
     if (!member) {
-      if (this.gone.get(id) === 'left' || this.alive.size >= this.limits.nodesMax - 1) return undefined;
+      if (this.gone.get(id)?.how === 'left' || this.alive.size >= this.limits.nodesMax - 1) return undefined;
       this.gone.delete(id);
       const nothing = { takeovers: 0, presence: 0 };
-      member = { id, stats, everyMs: 0, silentBeats: 0, heard: { ...nothing }, heardOfUs: nothing };
+      member = {
+        id,
+        stats,
+        everyMs: 0,
+        silentBeats: 0,
+        heardAtMs: nowMs,
+        heard: { ...nothing },
+        heardOfUs: nothing,
+      };
       this.alive.set(id, member);
     }
     const [, takeovers = 0, presence = 0] = beat.heard.find(([node]) => node === this.self) ?? [];
     member.heardOfUs = { takeovers, presence };
     member.everyMs = Math.min(beat.everyMs, EVERY_MS_MAX);
     member.silentBeats = 0;
+    member.heardAtMs = nowMs;
     member.stats = stats;
     return member;
   }
@@ -99,11 +120,11 @@ export class Members {
     return dead;
   }
 
-  private end(id: string, how: 'dead' | 'left'): Member | undefined {
+  private end(id: string, how: Gone['how']): Member | undefined {
     const member = this.alive.get(id);
     this.alive.delete(id);
     this.gone.delete(id);
-    this.gone.set(id, how);
+    this.gone.set(id, { how, heardAtMs: member?.heardAtMs ?? -Infinity });
     if (this.gone.size > LIST_MAX) this.gone.delete(this.gone.keys().next().value!);
     return member;
   }
