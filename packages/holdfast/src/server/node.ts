@@ -96,6 +96,7 @@ export class Node {
   private readonly wake: () => void;
   private cancelUpkeep = (): void => {};
   private readonly whenEmpty = new Set<() => void>();
+  private logState: 'unopened' | 'open' | 'closed' = 'unopened';
 
   constructor({ options, log, clock, random, listener, machine }: NodeParts) {
     this.options = options;
@@ -147,6 +148,7 @@ export class Node {
       heard: (message) => this.cluster.heard(message),
     });
     await this.greeter.open(this.log);
+    this.logState = 'open';
     this.cluster.open();
     this.wheel.schedule(this.cutOff);
     this.scheduleUpkeep();
@@ -207,6 +209,8 @@ export class Node {
 
   /** Appends to any topic, inboxes too. A key is a session of its own to the log, of one publish. */
   async append(topic: string, payload: Uint8Array, idempotencyKey?: string): Promise<Position> {
+    if (this.logState === 'closed')
+      throw new HoldfastError('closed', 'The server was closed; nothing is kept any more.');
     if (payload.length + 600 > this.limits.messageBytesMax) {
       const text = `The payload has ${payload.length} bytes, and limits.messageBytesMax is ${this.limits.messageBytesMax}. Split it, or raise the limit.`;
       throw new HoldfastError('too-big', text);
@@ -269,6 +273,8 @@ export class Node {
   async close(): Promise<void> {
     if (this.state === 'closed') return;
     this.state = 'closed';
+    // Of a log that could not be opened, as much is let go of as there is.
+    if (this.logState === 'unopened') return this.log.close().catch(() => {});
     for (const connection of this.connections) {
       connection.handle({ type: 'close', name: 'gone', text: 'The server is shutting down.' });
     }
@@ -281,6 +287,7 @@ export class Node {
     this.intake.stop();
     this.wheel.stop();
     this.cluster.close();
+    this.logState = 'closed';
     await this.log.close();
   }
 

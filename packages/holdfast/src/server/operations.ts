@@ -251,10 +251,15 @@ export class Operations {
       logger.warn(`Holdfast: authorize threw, so "${action}" on "${name}" was refused: ${String(error)}`);
       return false;
     };
+    // Anything but a plain true is a no.
+    const decide = (answer: unknown): boolean => {
+      if (typeof answer !== 'boolean')
+        logger.warn(`Holdfast: authorize must return true or false; "${action}" on "${name}" was refused.`);
+      return answer === true;
+    };
     try {
       const answer = authorize(connection.session!.identity, action, name);
-      // Anything but a plain true is a no.
-      return answer instanceof Promise ? answer.then((is) => is === true, refuse) : answer === true;
+      return answer instanceof Promise ? answer.then(decide, refuse) : decide(answer);
     } catch (error) {
       return refuse(error);
     }
@@ -282,7 +287,7 @@ export function inboxName(
 
 /** What is wrong with a topic's name, if anything. Names that look alike but differ would slip past `authorize`. */
 export function checkTopicName(name: string): string | undefined {
-  if (name === '') return 'A topic needs a name.';
+  if (typeof name !== 'string' || name === '') return 'A topic needs a name.';
   if (Buffer.byteLength(name) > NAME_BYTES_MAX)
     return `A topic’s name has at most ${NAME_BYTES_MAX} bytes in UTF-8.`;
   if (name.startsWith('$')) return `"${name}": names that begin with $ belong to the server. Choose another.`;

@@ -2,8 +2,8 @@ import { HoldfastError } from '../protocol/error-codes.ts';
 
 /** What values of options may be. Each check throws `invalid-option` with the option's name and what was expected. */
 
-export function invalid(name: string, text: string): never {
-  throw new HoldfastError('invalid-option', `createServer: "${name}" ${text}.`);
+export function invalid(name: string, text: string, call = 'createServer'): never {
+  throw new HoldfastError('invalid-option', `${call}: "${name}" ${text}.`);
 }
 
 /** A number above 0 that ends somewhere: what is waited for, sent or divided by can't be endless. */
@@ -24,8 +24,28 @@ export function checkBound(name: string, value: unknown): void {
   invalid(name, `is ${shown(value)}; it must be a number from 0, or Infinity for no bound`);
 }
 
-export function checkFunction(name: string, value: unknown): void {
-  if (typeof value !== 'function') invalid(name, `is ${shown(value)}; it must be a function`);
+export function checkFunction(name: string, value: unknown, call?: string): void {
+  if (typeof value !== 'function') invalid(name, `is ${shown(value)}; it must be a function`, call);
+}
+
+/** The path of an address, as requests have it. */
+export function checkPath(value: unknown, call?: string): void {
+  if (typeof value === 'string' && value.startsWith('/')) return;
+  invalid('path', `is ${shown(value)}; it must begin with /`, call);
+}
+
+/** A port of TCP; as a text, too, because that is what the environment holds. */
+export function checkPort(value: unknown): number {
+  const port = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  if (Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535) return port as number;
+  return invalid('port', `is ${shown(value)}; it must be a whole number from 0 to 65,535`, 'listen');
+}
+
+/** Frameworks hand out many things that have a method `on`; only an HTTP server has upgrades to give away. */
+export function checkHttpServer(value: unknown): void {
+  if (typeof (value as { address?: unknown } | null | undefined)?.address === 'function') return;
+  const text = `attach: this is ${shown(value)}; give the HTTP server: createServer(app) of node:http, what Express’s app.listen() or Hono’s serve() returns, or Fastify’s app.server.`;
+  throw new HoldfastError('invalid-option', text);
 }
 
 /** An object with these methods. */
@@ -35,19 +55,28 @@ export function checkMethods(name: string, value: unknown, methods: readonly str
   invalid(name, `must be an object with the methods ${methods.join(', ')}`);
 }
 
+export function checkKnown(call: string, name: string, names: readonly string[]): void {
+  if (!names.includes(name)) invalid(name, `does not exist; there are: ${names.join(', ')}`, call);
+}
+
 /** A plain object that holds nothing but these keys; gives those that are not undefined. */
-export function checkKeys<T extends object>(name: string, value: T, keys: readonly string[]): T {
-  const entries = checkEntries(name, value);
+export function checkKeys<T extends object>(
+  name: string,
+  value: T,
+  keys: readonly string[],
+  call?: string,
+): T {
+  const entries = checkEntries(name, value, call);
   for (const [key] of entries) {
-    if (!keys.includes(key)) invalid(`${name}.${key}`, `does not exist; there are: ${keys.join(', ')}`);
+    if (!keys.includes(key)) invalid(`${name}.${key}`, `does not exist; there are: ${keys.join(', ')}`, call);
   }
   return Object.fromEntries(entries) as T;
 }
 
 /** The entries of a plain object, without those that are undefined. */
-export function checkEntries(name: string, value: object): [key: string, value: unknown][] {
+export function checkEntries(name: string, value: object, call?: string): [key: string, value: unknown][] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return invalid(name, `is ${shown(value)}; it must be an object`);
+    return invalid(name, `is ${shown(value)}; it must be an object`, call);
   }
   return Object.entries(value).filter(([, entry]) => entry !== undefined);
 }

@@ -9,6 +9,7 @@ import {
   checkFunction,
   checkKeys,
   checkMethods,
+  checkPath,
   checkPositive,
   checkWhole,
   invalid,
@@ -123,9 +124,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
   if (log !== undefined) checkMethods('log', log, logMethods);
   checkMethods('codec', codec, ['encode', 'decode']);
   if (logger !== false) checkMethods('logger', logger, ['info', 'warn']);
-  if (path !== undefined && !(typeof path === 'string' && path.startsWith('/'))) {
-    invalid('path', `is ${shown(path)}; it must begin with /`);
-  }
+  if (path !== undefined) checkPath(path);
   checkOrigins(options.origins ?? []);
   checkProxies(options.trustedProxies ?? []);
   const forwardedHeader = options.forwardedHeader ?? 'x-forwarded-for';
@@ -157,11 +156,18 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
 
 const silent: Logger = { info() {}, warn() {} };
 
+/** What looks like an option and is an argument of a method. */
+const elsewhere: Readonly<Record<string, string>> = {
+  port: 'give it to server.listen(port)',
+  host: 'give it to server.listen(port, host)',
+  server: 'give an HTTP server to server.attach(httpServer)',
+};
+
 function definedOf(options: ServerOptions): ServerOptions {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  const entries = checkEntries('options', options);
   for (const [name] of entries) {
     if (!(names as readonly string[]).includes(name)) {
-      invalid(name, `is not an option; there are: ${names.join(', ')}`);
+      invalid(name, `is not an option; ${elsewhere[name] ?? `there are: ${names.join(', ')}`}`);
     }
   }
   return Object.fromEntries(entries);

@@ -1,5 +1,4 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
-import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import { Admission } from './admission/admission.ts';
@@ -10,9 +9,18 @@ import type { Verdict } from './causes/verdict.ts';
 import { drainOnSignal, type DrainOnSignalOptions } from './drain-on-signal.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import type { MessageLog } from './message-log.ts';
+import { decodeArguments, encodeResult } from './method-payloads.ts';
 import { Node, type Disconnect } from './node.ts';
 import type { Machine } from './resources/machine.ts';
 import type { Level } from './resources/pressure.ts';
+import {
+  checkFunction,
+  checkHttpServer,
+  checkKeys,
+  checkKnown,
+  checkPath,
+  checkPort,
+} from './option-checks.ts';
 import type { Identity, ResolvedOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 import { sharedHost } from './shared/shared-host.ts';
@@ -161,17 +169,28 @@ export class HoldfastServer<H = unknown> {
    * Rejects with the system's error when the port is taken or not permitted.
    */
   async listen(port: number, host?: string): Promise<{ port: number }> {
+    const wanted = checkPort(port);
     await this.opened;
-    const listening = await this.engine.listen(port, host);
+    this.checkOpen();
+    const listening = await this.engine.listen(wanted, host);
     const line = this.node.guard.capacityLine();
     if (line) this.options.logger.info(line);
     return listening;
   }
 
   /** Serves the upgrades at `path` of an HTTP server that is the application's, beside Express, Fastify, Hono or Next. */
-  async attach(httpServer: H, { path = '/holdfast' }: { path?: string } = {}): Promise<void> {
+  async attach(httpServer: H, options: { path?: string } = {}): Promise<void> {
+    checkHttpServer(httpServer);
+    const { path = '/holdfast' } = checkKeys('options', options, ['path'], 'attach');
+    checkPath(path, 'attach');
     await this.opened;
+    this.checkOpen();
     this.engine.attach(httpServer, path);
+  }
+
+  private checkOpen(): void {
+    if (this.node.state === 'closed')
+      throw new HoldfastError('closed', 'The server was closed; make another with createServer().');
   }
 
   /**
@@ -201,9 +220,12 @@ export class HoldfastServer<H = unknown> {
    */
   method<A, R>(name: string, handler: (data: A, context: MethodContext) => R | Promise<R>): this {
     const { codec } = this.options;
+    checkFunction(name, handler, 'method');
     this.node.operations.methods.set(name, (payload, session) => {
       const result = handler(decodeArguments(codec, name, payload) as A, { session: this.handleOf(session) });
-      return result instanceof Promise ? result.then((value) => codec.encode(value)) : codec.encode(result);
+      return result instanceof Promise
+        ? result.then((value) => encodeResult(codec, value))
+        : encodeResult(codec, result);
     });
     return this;
   }
@@ -238,12 +260,16 @@ export class HoldfastServer<H = unknown> {
 
   /** Sends to every session of one user, also to those that are away: the topic `$user` of their clients. */
   async sendToUser(identity: string, data: unknown): Promise<Position> {
+    if (typeof identity !== 'string' || identity === '')
+      throw new HoldfastError('invalid-name', 'sendToUser: the user is the `id` that authenticate returned.');
     await this.opened;
     return this.node.append(`$user:${identity}`, this.options.codec.encode(data));
   }
 
   /** Calls the listener at each event; the result removes it. */
   on<E extends keyof ServerEvents>(event: E, listener: (event: ServerEvents[E]) => void): () => void {
+    checkKnown('on', event, Object.keys(this.listeners));
+    checkFunction(event, listener, 'on');
     this.listeners[event].add(listener);
     return () => this.listeners[event].delete(listener);
   }
@@ -368,15 +394,6 @@ class BoundSession implements SessionHandle {
   async reauthorize(): Promise<void> {
     const { connection } = this.session;
     if (connection) await this.node.operations.reauthorize(connection);
-  }
-}
-
-function decodeArguments(codec: PayloadCodec, method: string, payload: Uint8Array): unknown {
-  try {
-    return codec.decode(payload);
-  } catch {
-    const text = `What was sent to "${method}" can’t be decoded. Use the same codec at both ends.`;
-    throw new HoldfastError('invalid-payload', text);
   }
 }
 

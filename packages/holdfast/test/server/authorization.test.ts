@@ -180,7 +180,8 @@ describe('authorize', () => {
       await bob.settled();
       await honest.works();
       expect(honest.client.ofType('signaled')).toEqual([]);
-      if (what.startsWith('throws')) expect(lines.join('\n')).toContain('no database');
+      const why = /throws|rejects/.test(what) ? 'no database' : 'must return true or false';
+      expect(lines.join('\n')).toContain(why);
     });
   }
 

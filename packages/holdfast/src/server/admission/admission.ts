@@ -19,11 +19,13 @@ export class Admission {
   private turnedAway = 0;
   private readonly node: Node;
   private readonly origins: ReadonlySet<string> | undefined;
+  private readonly path: string | undefined;
   private readonly addresses: ClientAddress;
   private readonly perAddress = new Tally();
 
-  constructor(node: Node, { origins, trustedProxies, forwardedHeader }: ResolvedOptions) {
+  constructor(node: Node, { origins, path, trustedProxies, forwardedHeader }: ResolvedOptions) {
     this.node = node;
+    this.path = path;
     this.origins = origins && new Set(origins);
     this.addresses = new ClientAddress(trustedProxies, forwardedHeader);
   }
@@ -115,6 +117,11 @@ export class Admission {
     // Who only asks takes nobody's slot.
     const refusal = this.unavailable(() => this.node.pacer.unbooked(1_000));
     if (refusal) return { ...refusal, text: JSON.stringify({ error: refusal.text }) };
+    // A client whose upgrade was refused asks by HTTP why (SPEC RET-5): it has the wrong path, and no proxy in its way.
+    if (this.path !== undefined && path !== this.path) {
+      const error = `Nothing is served at this path; WebSocket connections go to ${this.path}.`;
+      return { status: 404, text: JSON.stringify({ error }) };
+    }
     return {
       status: 426,
       text: JSON.stringify({ error: 'This is a WebSocket server; connect with a WebSocket client.' }),

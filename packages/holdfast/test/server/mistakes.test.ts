@@ -1,0 +1,96 @@
+import { createServer as createHttpServer } from 'node:http';
+import { expect, it, onTestFinished } from 'vitest';
+import { createServer, memoryLog, type ServerOptions } from '../../src/server/create-server.ts';
+import { aSentence, startServer } from './fixture.ts';
+
+function open(options: ServerOptions = {}) {
+  const server = createServer({ logger: false, ...options });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+/** A value that the types forbid. */
+const wrong = (value: unknown) => value as never;
+
+const isClosed = { name: 'HoldfastError', code: 'closed', message: aSentence };
+
+/** What people write at first, and what the error must tell them. */
+const mistakes: Record<string, [() => unknown, code: string, text: RegExp]> = {
+  'options that are a port': [() => createServer(wrong(8_080)), 'invalid-option', /"options" is 8080/],
+  'the port as an option': [() => open(wrong({ port: 8_080 })), 'invalid-option', /server\.listen\(port\)/],
+  'an HTTP server as an option': [() => open(wrong({ server: {} })), 'invalid-option', /attach/],
+  'a port that is no number': [() => open().listen(wrong('abc')), 'invalid-option', /port" is "abc"/],
+  'a port that is not set': [() => open().listen(wrong(undefined)), 'invalid-option', /is undefined/],
+  'a port that there is not': [() => open().listen(70_000), 'invalid-option', /65,535/],
+  'attach to nothing': [() => open().attach(wrong(undefined)), 'invalid-option', /createServer\(app\)/],
+  'attach to an application': [
+    () => open().attach(wrong(Object.assign(() => {}, { on() {}, listen() {} }))),
+    'invalid-option',
+    /is a function; give the HTTP server/,
+  ],
+  'attach at a path without its slash': [
+    () => open().attach(createHttpServer(), { path: 'live' }),
+    'invalid-option',
+    /"path" is "live"/,
+  ],
+  'an option that attach does not have': [
+    () => open().attach(createHttpServer(), wrong({ paths: '/live' })),
+    'invalid-option',
+    /"options\.paths".*path/,
+  ],
+  'a method without its handler': [
+    () => open().method('sum', wrong(undefined)),
+    'invalid-option',
+    /"sum" is undefined; it must be a function/,
+  ],
+  'an event of another library': [
+    () => open().on(wrong('connection'), () => {}),
+    'invalid-option',
+    /"connection".*connect, disconnect/,
+  ],
+  'a topic that is not set': [() => open().publish(wrong(undefined), 1), 'invalid-name', /needs a name/],
+  'a user that is not set': [() => open().sendToUser(wrong(undefined), 1), 'invalid-name', /authenticate/],
+  'a BigInt as data': [() => open().publish('t', 7n), 'invalid-payload', /BigInt/],
+};
+
+for (const [what, [make, code, text]] of Object.entries(mistakes)) {
+  it(`[ERR-1] ${what}: ${code}, and what to do instead`, async () => {
+    const made = new Promise((resolve) => resolve(make()));
+    await expect(made).rejects.toMatchObject({ name: 'HoldfastError', code, message: aSentence });
+    await expect(made).rejects.toThrow(text);
+  });
+}
+
+it('[ERR-1] a port from the environment, which is a text, will do', async () => {
+  const { port } = await open().listen(wrong('0'));
+  expect(port).toBeGreaterThan(0);
+});
+
+it('[ERR-1] a server that was closed takes nothing any more, and says so', async () => {
+  const server = open();
+  await server.publish('t', 1);
+  await server.close();
+  await expect(server.publish('t', 2)).rejects.toMatchObject(isClosed);
+  await expect(server.sendToUser('ann', 2)).rejects.toMatchObject(isClosed);
+  await expect(server.listen(0)).rejects.toMatchObject(isClosed);
+  await expect(server.attach(createHttpServer())).rejects.toMatchObject(isClosed);
+});
+
+it('[ERR-1] a log that can’t be opened is told by what needs it, and the server can be closed', async () => {
+  const log = Object.assign(memoryLog(), { open: () => Promise.reject(new Error('The disk is full.')) });
+  const server = createServer({ logger: false, log });
+  await expect(server.listen(0)).rejects.toThrow('The disk is full.');
+  await server.close();
+});
+
+it('[RET-5] by HTTP, too, a server of one path says that nothing is served at another', async () => {
+  const { port } = await startServer({ path: '/live' });
+  const there = await fetch(`http://127.0.0.1:${port}/live?room=7`);
+  expect(there.status).toBe(426);
+  const elsewhere = await fetch(`http://127.0.0.1:${port}/other`);
+  expect([elsewhere.status, await elsewhere.json()]).toEqual([
+    404,
+    { error: expect.stringContaining('/live') },
+  ]);
+  expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+});
