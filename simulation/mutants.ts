@@ -203,10 +203,7 @@ const deliveries: Mutant[] = [
   {
     name: 'a server does not read on when a socket has room again',
     rule: 'FLOW-2',
-    apply: () =>
-      replace(ServerSession.prototype, 'handle', ({ original }, input, nowMs) => {
-        if (input.type !== 'writable') original(input, nowMs);
-      }),
+    apply: () => replace(ServerSession.prototype, 'handleDrain', () => {}),
   },
   {
     name: 'a server keeps a gap to itself',

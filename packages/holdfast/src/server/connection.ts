@@ -4,7 +4,8 @@ import { writeHot } from '../protocol/hot-records.ts';
 import type { Position } from '../protocol/position.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import type { Cursor } from '../session/cursor.ts';
-import { ServerSession, type ServerEffect, type ServerInput } from '../session/server-session.ts';
+import type { WireStart } from '../session/cursors.ts';
+import { ServerSession, type ServerHost } from '../session/server-session.ts';
 import { addressMark } from './causes/address-mark.ts';
 import type { ServerFlight } from './causes/verdict.ts';
 import type { EngineSocket, Handshake, SocketHandler } from './engine.ts';
@@ -21,10 +22,10 @@ const HELD_PACE = 2;
 const RETURN_WINDOW_STEP_MS = 50;
 
 /**
- * Drives one server session: what the socket, the log and the application say goes in, and its effects come
- * out. What it sends collects until the end of the turn and leaves as one WebSocket message.
+ * Drives one server session: tells it what the socket, the clock and the application say, and does what it asks of
+ * its host. What is sent collects until the end of the turn and leaves as one WebSocket message.
  */
-export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
+export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscriber, Waiting, Paced {
   session: Session | undefined;
   /** Kept until the hello is answered, then let go: it is a fifth of an idle connection's memory. */
   handshake: Handshake | undefined;
@@ -45,7 +46,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   /** The return window that its client knows of. */
   returnWindowMs = 0;
   whenClosed: (() => void) | undefined = undefined;
-  private readonly machine: ServerSession<HubTopic>;
+  readonly machine: ServerSession<HubTopic>;
   private pending: WireRecord[] | undefined;
   private lastRun = 0;
   private full = false;
@@ -66,7 +67,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     this.address = addressMark(handshake, node.options.trustedProxies !== undefined);
     this.openedAtMs = node.clock.nowMs();
     this.lastOutMs = node.nowMs();
-    this.machine = new ServerSession(node.sessionConfig, this.lastOutMs);
+    this.machine = new ServerSession(node.sessionConfig, this, this.lastOutMs);
   }
 
   get isClosed(): boolean {
@@ -77,17 +78,11 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     return this.machine.cursors.all.values();
   }
 
-  handle(input: ServerInput<HubTopic>): void {
-    this.machine.handle(input, this.node.nowMs());
-    const effects = this.machine.takeEffects();
-    for (const effect of effects) this.apply(effect);
-  }
-
   // ── From the socket ──────────────────────────────────────────────────────────────────────────────────────
 
   handleMessage(bytes: Uint8Array): void {
     const { recordsIn } = this.machine;
-    this.handle({ type: 'bytes', bytes });
+    this.machine.receive(bytes, this.node.nowMs());
     this.node.intake.charge(this, this.machine.recordsIn - recordsIn, bytes.length);
     // A peer that sends but does not read what that causes is held back, not buffered for.
     if (this.socket.bufferedBytes > this.node.limits.socketHighWaterBytes * 4) this.holdFor(HELD_UNREAD);
@@ -115,14 +110,13 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
 
   handleDrain(): void {
     this.full = false;
-    this.machine.cursors.writable = true;
     this.releaseFrom(HELD_UNREAD);
-    this.handle({ type: 'writable' });
+    this.machine.handleDrain(this.node.nowMs());
   }
 
   handleClose(code: number, reason: string): void {
     if (closeNameOf(code) === 'closed') this.isDone = true;
-    this.handle({ type: 'disconnected' });
+    this.machine.disconnected();
     this.pending = undefined;
     const { name, text } = this.closedAs ?? { name: closeNameOf(code) ?? code, text: reason };
     this.node.closed(this, name, text);
@@ -153,7 +147,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
 
   handleTime(nowMs: number): void {
     if (this.credential && nowMs >= this.credential.dueAtMs) this.node.greeter.credentialDue(this, nowMs);
-    this.handle({ type: 'time' });
+    this.machine.handleTime(nowMs);
   }
 
   offer(shared: Uint8Array, run: number): boolean {
@@ -165,7 +159,7 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
   }
 
   lag(cursor: Cursor<HubTopic>, position: Position): void {
-    this.handle({ type: 'lagged', cursor, position });
+    this.machine.cursors.lag(cursor, position);
   }
 
   // ── To the socket ────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +191,9 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     this.machine.cursors.writable = false;
   }
 
-  private send(record: WireRecord): void {
+  // ── What the session asks for ────────────────────────────────────────────────────────────────────────────
+
+  send(record: WireRecord): void {
     if (this.pending) {
       this.pending.push(record);
       return;
@@ -206,56 +202,39 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     this.node.flushLater(this);
   }
 
-  private apply(effect: ServerEffect<HubTopic>): void {
-    switch (effect.type) {
-      case 'send':
-        return this.send(effect.record);
-      case 'call':
-        return this.node.operations.call(this, effect);
-      case 'append':
-        return this.node.operations.append(this, effect);
-      case 'deadline-moved':
-        return this.node.wheel.schedule(this);
-      case 'finished':
-        return this.node.operations.finish(this.session!, effect.below);
-      case 'signal':
-        return this.node.operations.signal(this, effect.topic, effect.payload);
-      case 'greet':
-        return void this.node.greeter.greet(this, effect.hello);
-      case 'welcomed':
-        return this.node.causes.handleReturn(this, effect.node, effect.flight);
-      case 'renew':
-        return void this.node.greeter.renew(this, effect.token);
-      case 'open':
-        return void this.node.operations.openCursor(this, effect);
-      case 'read':
-        return void this.readPage(effect.cursor);
-      case 'join':
-        effect.cursor.topic!.live.set(effect.cursor, this);
-        return;
-      case 'leave':
-        effect.cursor.topic!.live.delete(effect.cursor);
-        return;
-      case 'shut':
-        if (effect.cursor.topic) this.node.operations.shutCursor(this, effect.cursor.topic);
-        return;
-      case 'beat':
-        return this.beat();
-      case 'close':
-        return this.close(effect.name, effect.text);
-    }
+  greet(hello: WireRecord<'hello'>): void {
+    void this.node.greeter.greet(this, hello);
   }
 
-  private async readPage(cursor: Cursor<HubTopic>): Promise<void> {
-    try {
-      const page = await this.node.hub.readPage(cursor.topic!, cursor.position);
-      this.handle({ type: 'page', cursor, page });
-    } catch (error) {
-      this.node.operations.logFailed(this, error);
-    }
+  welcomed(lastNode: string, flight: WireRecord<'flight'> | undefined): void {
+    this.node.causes.handleReturn(this, lastNode, flight);
   }
 
-  private beat(): void {
+  renew(token: string): void {
+    void this.node.greeter.renew(this, token);
+  }
+
+  deadlineMoved(): void {
+    this.node.wheel.schedule(this);
+  }
+
+  append(publish: WireRecord<'publish'>): void {
+    this.node.operations.append(this, publish);
+  }
+
+  call(request: WireRecord<'request'>): void {
+    this.node.operations.call(this, request);
+  }
+
+  finish(below: number): void {
+    this.node.operations.finish(this.session!, below);
+  }
+
+  signal(topic: string, payload: Uint8Array): void {
+    this.node.operations.signal(this, topic, payload);
+  }
+
+  beat(): void {
     this.sendShared(this.node.heartbeats.of(this.machine.cursors.all));
     this.node.greeter.refreshResumeToken(this);
     this.refreshReturnWindow();
@@ -267,14 +246,10 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     const changeMs = Math.abs(returnWindowMs - this.returnWindowMs);
     if (changeMs < Math.max(RETURN_WINDOW_STEP_MS, this.returnWindowMs / 4)) return;
     this.returnWindowMs = returnWindowMs;
-    this.handle({ type: 'return-window', returnWindowMs });
+    this.machine.send({ type: 'return-window', returnWindowMs });
   }
 
-  terminate(): void {
-    this.socket.terminate();
-  }
-
-  private close(name: CloseName, text: string): void {
+  hangUp(name: CloseName, text: string): void {
     this.closedAs = { name, text, atMs: this.node.clock.nowMs() };
     if (name === 'ended-by-server') this.isDone = true;
     this.flush();
@@ -282,5 +257,40 @@ export class Connection implements SocketHandler, Subscriber, Waiting, Paced {
     if (name === 'heartbeat-timeout') this.socket.terminate();
     else this.socket.close(closeCodes[name].code, text);
     if (this.holds > 0) this.socket.resume();
+  }
+
+  // ── What its cursors ask for ─────────────────────────────────────────────────────────────────────────────
+
+  open(cursor: Cursor<HubTopic>, topic: string, start: WireStart): void {
+    void this.node.operations.openCursor(this, cursor, topic, start);
+  }
+
+  read(cursor: Cursor<HubTopic>): void {
+    this.node.hub.readPage(cursor.topic!, cursor.position).then(
+      (page) => this.machine.cursors.takePage(cursor, page),
+      (error: unknown) => this.node.operations.logFailed(this, error),
+    );
+  }
+
+  join(cursor: Cursor<HubTopic>): void {
+    cursor.topic!.live.set(cursor, this);
+  }
+
+  leave(cursor: Cursor<HubTopic>): void {
+    cursor.topic!.live.delete(cursor);
+  }
+
+  shut(cursor: Cursor<HubTopic>): void {
+    if (cursor.topic) this.node.operations.shutCursor(this, cursor.topic);
+  }
+
+  // ── What the node asks for ───────────────────────────────────────────────────────────────────────────────
+
+  close(name: CloseName, text: string): void {
+    this.machine.close(name, text);
+  }
+
+  terminate(): void {
+    this.socket.terminate();
   }
 }

@@ -32,7 +32,7 @@ export class Greeter {
     connection.handshake = undefined;
     if (!identity) {
       const text = hello.token ? 'The token was not accepted.' : 'A token is required.';
-      return connection.handle({ type: 'close', name: 'unauthorized', text });
+      return connection.close('unauthorized', text);
     }
     const nowMs = node.clock.nowMs();
     const known = hello.resumeToken && this.tokens.verify(hello.resumeToken, identity.id, nowMs);
@@ -45,25 +45,21 @@ export class Greeter {
       node.causes.handleEnd(session, superseded.flight(undefined));
     }
     // Fenced before anything of the new connection is looked at.
-    superseded?.handle({
-      type: 'close',
-      name: 'superseded',
-      text: 'Another connection took this session over.',
-    });
+    superseded?.close('superseded', 'Another connection took this session over.');
     if (superseded === connection) return;
     connection.session = session;
     node.counters.welcomed++;
     if (known) node.counters.resumed++;
     const { returnWindowMs } = node;
     connection.returnWindowMs = returnWindowMs;
-    connection.handle({
-      type: 'greeted',
+    const greeting = {
       session: session.id,
       resumeToken: this.issue(connection, nowMs),
       resumed: Boolean(known),
       unknownThrough: known ? node.cluster.resumed(session, hello) : session.bornAfter,
       returnWindowMs,
-    });
+    };
+    connection.machine.greeted(greeting, node.nowMs());
     this.watchExpiry(connection, identity);
     // A heartbeat may be due long before the hello was.
     node.wheel.schedule(connection);
@@ -77,9 +73,9 @@ export class Greeter {
     if (sessions.connectedOf(identity.id) < limits.connectionsPerIdentityMax) return false;
     const reason = `${limits.connectionsPerIdentityMax} sessions of your user are connected, the limit.`;
     const reconnectInMs = pacer.unbooked(FULL_RETRY_MS);
-    connection.handle({ type: 'go-away', reconnectInMs, reason });
+    connection.machine.goAway(reconnectInMs, reason);
     const text = refusalText({ text: reason, delayMs: reconnectInMs });
-    connection.handle({ type: 'close', name: 'overloaded', text });
+    connection.close('overloaded', text);
     return true;
   }
 
@@ -91,7 +87,7 @@ export class Greeter {
     if (connection.isClosed) return;
     if (!identity || identity.id !== session.identity.id) {
       const text = 'The refreshed token was not accepted.';
-      return connection.handle({ type: 'close', name: 'unauthorized', text });
+      return connection.close('unauthorized', text);
     }
     session.identity = identity;
     this.watchExpiry(connection, identity);
@@ -102,7 +98,7 @@ export class Greeter {
   refreshResumeToken(connection: Connection): void {
     const nowMs = this.node.clock.nowMs();
     if (nowMs < connection.resumeTokenAtMs + this.tokens.renewalMs) return;
-    connection.handle({ type: 'resume-token', resumeToken: this.issue(connection, nowMs) });
+    connection.machine.send({ type: 'resume-token', resumeToken: this.issue(connection, nowMs) });
   }
 
   /** The credential is about to expire, or has (SPEC AUTH-3). */
@@ -111,11 +107,11 @@ export class Greeter {
     if (!credential) return;
     if (credential.asked) {
       const text = 'The token has expired, and no new one came.';
-      return connection.handle({ type: 'close', name: 'token-expired', text });
+      return connection.close('token-expired', text);
     }
     const withinMs = Math.max(0, credential.dueAtMs + TOKEN_GRACE_MS - nowMs);
     connection.credential = { asked: true, dueAtMs: credential.dueAtMs + 2 * TOKEN_GRACE_MS };
-    connection.handle({ type: 'token-wanted', withinMs });
+    connection.machine.send({ type: 'token-wanted', withinMs });
   }
 
   private watchExpiry(connection: Connection, { expiresAtMs }: Identity): void {

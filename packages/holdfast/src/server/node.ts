@@ -253,7 +253,7 @@ export class Node {
     this.askToMove(deadlineMs / 2, DRAIN_PATIENCE, 'The server is being drained.');
     await this.emptied(deadlineMs);
     for (const connection of this.connections) {
-      connection.handle({ type: 'close', name: 'going-away', text: 'The server is being drained.' });
+      connection.close('going-away', 'The server is being drained.');
     }
     await this.emptied(2_000);
     // Whoever has moved to another node is answered there by what still runs here (SPEC DRAIN-4).
@@ -266,7 +266,7 @@ export class Node {
     let index = 0;
     for (const connection of this.connections) {
       const reconnectInMs = Math.round((spreadMs * index++) / this.connections.size);
-      connection.handle({ type: 'go-away', reconnectInMs, reason });
+      connection.machine.goAway(reconnectInMs, reason);
     }
   }
 
@@ -276,7 +276,7 @@ export class Node {
     // Of a log that could not be opened, as much is let go of as there is.
     if (this.logState === 'unopened') return this.log.close().catch(() => {});
     for (const connection of this.connections) {
-      connection.handle({ type: 'close', name: 'gone', text: 'The server is shutting down.' });
+      connection.close('gone', 'The server is shutting down.');
     }
     await this.emptied(2_000);
     for (const connection of this.connections) connection.terminate();

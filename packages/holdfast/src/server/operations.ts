@@ -1,17 +1,16 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { PayloadCodec } from '../protocol/payload.ts';
-import { schema } from '../protocol/schema.ts';
+import { schema, type WireRecord } from '../protocol/schema.ts';
 import { NAME_BYTES_MAX } from '../protocol/limits.ts';
 import type { Outcome } from '../session/reply-book.ts';
-import type { ServerEffect } from '../session/server-session.ts';
+import type { Cursor } from '../session/cursor.ts';
+import type { WireStart } from '../session/cursors.ts';
 import type { Connection } from './connection.ts';
 import { cutText } from './cut-text.ts';
 import type { HubTopic } from './hub.ts';
 import type { Node } from './node.ts';
 import type { Action } from './options.ts';
 import type { Session } from './sessions.ts';
-
-type Effect<T extends ServerEffect<HubTopic>['type']> = ServerEffect<HubTopic> & { type: T };
 
 /** What the field `text` of a failure holds (`protocol/schema.ts`). */
 const EXPLANATION_BYTES_MAX = schema.failed[1].text.bytesMax;
@@ -31,15 +30,15 @@ export class Operations {
   }
 
   /** Appends a publish. Those of one connection stay in order, however long their authorization takes. */
-  append(connection: Connection, effect: Effect<'append'>): void {
-    const wrong = checkTopicName(effect.topic);
-    const allowed = wrong ? false : this.isAllowed(connection, 'publish', effect.topic);
+  append(connection: Connection, publish: WireRecord<'publish'>): void {
+    const wrong = checkTopicName(publish.topic);
+    const allowed = wrong ? false : this.isAllowed(connection, 'publish', publish.topic);
     if (!connection.publishing && typeof allowed === 'boolean') {
-      return this.appendIf(connection, effect, allowed, wrong);
+      return this.appendIf(connection, publish, allowed, wrong);
     }
     const turn = (connection.publishing ?? Promise.resolve())
       .then(() => allowed)
-      .then((is) => this.appendIf(connection, effect, is, wrong))
+      .then((is) => this.appendIf(connection, publish, is, wrong))
       .then(() => {
         if (connection.publishing === turn) connection.publishing = undefined;
       });
@@ -48,21 +47,20 @@ export class Operations {
 
   private appendIf(
     connection: Connection,
-    { sequence, topic, payload }: Effect<'append'>,
+    { sequence, topic, payload }: WireRecord<'publish'>,
     allowed: boolean,
     wrong: string | undefined,
   ): void {
     // An earlier one may have failed: applied before it comes again, this one would make it stale (SPEC PUB-2).
     if (connection.isClosed) return;
-    const fail = (code: ErrorCode, text: string) =>
-      connection.handle({ type: 'append-failed', sequence, code, text });
+    const fail = (code: ErrorCode, text: string) => connection.machine.appendFailed(sequence, code, text);
     if (wrong) return fail(topic.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);
     if (!allowed) return fail('not-authorized', notAllowed('publish', topic));
     this.node.log.append(topic, connection.session!.id, sequence, payload).then(
       (appended) => {
         if (appended.status === 'stale') return fail('sequence-stale', staleText);
         if (appended.status === 'appended') this.node.counters.published++;
-        connection.handle({ type: 'appended', sequence, position: appended.position });
+        connection.machine.appended(sequence, appended.position);
       },
       (error: unknown) => {
         // What the log will never take fails for good; of anything else nobody knows whether it was kept.
@@ -73,19 +71,18 @@ export class Operations {
   }
 
   /** Runs a request, unless it ran before (SPEC REQ-1). */
-  call(connection: Connection, { request, finished, method, payload }: Effect<'call'>): void {
+  call(connection: Connection, { request, finished, method, payload }: WireRecord<'request'>): void {
     const session = connection.session!;
     const replies = this.node.sessions.repliesOf(session);
     this.finish(session, finished);
     const entry = replies.begin(request);
-    if (entry.state === 'done')
-      return connection.handle({ type: 'replied', request, outcome: entry.outcome });
+    if (entry.state === 'done') return connection.machine.replied(request, entry.outcome);
     if (entry.state === 'forgotten') {
       const outcome = failure(
         'outcome-unknown',
         'The reply is no longer kept. Ask your application for the outcome.',
       );
-      return connection.handle({ type: 'replied', request, outcome });
+      return connection.machine.replied(request, outcome);
     }
     if (entry.state === 'running') return;
     const run = () => this.run(connection, method, payload);
@@ -193,9 +190,14 @@ export class Operations {
   }
 
   /** Opens a subscription: authorized anew on each connection, resumed or not (SPEC AUTH-2). */
-  async openCursor(connection: Connection, { cursor, topic: asked, start }: Effect<'open'>): Promise<void> {
-    const fail = (code: ErrorCode, text: string) =>
-      connection.handle({ type: 'open-failed', cursor, code, text });
+  async openCursor(
+    connection: Connection,
+    cursor: Cursor<HubTopic>,
+    asked: string,
+    start: WireStart,
+  ): Promise<void> {
+    const { cursors } = connection.machine;
+    const fail = (code: ErrorCode, text: string) => cursors.openFailed(cursor, code, text);
     const { cluster } = this.node;
     const name = inboxName(asked, connection.session!) ?? asked;
     // Whoever may read a topic may see who is on it.
@@ -212,7 +214,7 @@ export class Operations {
       if (cursor.state !== 'opening') return hub.release(topic);
       cursor.topic = topic;
       if (topic.presence) cluster.presence.enter(name, connection.session!);
-      connection.handle({ type: 'opened', cursor, alias: topic.alias, start: begin, liveFrom: topic.sent });
+      cursors.opened(cursor, topic.alias, begin, topic.sent);
     } catch (error) {
       this.logFailed(connection, error);
     }
@@ -234,14 +236,14 @@ export class Operations {
       const read = this.node.cluster.watchedBy(topic.name) ?? topic.name;
       if (read.startsWith('$')) continue;
       if (await this.isAllowed(connection, 'subscribe', read)) continue;
-      connection.handle({ type: 'revoked', cursor, position: topic.sent });
+      connection.machine.cursors.revoke(cursor, topic.sent);
     }
   }
 
   /** The client comes back and sends again what it has no answer for; dedup keeps that harmless (SPEC PUB-3). */
   logFailed(connection: Connection, error: unknown): void {
     this.node.options.logger.warn(`Holdfast: the log failed: ${String(error)}`);
-    connection.handle({ type: 'close', name: 'log-unavailable', text: 'The server’s log does not answer.' });
+    connection.close('log-unavailable', 'The server’s log does not answer.');
   }
 
   private isAllowed(connection: Connection, action: Action, name: string): boolean | Promise<boolean> {

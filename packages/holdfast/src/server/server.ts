@@ -388,7 +388,7 @@ class BoundSession implements SessionHandle {
   }
 
   close(text: string): void {
-    this.session.connection?.handle({ type: 'close', name: 'ended-by-server', text });
+    this.session.connection?.close('ended-by-server', text);
   }
 
   async reauthorize(): Promise<void> {

@@ -96,7 +96,7 @@ export class Sessions {
   /** Keeps an outcome, and hands it to the session's present connection, whichever that is. */
   complete(session: Session, request: number, outcome: Outcome): void {
     session.replies?.complete(request, outcome);
-    session.connection?.handle({ type: 'replied', request, outcome });
+    session.connection?.machine.replied(request, outcome);
   }
 
   /**

@@ -23,19 +23,20 @@ export interface CursorPage {
   alias: number;
 }
 
-/** What a connection's cursors ask for. */
-export type CursorEffect<Topic> =
-  | { type: 'send'; record: WireRecord }
-  | { type: 'open'; cursor: Cursor<Topic>; topic: string; start: WireStart }
-  | { type: 'read'; cursor: Cursor<Topic> }
-  | { type: 'join'; cursor: Cursor<Topic> }
-  | { type: 'leave'; cursor: Cursor<Topic> }
-  | { type: 'shut'; cursor: Cursor<Topic> };
-
-/** The session that they belong to. */
-interface CursorHost<Topic> {
-  push(effect: CursorEffect<Topic>): void;
+/** What a connection's cursors ask of its driver. None of these may call back before it returns, but `open`. */
+export interface CursorsHost<Topic> {
+  /** Sends a record at the end of the turn. */
   send(record: WireRecord): void;
+  /** A subscriber wants to begin; answered by `opened` or `openFailed`. */
+  open(cursor: Cursor<Topic>, topic: string, start: WireStart): void;
+  /** A page from the cursor's position is wanted; answered by `takePage`. */
+  read(cursor: Cursor<Topic>): void;
+  /** It is live from now on. */
+  join(cursor: Cursor<Topic>): void;
+  /** It is live no longer. */
+  leave(cursor: Cursor<Topic>): void;
+  /** It is over. */
+  shut(cursor: Cursor<Topic>): void;
 }
 
 /** All cursors of one connection: how each gets from where its client stands to what is said live. */
@@ -46,9 +47,9 @@ export class Cursors<Topic = unknown> {
   writable = true;
   private reading = 0;
   private readonly limits: Limits;
-  private readonly host: CursorHost<Topic>;
+  private readonly host: CursorsHost<Topic>;
 
-  constructor(limits: Limits, host: CursorHost<Topic>) {
+  constructor(limits: Limits, host: CursorsHost<Topic>) {
     this.limits = limits;
     this.host = host;
   }
@@ -64,7 +65,7 @@ export class Cursors<Topic = unknown> {
     }
     const cursor = new Cursor<Topic>(subscription);
     this.all.set(subscription, cursor);
-    this.host.push({ type: 'open', cursor, topic, start });
+    this.host.open(cursor, topic, start);
   }
 
   opened(cursor: Cursor<Topic>, alias: number, start: Position, liveFrom: Position): void {
@@ -94,11 +95,12 @@ export class Cursors<Topic = unknown> {
     cursor.position = position;
     if (position.epoch !== liveFrom.epoch || position.offset < liveFrom.offset) return;
     cursor.state = 'live';
-    this.host.push({ type: 'join', cursor });
+    this.host.join(cursor);
   }
 
   /** A cursor was sent nothing of a run: its socket was full. */
   lag(cursor: Cursor<Topic>, position: Position): void {
+    if (cursor.state === 'shut') return;
     cursor.state = 'behind';
     cursor.position = position;
     this.pump();
@@ -120,7 +122,7 @@ export class Cursors<Topic = unknown> {
       // The next pump begins behind this cursor, so that one long replay does not starve the others.
       this.all.delete(cursor.subscription);
       this.all.set(cursor.subscription, cursor);
-      this.host.push({ type: 'read', cursor });
+      this.host.read(cursor);
     }
   }
 
@@ -144,9 +146,9 @@ export class Cursors<Topic = unknown> {
     const cursor = this.all.get(subscription);
     if (!cursor) return;
     this.all.delete(subscription);
-    if (cursor.state === 'live') this.host.push({ type: 'leave', cursor });
+    if (cursor.state === 'live') this.host.leave(cursor);
     cursor.state = 'shut';
-    this.host.push({ type: 'shut', cursor });
+    this.host.shut(cursor);
   }
 
   /** The connection is over. */

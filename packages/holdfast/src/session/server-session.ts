@@ -5,13 +5,10 @@ import { readHot } from '../protocol/hot-records.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Operation, WireRecord } from '../protocol/schema.ts';
-import type { Cursor } from './cursor.ts';
-import { Cursors, type CursorEffect, type CursorPage } from './cursors.ts';
+import { Cursors, type CursorsHost } from './cursors.ts';
 import type { Outcome } from './reply-book.ts';
 
 /**
- * One connection as the server sees it, sans-IO: `handle` takes what happened, `takeEffects` gives what to do.
- *
  *   awaiting-hello ──hello──▶ greeting ──greeted──▶ live ──▶ closed
  *          └───────────────────┴──── refused, deadline, malformed ──▲
  *
@@ -38,58 +35,48 @@ export interface Sent {
   readonly request: number;
 }
 
-export type ServerInput<Topic> =
-  | { type: 'bytes'; bytes: Uint8Array }
-  | {
-      type: 'greeted';
-      session: string;
-      resumeToken: string;
-      resumed: boolean;
-      /** Up to these, what earlier connections may have sent has an outcome that nobody can know. */
-      unknownThrough: Sent;
-      returnWindowMs: number;
-    }
-  | { type: 'opened'; cursor: Cursor<Topic>; alias: number; start: Position; liveFrom: Position }
-  | { type: 'open-failed'; cursor: Cursor<Topic>; code: ErrorCode; text: string }
-  | { type: 'page'; cursor: Cursor<Topic>; page: CursorPage }
-  | { type: 'lagged'; cursor: Cursor<Topic>; position: Position }
-  | { type: 'revoked'; cursor: Cursor<Topic>; position: Position }
-  | { type: 'appended'; sequence: number; position: Position }
-  | { type: 'append-failed'; sequence: number; code: ErrorCode; text: string }
-  | { type: 'replied'; request: number; outcome: Outcome }
-  | { type: 'token-wanted'; withinMs: number }
-  | { type: 'resume-token'; resumeToken: string }
-  | { type: 'go-away'; reconnectInMs: number; reason: string }
-  | { type: 'return-window'; returnWindowMs: number }
-  | { type: 'cause'; id: string; confidence: number; text: string; fix: string }
-  | { type: 'writable' }
-  | { type: 'time' }
-  | { type: 'close'; name: CloseName; text: string }
-  | { type: 'disconnected' };
+/** A hello is good. */
+export interface Greeting {
+  session: string;
+  resumeToken: string;
+  resumed: boolean;
+  /** Up to these, what earlier connections may have sent has an outcome that nobody can know. */
+  unknownThrough: Sent;
+  returnWindowMs: number;
+}
 
-export type ServerEffect<Topic> =
-  | CursorEffect<Topic>
-  | { type: 'greet'; hello: WireRecord<'hello'> }
-  /** A connection was welcomed: what its client says of the one before, and the node that this was to. */
-  | { type: 'welcomed'; node: string; flight: WireRecord<'flight'> | undefined }
-  | { type: 'renew'; token: string }
+/** What a session asks of its driver. `greet`, `call` and `open` may be answered before they return. */
+export interface ServerHost<Topic> extends CursorsHost<Topic> {
+  /** Who is it? Answered by `greeted`, or `close`. */
+  greet(hello: WireRecord<'hello'>): void;
+  /** It was welcomed: what its client says of the connection before, and the node that this was to. */
+  welcomed(node: string, flight: WireRecord<'flight'> | undefined): void;
+  /** The client has another credential. */
+  renew(token: string): void;
   /** The next deadline may have come nearer. */
-  | { type: 'deadline-moved' }
-  | { type: 'append'; sequence: number; topic: string; payload: Uint8Array }
-  | { type: 'call'; request: number; finished: number; method: string; payload: Uint8Array }
-  | { type: 'finished'; below: number }
-  | { type: 'signal'; topic: string; payload: Uint8Array }
-  | { type: 'beat' }
-  | { type: 'close'; name: CloseName; text: string };
+  deadlineMoved(): void;
+  /** Answered by `appended`, or `appendFailed`. */
+  append(publish: WireRecord<'publish'>): void;
+  /** Answered by `replied`. */
+  call(request: WireRecord<'request'>): void;
+  /** The client has the replies of all requests below this one. */
+  finish(below: number): void;
+  signal(topic: string, payload: Uint8Array): void;
+  /** A heartbeat is due. */
+  beat(): void;
+  /** The connection is over: says why, and closes the socket. */
+  hangUp(name: CloseName, text: string): void;
+}
 
-const noEffects: never[] = [];
-
+/**
+ * One connection as the server sees it, sans-IO: it is told what happened, and asks its host for what is to be done.
+ * Once it is closed it neither listens nor says anything.
+ */
 export class ServerSession<Topic = unknown> {
   readonly cursors: Cursors<Topic>;
   /** What the client has sent so far; the driver paces it by that (SPEC FLOW-8). */
   recordsIn = 0;
   private state: State = { name: 'awaiting-hello' };
-  private effects: ServerEffect<Topic>[] = noEffects;
   /** It was asked to move. */
   wasToldToGo = false;
   private appending = 0;
@@ -103,74 +90,86 @@ export class ServerSession<Topic = unknown> {
   /** How often it shows itself: as configured, until the client asks for another interval. */
   private heartbeatMs: number;
   private readonly config: ServerSessionConfig;
+  private readonly host: ServerHost<Topic>;
 
-  constructor(config: ServerSessionConfig, nowMs: number) {
+  constructor(config: ServerSessionConfig, host: ServerHost<Topic>, nowMs: number) {
     this.config = config;
-    this.cursors = new Cursors(config.limits, this);
+    this.host = host;
+    this.cursors = new Cursors(config.limits, host);
     this.lastInMs = nowMs;
     // First beats are spread at random, so that connections which came together do not beat together.
     this.heartbeatMs = config.heartbeatMs;
     this.lastBeatMs = nowMs - config.random() * config.heartbeatMs;
   }
 
-  get isLive(): boolean {
-    return this.state.name === 'live';
-  }
-
   get isClosed(): boolean {
     return this.state.name === 'closed';
   }
 
-  handle(input: ServerInput<Topic>, nowMs: number): void {
-    if (this.state.name === 'closed') return;
-    switch (input.type) {
-      case 'bytes':
-        return this.handleBytes(input.bytes, nowMs);
-      case 'time':
-        return this.handleTime(nowMs);
-      case 'writable':
-        // The peer took bytes, so it is alive, however slow (SPEC LIVE-1).
-        this.lastInMs = nowMs;
-        return this.cursors.pump();
-      case 'greeted':
-        return this.handleGreeted(input, nowMs);
-      case 'opened':
-        return this.cursors.opened(input.cursor, input.alias, input.start, input.liveFrom);
-      case 'open-failed':
-        return this.cursors.openFailed(input.cursor, input.code, input.text);
-      case 'page':
-        return this.cursors.takePage(input.cursor, input.page);
-      case 'lagged':
-        return this.cursors.lag(input.cursor, input.position);
-      case 'revoked':
-        return this.cursors.revoke(input.cursor, input.position);
-      case 'appended':
-        this.appending--;
-        return this.send({ type: 'published', sequence: input.sequence, ...input.position });
-      case 'append-failed':
-        this.appending--;
-        return this.fail('publish', input.sequence, input.code, input.text);
-      case 'replied':
-        return this.handleReplied(input.request, input.outcome);
-      case 'go-away':
-        this.wasToldToGo = true;
-        return this.send(input);
-      case 'cause':
-      case 'token-wanted':
-      case 'resume-token':
-      case 'return-window':
-        return this.send(input);
-      case 'close':
-        return this.close(input.name, input.text);
-      case 'disconnected':
-        return this.end();
-    }
+  // ── Answers of its host ──────────────────────────────────────────────────────────────────────────────────
+
+  greeted({ unknownThrough, ...greeting }: Greeting, nowMs: number): void {
+    if (this.state.name !== 'greeting') return;
+    const { hello, waiting } = this.state;
+    const { limits, heartbeatMs, graceMs, node } = this.config;
+    this.state = { name: 'live' };
+    this.lastInMs = nowMs;
+    this.unknownThrough = unknownThrough;
+    const { messageBytesMax, windowMax: window } = limits;
+    this.send({ type: 'welcome', ...greeting, node, heartbeatMs, graceMs, messageBytesMax, window });
+    const flight = waiting[0]?.type === 'flight' ? waiting[0] : undefined;
+    this.host.welcomed(hello.node, flight);
+    for (const record of waiting) this.handleRecord(record);
   }
 
-  takeEffects(): readonly ServerEffect<Topic>[] {
-    const taken = this.effects;
-    this.effects = noEffects;
-    return taken;
+  appended(sequence: number, { epoch, offset }: Position): void {
+    this.appending--;
+    this.send({ type: 'published', sequence, epoch, offset });
+  }
+
+  appendFailed(sequence: number, code: ErrorCode, text: string): void {
+    this.appending--;
+    this.fail('publish', sequence, code, text);
+  }
+
+  replied(request: number, outcome: Outcome): void {
+    this.answered++;
+    if (outcome.ok) this.send({ type: 'reply', request, payload: outcome.payload });
+    else this.fail('request', request, outcome.code, outcome.text);
+  }
+
+  // ── The server's own wishes ──────────────────────────────────────────────────────────────────────────────
+
+  send(record: WireRecord): void {
+    if (!this.isClosed) this.host.send(record);
+  }
+
+  /** Asks the client to move at its own time (SPEC DRAIN-1). */
+  goAway(reconnectInMs: number, reason: string): void {
+    this.wasToldToGo = true;
+    this.send({ type: 'go-away', reconnectInMs, reason });
+  }
+
+  close(name: CloseName, text: string): void {
+    if (this.isClosed) return;
+    this.state = { name: 'closed' };
+    this.host.hangUp(name, text);
+    this.cursors.end();
+  }
+
+  // ── The socket and the clock ─────────────────────────────────────────────────────────────────────────────
+
+  /** The socket has closed. */
+  disconnected(): void {
+    this.state = { name: 'closed' };
+    this.cursors.end();
+  }
+
+  /** The socket has room again: the peer took bytes, so it is alive, however slow (SPEC LIVE-1). */
+  handleDrain(nowMs: number): void {
+    this.lastInMs = nowMs;
+    this.cursors.writable = true;
+    this.cursors.pump();
   }
 
   /**
@@ -194,7 +193,8 @@ export class ServerSession<Topic = unknown> {
     return this.heartbeatMs + this.config.graceMs;
   }
 
-  private handleTime(nowMs: number): void {
+  /** A deadline may be due. */
+  handleTime(nowMs: number): void {
     if (this.state.name !== 'live') {
       if (nowMs >= this.nextDeadlineMs()) {
         const what = this.state.name === 'greeting' ? 'The hello was not authenticated' : 'No hello came';
@@ -210,18 +210,23 @@ export class ServerSession<Topic = unknown> {
     }
     if (nowMs >= this.lastBeatMs + this.heartbeatMs) {
       this.lastBeatMs = nowMs;
-      this.push({ type: 'beat' });
+      this.host.beat();
     }
   }
 
-  private handleBytes(bytes: Uint8Array, nowMs: number): void {
+  /** One WebSocket message. */
+  receive(bytes: Uint8Array, nowMs: number): void {
+    if (this.isClosed) return;
     this.lastInMs = nowMs;
     const records = decode(bytes, readHot);
     if (typeof records === 'string') {
       return this.close('protocol-error', `A message could not be decoded: ${records}.`);
     }
     this.recordsIn += records.length;
+    const isFirst = this.state.name === 'awaiting-hello';
     for (const record of records) this.handleRecord(record);
+    // Once all that came with the hello waits for the answer.
+    if (isFirst && this.state.name === 'greeting') this.host.greet(this.state.hello);
   }
 
   private handleRecord(record: WireRecord): void {
@@ -229,7 +234,7 @@ export class ServerSession<Topic = unknown> {
       case 'awaiting-hello':
         if (record.type !== 'hello') return this.close('protocol-error', 'The first record must be a hello.');
         this.state = { name: 'greeting', hello: record, waiting: [] };
-        return this.push({ type: 'greet', hello: record });
+        return;
       case 'greeting':
         // Bounded: a connection that is not yet greeted may send one message's worth of records.
         if (
@@ -246,30 +251,6 @@ export class ServerSession<Topic = unknown> {
     }
   }
 
-  private handleGreeted(input: ServerInput<Topic> & { type: 'greeted' }, nowMs: number): void {
-    if (this.state.name !== 'greeting') return;
-    const { hello, waiting } = this.state;
-    const { limits, heartbeatMs, graceMs, node } = this.config;
-    this.state = { name: 'live' };
-    this.lastInMs = nowMs;
-    this.unknownThrough = input.unknownThrough;
-    this.send({
-      type: 'welcome',
-      session: input.session,
-      resumeToken: input.resumeToken,
-      resumed: input.resumed,
-      node,
-      heartbeatMs,
-      graceMs,
-      messageBytesMax: limits.messageBytesMax,
-      window: limits.windowMax,
-      returnWindowMs: input.returnWindowMs,
-    });
-    const flight = waiting[0]?.type === 'flight' ? waiting[0] : undefined;
-    this.push({ type: 'welcomed', node: hello.node, flight });
-    for (const record of waiting) this.handleRecord(record);
-  }
-
   private handleLiveRecord(record: WireRecord): void {
     switch (record.type) {
       case 'request':
@@ -277,7 +258,7 @@ export class ServerSession<Topic = unknown> {
       case 'publish':
         return this.handlePublish(record);
       case 'pong':
-        return this.push({ type: 'finished', below: record.finished });
+        return this.host.finish(record.finished);
       case 'ping':
         return this.send({ type: 'pong', id: record.id, finished: 0 });
       case 'subscribe':
@@ -285,9 +266,9 @@ export class ServerSession<Topic = unknown> {
       case 'unsubscribe':
         return this.cursors.shut(record.subscription);
       case 'signal':
-        return this.push({ type: 'signal', topic: record.topic, payload: record.payload });
+        return this.host.signal(record.topic, record.payload);
       case 'token':
-        return this.push({ type: 'renew', token: record.token });
+        return this.host.renew(record.token);
       case 'heartbeat':
         return this.handleHeartbeat(record.intervalMs);
       case 'flight':
@@ -305,53 +286,31 @@ export class ServerSession<Topic = unknown> {
     const least = Math.min(heartbeatMinMs, heartbeatMs);
     const most = Math.max(heartbeatMaxMs, heartbeatMs);
     this.heartbeatMs = Math.min(most, Math.max(least, intervalMs));
-    this.push({ type: 'deadline-moved' });
+    this.host.deadlineMoved();
   }
 
-  private handlePublish({ sequence, topic, payload }: WireRecord<'publish'>): void {
-    const fail = (code: ErrorCode, text: string) => this.fail('publish', sequence, code, text);
-    if (sequence <= this.unknownThrough.sequence) return fail('outcome-unknown', unknownText);
-    if (this.appending >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
+  private handlePublish(publish: WireRecord<'publish'>): void {
+    const { sequence } = publish;
+    if (sequence <= this.unknownThrough.sequence)
+      return this.fail('publish', sequence, 'outcome-unknown', unknownText);
+    if (this.appending >= this.config.limits.windowMax)
+      return this.fail('publish', sequence, 'window-exceeded', windowText);
     this.appending++;
-    this.push({ type: 'append', sequence, topic, payload });
+    this.host.append(publish);
   }
 
-  private handleRequest({ request, finished, method, payload }: WireRecord<'request'>): void {
-    const fail = (code: ErrorCode, text: string) => this.fail('request', request, code, text);
-    if (request <= this.unknownThrough.request) return fail('outcome-unknown', unknownText);
-    if (this.calling >= this.config.limits.windowMax) return fail('window-exceeded', windowText);
+  private handleRequest(record: WireRecord<'request'>): void {
+    const { request } = record;
+    if (request <= this.unknownThrough.request)
+      return this.fail('request', request, 'outcome-unknown', unknownText);
+    if (this.calling >= this.config.limits.windowMax)
+      return this.fail('request', request, 'window-exceeded', windowText);
     this.calling++;
-    this.push({ type: 'call', request, finished, method, payload });
-  }
-
-  private handleReplied(request: number, outcome: Outcome): void {
-    this.answered++;
-    if (outcome.ok) this.send({ type: 'reply', request, payload: outcome.payload });
-    else this.fail('request', request, outcome.code, outcome.text);
+    this.host.call(record);
   }
 
   private fail(operation: Operation, id: number, code: string, text: string): void {
     this.send({ type: 'failed', operation, id, code, text });
-  }
-
-  private close(name: CloseName, text: string): void {
-    this.push({ type: 'close', name, text });
-    this.end();
-  }
-
-  private end(): void {
-    this.cursors.end();
-    this.state = { name: 'closed' };
-  }
-
-  /** For its cursors, and itself. */
-  send(record: WireRecord): void {
-    this.push({ type: 'send', record });
-  }
-
-  push(effect: ServerEffect<Topic>): void {
-    if (this.effects === noEffects) this.effects = [effect];
-    else this.effects.push(effect);
   }
 }
 

@@ -29,7 +29,7 @@ describe('a cursor', () => {
     expect(reads(hand.open(1, 0, 1_000_000))).toEqual([]);
     expect(hand.cursor(1)).toMatchObject({ state: 'behind', position: { epoch: 1, offset: 0 } });
     hand.session.cursors.writable = true;
-    expect(reads(hand.do({ type: 'writable' }))).toEqual([1]);
+    expect(reads(hand.do((session, nowMs) => session.handleDrain(nowMs)))).toEqual([1]);
   });
 
   it('[FLOW-1] that a full socket left behind goes on from where it was', () => {
@@ -37,27 +37,25 @@ describe('a cursor', () => {
     hand.open(1, 30, 30);
     const cursor = hand.cursor(1);
     hand.session.cursors.writable = false;
-    expect(hand.do({ type: 'lagged', cursor, position: { epoch: 1, offset: 34 } })).toEqual([]);
+    expect(hand.do(({ cursors }) => cursors.lag(cursor, { epoch: 1, offset: 34 }))).toEqual([]);
     hand.session.cursors.writable = true;
-    expect(reads(hand.do({ type: 'writable' }))).toEqual([1]);
+    expect(reads(hand.do((session, nowMs) => session.handleDrain(nowMs)))).toEqual([1]);
     expect(sent(hand.page(cursor, 2, 36))).toMatchObject([{ type: 'messages', previous: 34 }]);
   });
 
   it('[SUB-4] tells a gap from where it stands to where delivery goes on', () => {
     const hand = ServerHand.live();
     hand.open(1, 10, 50);
-    const effects = hand.do({
-      type: 'page',
-      cursor: hand.cursor(1),
-      page: {
+    const effects = hand.do(({ cursors }) =>
+      cursors.takePage(hand.cursor(1), {
         gap: { to: { epoch: 2, offset: 7 }, reason: 'epoch' },
         epoch: 2,
         previous: 7,
         entries: [],
         alias: ALIAS,
         liveFrom: { epoch: 2, offset: 7 },
-      },
-    });
+      }),
+    );
     expect(sent(effects)).toEqual([
       {
         type: 'gap',
@@ -84,9 +82,7 @@ describe('a cursor', () => {
     if (open?.type !== 'open') throw new Error('It was not opened.');
     expect(types(hand.say({ type: 'unsubscribe', subscription: 1 }))).toEqual(['shut']);
     const start = { epoch: 1, offset: 0 };
-    expect(hand.do({ type: 'opened', cursor: open.cursor, alias: ALIAS, start, liveFrom: start })).toEqual(
-      [],
-    );
+    expect(hand.do(({ cursors }) => cursors.opened(open.cursor, ALIAS, start, start))).toEqual([]);
 
     hand.open(2, 0, 9);
     const reading = hand.cursor(2);
@@ -98,7 +94,7 @@ describe('a cursor', () => {
     const hand = ServerHand.live();
     hand.open(1, 30, 30);
     const cursor = hand.cursor(1);
-    const effects = hand.do({ type: 'revoked', cursor, position: { epoch: 1, offset: 33 } });
+    const effects = hand.do(({ cursors }) => cursors.revoke(cursor, { epoch: 1, offset: 33 }));
     expect(sent(effects)).toMatchObject([
       { type: 'gap', subscription: 1, toEpoch: 1, toOffset: 33, reason: 'not-authorized' },
       { type: 'failed', operation: 'subscribe', id: 1, code: 'not-authorized' },
@@ -126,7 +122,7 @@ describe('a cursor', () => {
     const hand = ServerHand.live();
     hand.open(1, 30, 30);
     hand.open(2, 0, 30);
-    expect(types(hand.do({ type: 'disconnected' }))).toEqual(['leave', 'shut', 'shut']);
+    expect(types(hand.do((session) => session.disconnected()))).toEqual(['leave', 'shut', 'shut']);
   });
 });
 

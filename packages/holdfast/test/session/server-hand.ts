@@ -3,36 +3,77 @@ import { defaultLimits, type Limits } from '../../src/protocol/limits.ts';
 import type { Entry, WireRecord } from '../../src/protocol/schema.ts';
 import type { Cursor } from '../../src/session/cursor.ts';
 import type { CursorPage } from '../../src/session/cursors.ts';
-import { ServerSession, type ServerEffect, type ServerInput } from '../../src/session/server-session.ts';
+import { ServerSession, type ServerHost } from '../../src/session/server-session.ts';
 
 export const HEARTBEAT_MS = 25_000;
 export const GRACE_MS = 20_000;
 export const ALIAS = 4;
 
-type Effect = ServerEffect<string>;
+/** What a session asked of its host. */
+export type Effect =
+  | { type: 'send'; record: WireRecord }
+  | { type: 'open' | 'read' | 'join' | 'leave' | 'shut'; cursor: Cursor<string> }
+  | { type: 'close'; name: string; text: string }
+  | {
+      type:
+        | 'greet'
+        | 'welcomed'
+        | 'renew'
+        | 'deadline-moved'
+        | 'append'
+        | 'call'
+        | 'finish'
+        | 'signal'
+        | 'beat';
+    };
 
 /** A server's side of one connection, whose socket, log and application are the test's own hand. */
 export class ServerHand {
   nowMs = 1_000_000;
   readonly session: ServerSession<string>;
+  private effects: Effect[] = [];
 
   constructor(limits: Partial<Limits> = {}, chance = 0.5) {
     const config = { heartbeatMs: HEARTBEAT_MS, graceMs: GRACE_MS, node: 'node-1', random: () => chance };
-    this.session = new ServerSession({ ...config, limits: { ...defaultLimits, ...limits } }, this.nowMs);
+    const note = (effect: Effect): void => void this.effects.push(effect);
+    const host: ServerHost<string> = {
+      send: (record) => note({ type: 'send', record }),
+      open: (cursor) => note({ type: 'open', cursor }),
+      read: (cursor) => note({ type: 'read', cursor }),
+      join: (cursor) => note({ type: 'join', cursor }),
+      leave: (cursor) => note({ type: 'leave', cursor }),
+      shut: (cursor) => note({ type: 'shut', cursor }),
+      hangUp: (name, text) => note({ type: 'close', name, text }),
+      greet: () => note({ type: 'greet' }),
+      welcomed: () => note({ type: 'welcomed' }),
+      renew: () => note({ type: 'renew' }),
+      deadlineMoved: () => note({ type: 'deadline-moved' }),
+      append: () => note({ type: 'append' }),
+      call: () => note({ type: 'call' }),
+      finish: () => note({ type: 'finish' }),
+      signal: () => note({ type: 'signal' }),
+      beat: () => note({ type: 'beat' }),
+    };
+    this.session = new ServerSession(
+      { ...config, limits: { ...defaultLimits, ...limits } },
+      host,
+      this.nowMs,
+    );
   }
 
-  do(input: ServerInput<string>): readonly Effect[] {
-    this.session.handle(input, this.nowMs);
-    return this.session.takeEffects();
+  /** Tells the session something; gives what it asks for. */
+  do(tell: (session: ServerSession<string>, nowMs: number) => void): readonly Effect[] {
+    tell(this.session, this.nowMs);
+    return this.effects.splice(0);
   }
 
   say(...records: WireRecord[]): readonly Effect[] {
-    return this.do({ type: 'bytes', bytes: encode(records) });
+    return this.do((session, nowMs) => session.receive(encode(records), nowMs));
   }
 
   greet(resumed = false, unknownThrough = { sequence: 0, request: 0 }): readonly Effect[] {
     const welcome = { session: 'me', resumeToken: 'token', returnWindowMs: 70 };
-    return this.do({ type: 'greeted', ...welcome, resumed, unknownThrough });
+    return this.do((session, nowMs) => session.greeted({ ...welcome, resumed, unknownThrough }, nowMs));
   }
 
   /** Lets time pass, with a call at each deadline on the way. */
@@ -41,7 +82,7 @@ export class ServerHand {
     const endMs = this.nowMs + durationMs;
     for (let atMs = this.session.nextDeadlineMs(); atMs <= endMs; atMs = this.session.nextDeadlineMs()) {
       this.nowMs = Math.max(this.nowMs, atMs);
-      effects.push(...this.do({ type: 'time' }));
+      effects.push(...this.do((session, nowMs) => session.handleTime(nowMs)));
     }
     this.nowMs = endMs;
     return effects;
@@ -56,7 +97,7 @@ export class ServerHand {
       { epoch: 1, offset },
       { epoch: 1, offset: liveFrom },
     ];
-    return this.do({ type: 'opened', cursor: open.cursor, alias: ALIAS, start, liveFrom: live });
+    return this.do(({ cursors }) => cursors.opened(open.cursor, ALIAS, start, live));
   }
 
   cursor(subscription: number): Cursor<string> {
@@ -77,7 +118,7 @@ export class ServerHand {
       alias: ALIAS,
       liveFrom: { epoch, offset: liveFrom },
     };
-    return this.do({ type: 'page', cursor, page });
+    return this.do(({ cursors }) => cursors.takePage(cursor, page));
   }
 
   static live(limits: Partial<Limits> = {}): ServerHand {

@@ -38,7 +38,7 @@ describe('a connection before its welcome', () => {
   it('[HELLO-2] does nothing of it when it is refused', () => {
     const hand = new ServerHand();
     hand.say(hello(), publish(1));
-    expect(types(hand.do({ type: 'close', name: 'unauthorized', text: 'No.' }))).toEqual(['close']);
+    expect(types(hand.do((session) => session.close('unauthorized', 'No.')))).toEqual(['close']);
     expect(hand.greet()).toEqual([]);
   });
 
@@ -99,8 +99,8 @@ describe('the window', () => {
     const many = Array.from({ length: 16 }, (_, index) => publish(index + 1));
     expect(types(hand.say(...many))).toEqual(Array.from({ length: 16 }, () => 'append'));
     expect(sent(hand.say(publish(17)))).toMatchObject([{ type: 'failed', code: 'window-exceeded', id: 17 }]);
-    hand.do({ type: 'appended', sequence: 1, position: { epoch: 1, offset: 1 } });
-    hand.do({ type: 'append-failed', sequence: 2, code: 'not-authorized', text: 'No.' });
+    hand.do((session) => session.appended(1, { epoch: 1, offset: 1 }));
+    hand.do((session) => session.appendFailed(2, 'not-authorized', 'No.'));
     expect(types(hand.say(publish(18), publish(19)))).toEqual(['append', 'append']);
     expect(sent(hand.say(publish(20)))).toMatchObject([{ code: 'window-exceeded' }]);
   });
@@ -118,7 +118,7 @@ describe('answers', () => {
   it('[PUB-1] a publish is acknowledged with its position', () => {
     const hand = ServerHand.live();
     hand.say(publish(1));
-    expect(sent(hand.do({ type: 'appended', sequence: 1, position: { epoch: 3, offset: 8 } }))).toEqual([
+    expect(sent(hand.do((session) => session.appended(1, { epoch: 3, offset: 8 })))).toEqual([
       { type: 'published', sequence: 1, epoch: 3, offset: 8 },
     ]);
   });
@@ -127,11 +127,11 @@ describe('answers', () => {
     const hand = ServerHand.live();
     hand.say(request(1), request(2));
     const payload = new Uint8Array([1, 2]);
-    expect(sent(hand.do({ type: 'replied', request: 1, outcome: { ok: true, payload } }))).toEqual([
+    expect(sent(hand.do((session) => session.replied(1, { ok: true, payload })))).toEqual([
       { type: 'reply', request: 1, payload },
     ]);
     const failed = { ok: false as const, code: 'method-failed', text: 'It failed.' };
-    expect(sent(hand.do({ type: 'replied', request: 2, outcome: failed }))).toEqual([
+    expect(sent(hand.do((session) => session.replied(2, failed)))).toEqual([
       { type: 'failed', operation: 'request', id: 2, code: 'method-failed', text: 'It failed.' },
     ]);
   });
@@ -139,8 +139,8 @@ describe('answers', () => {
   it('[CLOSE-1] nothing is said after the close', () => {
     const hand = ServerHand.live();
     hand.say(publish(1));
-    hand.do({ type: 'close', name: 'superseded', text: 'Another connection took this session over.' });
-    expect(hand.do({ type: 'appended', sequence: 1, position: { epoch: 1, offset: 1 } })).toEqual([]);
+    hand.do((session) => session.close('superseded', 'Another connection took this session over.'));
+    expect(hand.do((session) => session.appended(1, { epoch: 1, offset: 1 }))).toEqual([]);
     expect(hand.say(publish(2))).toEqual([]);
     expect(hand.pass(600_000)).toEqual([]);
   });
@@ -179,7 +179,10 @@ describe('the heartbeat', () => {
 
   for (const [what, sign] of [
     ['bytes from it', (hand: ServerHand) => hand.say({ type: 'pong', id: 0, finished: 0 })],
-    ['its taking bytes from us', (hand: ServerHand) => hand.do({ type: 'writable' })],
+    [
+      'its taking bytes from us',
+      (hand: ServerHand) => hand.do((session, nowMs) => session.handleDrain(nowMs)),
+    ],
   ] as const) {
     it(`[LIVE-1] ${what} proves it alive`, () => {
       const hand = ServerHand.live();

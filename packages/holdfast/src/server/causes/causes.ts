@@ -71,7 +71,7 @@ export class Causes {
    * connected to before; `flight` what it says of the end. Its client gets the verdict, if it told its side.
    */
   handleReturn(
-    connection: Pick<Connection, 'session' | 'address' | 'handle'>,
+    connection: Pick<Connection, 'session' | 'address'> & { machine: Pick<Connection['machine'], 'send'> },
     lastNode: string,
     flight: WireRecord<'flight'> | undefined,
   ): void {
@@ -91,7 +91,7 @@ export class Causes {
     const evidence = this.evidence(ended, flight, connection.address, wasHere);
     const verdict = ended.verdict ?? this.settle(ended, evidence, explain(evidence));
     if (!flight) return;
-    connection.handle({
+    connection.machine.send({
       type: 'cause',
       id: verdict.id,
       confidence: Math.round(verdict.confidence * 100),

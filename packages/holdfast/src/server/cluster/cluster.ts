@@ -298,7 +298,7 @@ export class Cluster {
   private obey(id: string, order: Order, text: string): boolean {
     const connection = this.node.sessions.get(id)?.connection;
     if (!connection || connection.isClosed) return false;
-    if (order === 'close') connection.handle({ type: 'close', name: 'ended-by-server', text });
+    if (order === 'close') connection.close('ended-by-server', text);
     else void this.node.operations.reauthorize(connection);
     return true;
   }

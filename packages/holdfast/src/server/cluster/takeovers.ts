@@ -46,7 +46,7 @@ export class Takeovers {
     const isLater = number > own || (number === own && node > this.parts.node);
     if (!isLater) return this.tell(session);
     const text = 'Another connection took this session over, on another node.';
-    connection.handle({ type: 'close', name: 'superseded', text });
+    connection.close('superseded', text);
   }
 
   /** Sessions know their own facts, so that being repeatable costs each but a number. */

@@ -3,7 +3,6 @@ import type { WireRecord } from '../../../src/protocol/schema.ts';
 import { Causes } from '../../../src/server/causes/causes.ts';
 import type { ServerFlight, Verdict } from '../../../src/server/causes/verdict.ts';
 import type { Session } from '../../../src/server/sessions.ts';
-import type { ServerInput } from '../../../src/session/server-session.ts';
 import { evidenceOf, nowMs, silent } from './scene.ts';
 
 /** Causes of a node whose time stands still until it is told, and what it explained. */
@@ -32,12 +31,12 @@ function bed({ flightsMax = 100, sessionTtlMs = 600_000 } = {}) {
       causes.handleEnd(session(id), { ...evidenceOf({ server }).server!, endedAtMs: time, ...server }),
     /** The session is back; what its client is told. */
     back(id: string, flight?: Partial<WireRecord<'flight'>>, lastNode = 'here') {
-      const said: ServerInput<never>[] = [];
+      const said: WireRecord[] = [];
       const client = flight && { type: 'flight' as const, ...evidenceOf({ client: flight }).client! };
       const connection = {
         session: session(id),
         address: 0,
-        handle: (input: never) => void said.push(input),
+        machine: { send: (record: WireRecord) => void said.push(record) },
       };
       causes.handleReturn(connection, lastNode, client);
       return said[0] as WireRecord<'cause'> | undefined;
