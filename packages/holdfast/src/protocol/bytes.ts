@@ -15,6 +15,8 @@ declare class TextDecoder {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const SMALL_BYTES = 48;
+
 export class ByteWriter {
   #bytes = new Uint8Array(4_096);
   #length = 0;
@@ -41,7 +43,9 @@ export class ByteWriter {
   raw(value: Uint8Array): void {
     this.uint(value.length);
     this.#reserve(value.length);
-    this.#bytes.set(value, this.#length);
+    // The call into the engine costs more than a few bytes do.
+    if (value.length > SMALL_BYTES) this.#bytes.set(value, this.#length);
+    else for (let i = 0; i < value.length; i++) this.#bytes[this.#length + i] = value[i]!;
     this.#length += value.length;
   }
 
@@ -51,15 +55,13 @@ export class ByteWriter {
 
   /** A copy of what was written; the writer is empty afterwards. */
   take(): Uint8Array {
-    const taken = this.#bytes.slice(0, this.#length);
-    this.#drop(this.#length);
-    return taken;
+    return this.lend((bytes) => bytes.slice());
   }
 
   /** Lends the first `count` bytes written, all by default, for the time of the call, and drops them. */
-  lend(borrower: (bytes: Uint8Array) => void, count = this.#length): void {
+  lend<T>(borrower: (bytes: Uint8Array) => T, count = this.#length): T {
     try {
-      borrower(this.#bytes.subarray(0, count));
+      return borrower(this.#bytes.subarray(0, count));
     } finally {
       this.#drop(count);
     }

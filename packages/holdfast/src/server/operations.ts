@@ -85,9 +85,10 @@ export class Operations {
       return connection.machine.replied(request, outcome);
     }
     if (entry.state === 'running') return;
-    const run = () => this.run(connection, method, payload);
     const elsewhere = this.node.cluster.elsewhere(session, request);
-    const outcome = elsewhere?.then((known) => (known === 'not-run' ? run() : known)) ?? run();
+    const outcome = elsewhere
+      ? elsewhere.then((known) => (known === 'not-run' ? this.run(connection, method, payload) : known))
+      : this.run(connection, method, payload);
     if (!(outcome instanceof Promise)) return this.complete(session, request, outcome);
     this.running++;
     void outcome.then((done) => {

@@ -1,38 +1,20 @@
-/** A table of named deadlines: one timer outside, however many inside. Names show up in tests and bug reports. */
-export class Deadlines<Name extends string> {
-  readonly #atMs = new Map<Name, number>();
-
-  set(name: Name, atMs: number): void {
-    this.#atMs.set(name, atMs);
-  }
-
-  clear(name: Name): void {
-    this.#atMs.delete(name);
-  }
-
-  clearAll(): void {
-    this.#atMs.clear();
-  }
-
-  get(name: Name): number | undefined {
-    return this.#atMs.get(name);
-  }
-
+/** When what is due, by name: one timer outside, however many deadlines inside. Names show up in tests and bug reports. */
+export class Deadlines<Name extends string> extends Map<Name, number> {
   next(): number | undefined {
-    return this.#atMs.size === 0 ? undefined : Math.min(...this.#atMs.values());
+    return this.size === 0 ? undefined : Math.min(...this.values());
   }
 
   /** Removes and returns the earliest deadline that has passed, if any. */
   takeDue(nowMs: number): Name | undefined {
     let due: Name | undefined;
     let earliest = nowMs;
-    for (const [name, at] of this.#atMs) {
-      if (at <= earliest) {
+    for (const [name, atMs] of this) {
+      if (atMs <= earliest) {
         due = name;
-        earliest = at;
+        earliest = atMs;
       }
     }
-    if (due !== undefined) this.#atMs.delete(due);
+    if (due !== undefined) this.delete(due);
     return due;
   }
 }

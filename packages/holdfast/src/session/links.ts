@@ -230,13 +230,13 @@ export class Links {
     this.flight.closed(code ?? 0, code !== undefined && link === state.link ? 'peer' : 'error', nowMs);
     if ('rival' in state && link === rival) {
       state.rival = undefined;
-      this.#deadlines.clear('rival');
+      this.#deadlines.delete('rival');
       // The old link serves on.
       if (state.name === 'draining') this.flight.recovered();
       return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
     }
     if (state.name === 'draining') slotAtMs ??= this.#deadlines.get('slot');
-    this.#deadlines.clearAll();
+    this.#deadlines.clear();
     if (!rival) {
       this.#become({ name: 'waiting' }, nowMs);
       return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
@@ -257,8 +257,8 @@ export class Links {
 
   /** When the next attempt is due, and by whose word; undefined for none. */
   #dueAt(by: 'slot' | 'retry' | undefined, atMs = 0): void {
-    this.#deadlines.clear('slot');
-    this.#deadlines.clear('retry');
+    this.#deadlines.delete('slot');
+    this.#deadlines.delete('retry');
     if (by) this.#deadlines.set(by, atMs);
   }
 
@@ -269,7 +269,7 @@ export class Links {
     this.cause = cause;
     if (this.#rival) this.#drop(this.#rival);
     if ('link' in state) this.#drop(state.link, name === 'closed' ? closeCodes.closed.code : undefined);
-    this.#deadlines.clearAll();
+    this.#deadlines.clear();
     this.attempt = this.#reached = 0;
     this.#become({ name }, nowMs);
   }
@@ -363,7 +363,7 @@ export class Links {
   #becomeLive(link: Link, nowMs: number): void {
     this.#liveAtMs = nowMs;
     const stableAtMs = this.#deadlines.get('stable');
-    this.#deadlines.clearAll();
+    this.#deadlines.clear();
     if (stableAtMs !== undefined) this.#deadlines.set('stable', stableAtMs);
     this.liveness.expect(nowMs);
     this.#become({ name: 'live', link }, nowMs);

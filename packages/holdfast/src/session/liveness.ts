@@ -1,9 +1,15 @@
 import type { WireRecord } from '../protocol/schema.ts';
-import type { Deadlines } from './deadlines.ts';
 import { RoundTrip } from './round-trip.ts';
 
 /** Until the connection in use is probed, until it is suspect, and until it is given up. */
 export type LivenessDeadline = 'silence' | 'answer' | 'death';
+
+/** Their part of a table of deadlines. */
+interface LivenessDeadlines {
+  get(name: LivenessDeadline): number | undefined;
+  set(name: LivenessDeadline, atMs: number): unknown;
+  delete(name: LivenessDeadline): unknown;
+}
 
 /** A probe accompanies messages that want an answer at most this often (SPEC LIVE-3). */
 const PROBE_SPACING_MS = 1_000;
@@ -19,9 +25,9 @@ export class Liveness {
   #pings = 0;
   #lastProbeMs = -Infinity;
   #bufferedBytes = 0;
-  readonly #deadlines: Pick<Deadlines<LivenessDeadline>, 'get' | 'set' | 'clear'>;
+  readonly #deadlines: LivenessDeadlines;
 
-  constructor(deadlines: Pick<Deadlines<LivenessDeadline>, 'get' | 'set' | 'clear'>) {
+  constructor(deadlines: LivenessDeadlines) {
     this.#deadlines = deadlines;
   }
 
@@ -45,8 +51,8 @@ export class Liveness {
    */
   heard(isHeartbeat: boolean, nowMs: number): boolean {
     if (this.#ping && (isHeartbeat || nowMs >= this.#overdueAtMs)) return false;
-    this.#deadlines.clear('answer');
-    this.#deadlines.clear('death');
+    this.#deadlines.delete('answer');
+    this.#deadlines.delete('death');
     this.expect(nowMs);
     return true;
   }
@@ -94,7 +100,7 @@ export class Liveness {
 
   /** It is suspect: it has until the end of the grace to prove itself alive. */
   doubt(nowMs: number): void {
-    this.#deadlines.clear('silence');
+    this.#deadlines.delete('silence');
     // Of several doubts the first counts.
     this.#deadlines.set('death', this.#deadlines.get('death') ?? nowMs + this.graceMs);
   }

@@ -30,10 +30,10 @@ describe('a table of deadlines', () => {
     deadlines.set('a', 50);
     expect(deadlines.takeDue(20)).toBeUndefined();
     deadlines.set('b', 60);
-    deadlines.clear('a');
+    deadlines.delete('a');
     expect(deadlines.get('a')).toBeUndefined();
     expect(deadlines.next()).toBe(60);
-    deadlines.clearAll();
+    deadlines.clear();
     expect(deadlines.next()).toBeUndefined();
   });
 });
