@@ -3,7 +3,7 @@ import { HoldfastError } from '../../../protocol/error-codes.ts';
 
 /** What each script may call; a user of Redis with fewer rights is refused at start. */
 export const rightsNeeded =
-  '+info +evalsha +script|load +hmget +hset +hsetnx +set +pexpire +pttl +unlink +xadd +xrange +xrevrange +xtrim +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe +cluster|slots +ping +select';
+  '+info +evalsha +script|load +hget +hmget +hset +hsetnx +set +getrange +append +pexpire +pttl +unlink +xadd +xrange +xrevrange +xtrim +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe +cluster|slots +ping +select';
 
 /** Replies after which the same may well succeed: elsewhere, or a moment later. */
 const passing =

@@ -18,7 +18,7 @@ export type { RedisLogOptions } from './options.ts';
 
 /** Topics whose retention is enforced at the next `trim`; of more than these, readers and TTLs take care. */
 const TOUCHED_MAX = 10_000;
-const LAYOUT = '1';
+const LAYOUT = '2';
 
 /**
  * A log in Redis (6.2 or later) or Valkey: one server, a primary with replicas, or a cluster. It lives as long as
@@ -35,8 +35,6 @@ interface Append extends Pending {
   dedupTtlMs: number;
   payload: Buffer;
 }
-
-type Reply = [Buffer, Buffer, ...Buffer[]];
 
 class RedisLog implements MessageLog {
   /** This node, to Redis and the others. */
@@ -113,12 +111,12 @@ class RedisLog implements MessageLog {
   }
 
   async read(topic: string, after: Position, { messagesMax, bytesMax }: ReadLimit): Promise<Page> {
-    const [epochText, previousText, reason, ...rest] = await this.ask<[Buffer, Buffer, Buffer, ...Buffer[]]>(
+    const [epochText, previous, reason, ...rest] = await this.ask<[Buffer, number, Buffer, ...Buffer[]]>(
       topic,
       scripts.read,
       [String(after.epoch), String(after.offset), String(messagesMax), String(bytesMax)],
     );
-    const [epoch, previous] = [Number(epochText), Number(previousText)];
+    const epoch = Number(epochText);
     const entries: Entry[] = [];
     for (let i = 0; i < rest.length; i += 2) entries.push({ offset: Number(rest[i]), payload: rest[i + 1]! });
     if (reason.length === 0) return { epoch, previous, entries };
@@ -250,7 +248,7 @@ class RedisLog implements MessageLog {
     if (this.touched.size < TOUCHED_MAX) this.touched.add(topic);
     const [status, epoch, offset] = await this.topology
       .shardOf(state)
-      .run<[Buffer, Buffer?, Buffer?]>(
+      .run<[Buffer, Buffer?, number?]>(
         scripts.append,
         [state, messages, dedup],
         [
@@ -267,13 +265,13 @@ class RedisLog implements MessageLog {
     const name = status.toString() as Appended['status'] | 'early';
     if (name === 'early') return name;
     if (name === 'stale') return { status: name };
-    const position = { epoch: Number(epoch), offset: Number(offset) };
+    const position = { epoch: Number(epoch), offset: offset! };
     return { status: name, position, previous: position.offset - 1 };
   }
 
   private async look(topic: string): Promise<{ epoch: number; top: number; floor: number }> {
-    const [epoch, top, floor] = await this.ask<[Buffer, Buffer, Buffer]>(topic, scripts.look, []);
-    return { epoch: Number(epoch), top: Number(top), floor: Number(floor) };
+    const [epoch, top, floor] = await this.ask<[Buffer, number, number]>(topic, scripts.look, []);
+    return { epoch: Number(epoch), top, floor };
   }
 
   private ask<T>(topic: string, script: Script, args: readonly string[]): Promise<T> {
@@ -324,12 +322,11 @@ class RedisLog implements MessageLog {
 
   private async catchUp(followed: Followed): Promise<void> {
     const { epoch, offset } = followed.last;
-    const [newEpoch, newest, payload] = await this.ask<Reply | []>(followed.topic, scripts.peek, [
-      String(epoch),
-      String(offset),
-    ]);
-    if (!payload) return;
-    followed.tell({ epoch: Number(newEpoch), offset: Number(newest), previous: Number(newest) - 1, payload });
+    const known = [String(epoch), String(offset)];
+    const reply = await this.ask<[Buffer, number, Buffer] | []>(followed.topic, scripts.peek, known);
+    if (reply.length === 0) return;
+    const [newEpoch, newest, payload] = reply;
+    followed.tell({ epoch: Number(newEpoch), offset: newest, previous: newest - 1, payload });
   }
 }
 

@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto';
  *              prolonged (when the TTLs were set)
  *   messages   stream: an entry's id is its offset; `t` is when it was appended, `p` its payload
  *
- * and one for each session that publishes: a stream of its newest sequences, with the position of each.
+ * and one for each session that publishes: a string of its newest publishes, of each the sequence, the position and
+ * when the TTL was set.
  * Offsets are contiguous over all epochs of a topic, so a message's `previous` is its offset less one.
  */
 export interface Script {
@@ -25,6 +26,8 @@ const TTL_INTERVAL_MS = 60_000;
 const TTL_SLACK_MS = 2 * TTL_INTERVAL_MS;
 /** Messages that one call drops at most, so that a smaller retention does not stop Redis while it is applied. */
 const DROPS_MAX = 1_024;
+/** Four doubles, in the string that a session's publishes are remembered in. */
+const PUBLISH_BYTES = 32;
 /** Epochs that a topic remembers: positions of older ones read on from the start of what is kept. */
 const PAST_MAX = 16;
 
@@ -39,44 +42,42 @@ local state, messages = KEYS[1], KEYS[2]
 local now, countMax, bytesMax, ageMax = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local t = {}
 
-local function text(number) return string.format('%.0f', number) end
-
-local function begin(process)
-  t.epoch, t.top, t.floor, t.bytes, t.past, t.prolonged = ARGV[1], 0, 0, 0, '', 0
+local function begin(reign, process)
+  t.epoch, t.top, t.floor, t.bytes, t.prolonged = ARGV[1], 0, 0, 0, 0
   redis.call('HSET', state, 'epoch', t.epoch, 'top', 0, 'floor', 0, 'bytes', 0,
-    'reign', t.reign, 'process', process, 'past', '', 'prolonged', 0)
+    'reign', reign, 'process', process, 'past', '', 'prolonged', 0)
   -- Not before: a full Redis refuses a script's first write only.
   redis.call('UNLINK', messages)
   -- Until it has a message; then that one sets it.
-  redis.call('PEXPIRE', state, text(ageMax + ${STATE_TTL_MS}))
+  redis.call('PEXPIRE', state, ageMax + ${STATE_TTL_MS})
 end
 
-local function renew(process, past)
-  past = t.epoch .. ':' .. text(t.top) .. ' ' .. past
+local function renew(reign, process, past)
+  past = t.epoch .. ':' .. t.top .. ' ' .. past
   local kept = 0
   for cut in string.gmatch(past, '() ') do
     kept = kept + 1
     if kept == ${PAST_MAX} then past = string.sub(past, 1, cut) break end
   end
-  t.epoch, t.past = ARGV[1], past
-  redis.call('HSET', state, 'epoch', t.epoch, 'reign', t.reign, 'process', process, 'past', past)
+  t.epoch = ARGV[1]
+  redis.call('HSET', state, 'epoch', t.epoch, 'reign', reign, 'process', process, 'past', past)
 end
 
 local function open()
-  local is = redis.call('HMGET', state, 'epoch', 'top', 'floor', 'bytes', 'reign', 'process', 'past', 'prolonged')
+  local is = redis.call('HMGET', state, 'epoch', 'top', 'floor', 'bytes', 'prolonged', 'reign')
   local history = redis.call('INFO', 'replication')
-  t.reign = string.match(history, 'master_replid:(%x+)')
   if is[1] then
-    t.epoch, t.top, t.floor, t.bytes = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4])
-    t.past, t.prolonged = is[7], tonumber(is[8])
-    if is[5] == t.reign then return end
+    t.epoch, t.top, t.floor, t.bytes, t.prolonged = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), is[5]
+    if string.find(history, 'master_replid:' .. is[6], 1, true) then return end
   end
+  local reign = string.match(history, 'master_replid:(%x+)')
   local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  if not is[1] then return begin(process) end
-  if is[6] == process and string.match(history, 'master_replid2:0+%c') then
-    redis.call('HSET', state, 'reign', t.reign)
+  if not is[1] then return begin(reign, process) end
+  local was = redis.call('HMGET', state, 'process', 'past')
+  if was[1] == process and string.match(history, 'master_replid2:0+%c') then
+    redis.call('HSET', state, 'reign', reign)
   else
-    renew(process, is[7])
+    renew(reign, process, was[2])
   end
 end
 
@@ -84,7 +85,7 @@ end
 local function trim()
   local floor, bytes, batch, dropped, kept = t.floor, t.bytes, 1, 0, false
   while floor < t.top and not kept and dropped < ${DROPS_MAX} do
-    local entries = redis.call('XRANGE', messages, text(floor + 1), '+', 'COUNT', batch)
+    local entries = redis.call('XRANGE', messages, floor + 1, '+', 'COUNT', batch)
     batch = 16
     if #entries == 0 then floor, bytes = t.top, 0 end
     for _, entry in ipairs(entries) do
@@ -95,56 +96,63 @@ local function trim()
   end
   if floor == t.floor then return end
   t.floor, t.bytes = floor, bytes
-  redis.call('XTRIM', messages, 'MINID', text(floor + 1))
-  redis.call('HSET', state, 'floor', text(floor), 'bytes', text(bytes))
+  redis.call('XTRIM', messages, 'MINID', floor + 1)
+  redis.call('HSET', state, 'floor', floor, 'bytes', bytes)
 end
 
 -- TTLs are set now and then, and longer by as much: setting each at each append would take as long as the append.
 local function isDue(setAt) return math.abs(now - setAt) >= ${TTL_INTERVAL_MS} end
-
-local function prolong()
-  redis.call('PEXPIRE', messages, text(ageMax + ${TTL_SLACK_MS}))
-  redis.call('PEXPIRE', state, text(ageMax + ${STATE_TTL_MS}))
-end
 `;
 
+/**
+ * Each call that a script makes takes Redis about a microsecond, and each number turned into text or back nearly
+ * half of one; this script is what every message waits for.
+ */
 const append = `
-local dedup, sequence, ahead, payload = KEYS[3], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
-local newest = redis.call('XREVRANGE', dedup, '+', '-', 'COUNT', 1)[1]
-local highest = newest and tonumber(string.match(newest[1], '%d+')) or 0
+local dedup, sequence, payload = KEYS[3], tonumber(ARGV[6]), ARGV[8]
+local newest = redis.call('GETRANGE', dedup, -${PUBLISH_BYTES}, -1)
+local highest, remembered, _ = 0, 0
+if newest ~= '' then highest, _, _, remembered = struct.unpack('>dddd', newest) end
 if sequence <= highest then
-  local known = redis.call('XRANGE', dedup, ARGV[6], ARGV[6])[1]
-  if not known then return {'stale'} end
-  return {'duplicate', known[2][2], known[2][4]}
+  local publishes = redis.call('GETRANGE', dedup, 0, -1)
+  for at = 1, #publishes, ${PUBLISH_BYTES} do
+    local known, epoch, offset = struct.unpack('>ddd', publishes, at)
+    if known == sequence then return {'duplicate', string.format('%.0f', epoch), offset} end
+  end
+  return {'stale'}
 end
 -- One that was sent before this one is still to come: it would be stale, had this one been applied first.
-if ahead > highest then return {'early'} end
+if tonumber(ARGV[7]) > highest then return {'early'} end
 
 open()
-local offset = text(t.top + 1)
-local bytes = t.bytes + #payload
-local prolonged, remembered = t.prolonged, newest and tonumber(newest[2][6]) or 0
+local top, bytes, prolonged = t.top + 1, t.bytes + #payload, t.prolonged
 local topicIsDue, dedupIsDue = isDue(prolonged), isDue(remembered)
 if topicIsDue then prolonged = now end
 if dedupIsDue then remembered = now end
-redis.call('XADD', messages, offset .. '-0', 't', ARGV[2], 'p', payload)
-redis.call('XADD', dedup, 'MAXLEN', '~', ARGV[9], ARGV[6] .. '-1', 'e', t.epoch, 'o', offset, 'x', text(remembered))
-redis.call('HSET', state, 'top', offset, 'bytes', text(bytes), 'prolonged', text(prolonged))
-if topicIsDue then prolong() end
-if dedupIsDue then redis.call('PEXPIRE', dedup, text(tonumber(ARGV[10]) + ${TTL_SLACK_MS})) end
-t.top, t.bytes = t.top + 1, bytes
+redis.call('XADD', messages, top, 't', ARGV[2], 'p', payload)
+local length = redis.call('APPEND', dedup, struct.pack('>dddd', sequence, t.epoch, top, remembered))
+redis.call('HSET', state, 'top', top, 'bytes', bytes, 'prolonged', prolonged)
+if topicIsDue then
+  redis.call('PEXPIRE', messages, ageMax + ${TTL_SLACK_MS})
+  redis.call('PEXPIRE', state, ageMax + ${STATE_TTL_MS})
+end
+if dedupIsDue then redis.call('PEXPIRE', dedup, ARGV[10] + ${TTL_SLACK_MS}) end
+-- Those that may be forgotten are dropped many at a time.
+local window = ARGV[9] * ${PUBLISH_BYTES}
+if length >= 2 * window then redis.call('SET', dedup, redis.call('GETRANGE', dedup, -window, -1), 'KEEPTTL') end
+t.top, t.bytes = top, bytes
 -- Exactly what the retention wants is left to readers and to the upkeep: here it would cost each append a read.
-if t.top - t.floor > countMax * 1.1 + 16 or bytes > bytesMax * 1.1 then trim() end
-redis.call(ARGV[12], ARGV[11], struct.pack('>dd', tonumber(t.epoch), t.top) .. payload)
-return {'appended', t.epoch, offset}
+if top - t.floor > countMax * 1.1 + 16 or bytes > bytesMax * 1.1 then trim() end
+redis.call(ARGV[12], ARGV[11], struct.pack('>dd', t.epoch, top) .. payload)
+return {'appended', t.epoch, top}
 `;
 
 const look = `
 open() trim()
 -- A topic that somebody asks about is not forgotten, however long it is silent.
 local ttl = ageMax + ${STATE_TTL_MS}
-if redis.call('PTTL', state) < ttl / 2 then redis.call('PEXPIRE', state, text(ttl)) end
-return {t.epoch, text(t.top), text(t.floor)}
+if redis.call('PTTL', state) < ttl / 2 then redis.call('PEXPIRE', state, ttl) end
+return {t.epoch, t.top, t.floor}
 `;
 
 /** The newest message, unless it is the one that the caller knows of. */
@@ -152,8 +160,8 @@ const peek = `
 open()
 if t.epoch == ARGV[6] and t.top <= tonumber(ARGV[7]) then return {} end
 local newest = redis.call('XREVRANGE', messages, '+', '-', 'COUNT', 1)[1]
-if not newest or newest[1] ~= text(t.top) .. '-0' then return {} end
-return {t.epoch, text(t.top), newest[2][4]}
+if not newest or newest[1] ~= t.top .. '-0' then return {} end
+return {t.epoch, t.top, newest[2][4]}
 `;
 
 const read = `
@@ -166,18 +174,18 @@ else
   reason = 'epoch'
   -- Of an epoch that ended this much is left; of one that nobody remembers, nothing.
   local left, survived = after, 0
-  for ended, top in string.gmatch(t.past, '(%d+):(%d+) ') do
+  for ended, top in string.gmatch(redis.call('HGET', state, 'past'), '(%d+):(%d+) ') do
     left = math.min(left, tonumber(top))
     if ended == epoch then survived = left break end
   end
   previous = math.max(survived, t.floor)
 end
 
-local reply, bytes, size, at = {t.epoch, text(previous), reason}, 0, 0, previous
+local reply, bytes, size, at = {t.epoch, previous, reason}, 0, 0, previous
 local messagesMax, pageBytesMax = tonumber(ARGV[8]), tonumber(ARGV[9])
 local batch, taken = 4, 0
 while at < t.top and taken < messagesMax do
-  local entries = redis.call('XRANGE', messages, text(at + 1), '+', 'COUNT', math.min(batch, messagesMax - taken))
+  local entries = redis.call('XRANGE', messages, at + 1, '+', 'COUNT', math.min(batch, messagesMax - taken))
   if #entries == 0 then break end
   for _, entry in ipairs(entries) do
     size = #entry[2][4]
