@@ -1,3 +1,4 @@
+import { HoldfastError } from '../protocol/error-codes.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import { FULL_RETRY_MS, refusalText } from './admission/turned-away.ts';
 import type { Connection } from './connection.ts';
@@ -9,6 +10,9 @@ import { newSessionId, ResumeTokens, type Ticket } from './resume-token.ts';
 /** A client is asked for a new credential this long before the old one expires, and is closed this long after. */
 const TOKEN_GRACE_MS = 30_000;
 const anonymous: Identity = { id: 'anonymous' };
+
+/** What `authenticate` made of a token; it may not have been able to look. */
+type Judgement = Identity | 'refused' | 'unknown';
 
 /** Says who a connection is: authenticates it, gives it its session back, and keeps its tokens fresh. */
 export class Greeter {
@@ -30,7 +34,11 @@ export class Greeter {
     const identity = authenticate ? await this.authenticate(connection, hello.token) : anonymous;
     if (connection.isClosed) return;
     connection.handshake = undefined;
-    if (!identity) {
+    if (identity === 'unknown') {
+      const text = 'The server could not check the token; its log says why.';
+      return connection.handle({ type: 'close', name: 'internal-error', text });
+    }
+    if (identity === 'refused') {
       const text = hello.token ? 'The token was not accepted.' : 'A token is required.';
       return connection.close('unauthorized', text);
     }
@@ -84,8 +92,9 @@ export class Greeter {
     const { session } = connection;
     if (!session || !this.node.options.authenticate) return;
     const identity = await this.authenticate(connection, token);
-    if (connection.isClosed) return;
-    if (!identity || identity.id !== session.identity.id) {
+    // Where it could not be checked, the old one holds for as long as it does (SPEC AUTH-7).
+    if (connection.isClosed || identity === 'unknown') return;
+    if (identity === 'refused' || identity.id !== session.identity.id) {
       const text = 'The refreshed token was not accepted.';
       return connection.close('unauthorized', text);
     }
@@ -131,21 +140,27 @@ export class Greeter {
     return this.tokens.issue({ session: id, bornAfter }, identity.id, nowMs);
   }
 
-  private async authenticate(connection: Connection, token: string): Promise<Identity | undefined> {
+  private async authenticate(connection: Connection, token: string): Promise<Judgement> {
     const handshake = connection.handshake ?? { url: '', headers: {}, address: '' };
     const { authenticate, logger } = this.node.options;
     try {
       const identity = await authenticate!({ ...handshake, token });
-      if (!identity) return undefined;
+      if (!identity) return 'refused';
       // Without an id everybody would be the same user, and could take over each other's sessions.
       if (typeof identity.id === 'string' && identity.id !== '') return identity;
       logger.warn('Holdfast: authenticate must return { id: string }, or nothing; a connection was refused.');
     } catch (error) {
-      // A verifier rejects by throwing, too. Its reason is for the operator; tokens are never logged (SPEC AUTH-6).
+      // The reason is for the operator; tokens are never logged (SPEC AUTH-6).
       const text = withoutSecret(errorText(error), token);
+      if (!(error instanceof HoldfastError && error.code === 'unauthorized')) {
+        logger.warn(
+          `Holdfast: authenticate threw, so a client was told to come back: ${text} (To refuse a token, return nothing, or throw a HoldfastError "unauthorized".)`,
+        );
+        return 'unknown';
+      }
       logger.info(`Holdfast: a connection was not authenticated: ${text}`);
     }
-    return undefined;
+    return 'refused';
   }
 }
 

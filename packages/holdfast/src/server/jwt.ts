@@ -1,5 +1,6 @@
 import {
   createRemoteJWKSet,
+  errors,
   jwtVerify,
   type JWTPayload,
   type JWTVerifyGetKey,
@@ -41,9 +42,20 @@ export function jwt(options: JwtOptions): (request: AuthenticateRequest) => Prom
   const source = sourceOf(secret, jwksUrl) ?? key!;
   return async ({ token }) => {
     if (token === '') return undefined;
-    const { payload } = await jwtVerify(token, source as JWTVerifyGetKey, checks);
-    return identityOf(payload, idClaim);
+    try {
+      const { payload } = await jwtVerify(token, source as JWTVerifyGetKey, checks);
+      return identityOf(payload, idClaim);
+    } catch (error) {
+      throw isVerdict(error, source) ? new HoldfastError('unauthorized', (error as Error).message) : error;
+    }
   };
+}
+
+/** Whether the token is what is wrong; else its keys could not be had (SPEC AUTH-7), as only a function may fail to. */
+function isVerdict(error: unknown, source: unknown): boolean {
+  if (typeof source !== 'function') return true;
+  if (!(error instanceof errors.JOSEError)) return false;
+  return /^ERR_(JWT_|JWS_|JOSE_ALG_|JOSE_NOT_SUPPORTED|JWKS_NO_MATCHING|JWKS_MULTIPLE)/.test(error.code);
 }
 
 function sourceOf(

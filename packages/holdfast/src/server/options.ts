@@ -44,6 +44,8 @@ export interface ServerOptions {
   /**
    * Says who a connection is: an identity, or nothing when the credential is no good. Called for every
    * connection, resumed or not, and again when a token is refreshed. Without it everybody is `anonymous`.
+   * When it throws, the credential is not refused, but could not be checked, and the client comes back later;
+   * a HoldfastError `unauthorized` refuses, and its text goes into the log.
    */
   authenticate?: (request: AuthenticateRequest) => Identity | undefined | Promise<Identity | undefined>;
   /** Says whether an identity may do `action` on a topic (or, for `request`, a method). Without it, all may. */

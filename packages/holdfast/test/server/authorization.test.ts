@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { connect } from '../../src/client/node.ts';
 import { memoryLog, type Action, type Identity, type ServerOptions } from '../../src/server/create-server.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
 import { aSentence, deferred, Honest, startServer } from './fixture.ts';
@@ -41,7 +42,7 @@ describe('authenticate', () => {
     });
   }
 
-  it('[AUTH-1] one that throws or rejects refuses, and its reason stays in the log', async () => {
+  it('[AUTH-7] one that throws or rejects has not refused: the client may come back, and the reason stays in the log', async () => {
     const { port, lines } = await startServer({
       authenticate: ({ token }) => {
         if (token === 'throw') throw new Error('a reason of the operator');
@@ -55,12 +56,28 @@ describe('authenticate', () => {
       const client = await RawClient.dial(port);
       client.hello({ token });
       const { code, reason } = await client.end();
-      expect({ code, reason }).toEqual({ code: 4002, reason: aSentence });
+      expect({ code, reason }).toEqual({ code: 1011, reason: aSentence });
       expect(reason).not.toContain('reason');
     }
     await honest.works();
     expect(lines.join('\n')).toContain('a reason of the operator');
     expect(lines.join('\n')).toContain('another reason');
+  });
+
+  it('[AUTH-7] a client outlasts an authenticate that throws, with the token that it has', async () => {
+    let failures = 3;
+    const { port } = await startServer({
+      authenticate: ({ token }) => {
+        if (failures-- > 0) throw new Error('no database');
+        return { id: token };
+      },
+      authorize: () => true,
+    });
+    const client = connect(`ws://127.0.0.1:${port}/`, { token: 'ann', backoff: { baseMs: 1 } });
+    onTestFinished(() => client.close());
+    await client.publish('t', 1);
+    expect(failures).toBe(-1);
+    expect(client.status.phase).toBe('live');
   });
 
   it('[AUTH-1] an identity without an id is nobody', async () => {

@@ -2,9 +2,9 @@ import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type JWTPayload } fr
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Identity, ServerOptions } from '../../src/server/create-server.ts';
+import { HoldfastError, type Identity, type ServerOptions } from '../../src/server/create-server.ts';
 import { jwt, type JwtOptions } from '../../src/server/jwt.ts';
-import { aSentence, Honest, startServer } from './fixture.ts';
+import { aSentence, deferred, Honest, startServer } from './fixture.ts';
 import { RawClient } from './raw-client.ts';
 
 /** Enough for the wheel to turn twice on a busy machine. */
@@ -56,8 +56,8 @@ describe('credentials that expire', () => {
   const spoiled: Record<string, (token: string) => Identity | undefined> = {
     'that is refused': () => undefined,
     'of another identity': () => ({ id: 'bob' }),
-    'whose verifier throws': () => {
-      throw new Error('no');
+    'whose verifier throws unauthorized': () => {
+      throw new HoldfastError('unauthorized', 'no');
     },
   };
   for (const [what, verify] of Object.entries(spoiled)) {
@@ -72,6 +72,23 @@ describe('credentials that expire', () => {
       expect(await client.end()).toEqual({ code: 4002, reason: aSentence });
     });
   }
+
+  it('[AUTH-7] a refreshed token that can’t be checked leaves the connection to its old one', async () => {
+    const checked = deferred();
+    const { port, lines } = await startServer({
+      authenticate: ({ token }) => {
+        if (token === 'first') return { id: 'ann' };
+        checked.resolve();
+        throw new Error('no database');
+      },
+      authorize: () => true,
+    });
+    const client = await RawClient.connect(port, { token: 'first' });
+    client.send({ type: 'token', token: 'second' });
+    await checked.promise;
+    await client.published(1, 't', 'still here');
+    expect(lines.join('\n')).toContain('no database');
+  });
 
   it('[AUTH-4] a refreshed token that grants less ends what it no longer covers', async () => {
     const { port } = await startServer({
@@ -152,7 +169,7 @@ describe('jwt', () => {
   for (const [what, make] of Object.entries(bad)) {
     it(`[AUTH-1] refuses a token that is ${what}, and closes with unauthorized`, async () => {
       const token = await make();
-      await expect(jwt(checks)(request(token))).rejects.toThrow();
+      await expect(jwt(checks)(request(token))).rejects.toMatchObject({ code: 'unauthorized' });
       const { port, lines } = await startServer({ authenticate: jwt(checks), authorize: () => true });
       const honest = await Honest.join(port, { token: await sign(good) });
       const client = await RawClient.dial(port);
@@ -180,7 +197,24 @@ describe('jwt', () => {
     const forged = await new SignJWT({ sub: 'ann' })
       .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
       .sign(stranger.privateKey);
-    await expect(jwt({ key: publicKey })(request(forged))).rejects.toThrow();
+    const jwksUrl = `http://127.0.0.1:${port}/keys`;
+    for (const options of [{ key: publicKey }, { jwksUrl }])
+      await expect(jwt(options)(request(forged))).rejects.toMatchObject({ code: 'unauthorized' });
+  });
+
+  it('[AUTH-7] a set of keys that can’t be had says nothing about a token: clients come back', async () => {
+    const issuer = createHttpServer((_, response) => response.writeHead(502).end());
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void issuer.close());
+    const { port: keysPort } = issuer.address() as AddressInfo;
+    const authenticate = jwt({ jwksUrl: `http://127.0.0.1:${keysPort}/keys` });
+    const { port, lines } = await startServer({ authenticate, authorize: () => true });
+    const client = await RawClient.dial(port);
+    const token = await sign({ sub: 'ann' });
+    client.hello({ token });
+    expect(await client.end()).toEqual({ code: 1011, reason: aSentence });
+    expect(lines.join('\n')).toContain('JSON Web Key Set');
+    expect(lines.join('\n')).not.toContain(token);
   });
 
   it('[ERR-1] wants exactly one of secret, jwksUrl and key', () => {
@@ -223,7 +257,7 @@ describe('secrets', () => {
     }
     const taker = await RawClient.connect(port, { token: tokens[0]!, resumeToken, connection: 2 });
     endings.push(good);
-    taker.send({ type: 'token', token: tokens[2]! });
+    taker.send({ type: 'token', token: tokens[1]! });
     endings.push(taker);
     for (const client of endings) told.push((await client.end()).reason);
     told.push(JSON.stringify(server.stats()), ...lines);
