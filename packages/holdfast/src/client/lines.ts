@@ -80,24 +80,27 @@ export class Lines {
     this.#clock = clock;
     this.#measure = measure;
     this.#options = options;
-    const given = typeof endpoints === 'function' ? endpoints : [endpoints].flat();
-    // An empty list is as wrong as an empty address.
-    this.#endpoints =
-      typeof given === 'function' ? given : (given.length > 0 ? given : ['']).map(checkEndpoint);
-    if (Array.isArray(this.#endpoints)) for (const url of this.#endpoints) this.#lineOf(url);
+    this.#endpoints = endpoints;
+    if (typeof endpoints !== 'function') this.#take(endpoints);
   }
 
   /** The addresses of the next attempt, the best first. */
   async candidates(): Promise<string[]> {
     const endpoints = this.#endpoints;
-    const given = [typeof endpoints === 'function' ? await endpoints() : endpoints].flat();
-    const urls = (given.length > 0 ? given : ['']).map(checkEndpoint);
-    for (const url of this.#lines.keys()) if (!urls.includes(url)) this.#lines.delete(url);
-    for (const url of urls) this.#lineOf(url);
+    const urls = this.#take(typeof endpoints === 'function' ? await endpoints() : endpoints);
     const first = this.#target ?? this.current;
     // The one in use keeps its place until an attempt at it has failed.
     const rank = (url: string): number => (url === first && !this.#penaltyOf(url) ? -1 : this.#scoreOf(url));
     return urls.toSorted((a, b) => rank(a) - rank(b)).slice(0, CANDIDATES_MAX);
+  }
+
+  #take(given: string | readonly string[]): string[] {
+    const list = [given].flat();
+    // An empty list is as wrong as an empty address.
+    const urls = (list.length > 0 ? list : ['']).map(checkEndpoint);
+    for (const url of this.#lines.keys()) if (!urls.includes(url)) this.#lines.delete(url);
+    for (const url of urls) this.#lineOf(url);
+    return urls;
   }
 
   get scores(): readonly EndpointScore[] {

@@ -20,9 +20,10 @@ export class Liveness {
   /** How often the server shows itself. */
   heartbeatMs = 25_000;
   graceMs = 20_000;
-  /** The probe that waits for its answer: of several, the first. */
-  #ping: { id: number; atMs: number } | undefined;
-  #pings = 0;
+  /** When the probe that waits for its answer went out first. */
+  #askedAtMs: number | undefined;
+  /** The number of the last probe. */
+  #asked = 0;
   #lastProbeMs = -Infinity;
   #bufferedBytes = 0;
   readonly #deadlines: LivenessDeadlines;
@@ -36,7 +37,7 @@ export class Liveness {
     this.roundTrip.sample(rttMs);
     this.heartbeatMs = heartbeatMs;
     this.graceMs = graceMs;
-    this.#ping = undefined;
+    this.#askedAtMs = undefined;
   }
 
   /** It may be silent for an interval and a round trip from now on; no longer than the grace while a probe waits. */
@@ -50,7 +51,7 @@ export class Liveness {
    * does not while a probe waits, and nothing but the answer does when it has waited for the grace.
    */
   heard(isHeartbeat: boolean, nowMs: number): boolean {
-    if (this.#ping && (isHeartbeat || nowMs >= this.#overdueAtMs)) return false;
+    if (nowMs >= this.#overdueAtMs || (isHeartbeat && this.#askedAtMs !== undefined)) return false;
     this.#deadlines.delete('answer');
     this.#deadlines.delete('death');
     this.expect(nowMs);
@@ -58,14 +59,17 @@ export class Liveness {
   }
 
   get #overdueAtMs(): number {
-    return this.#ping ? this.#ping.atMs + this.graceMs : Infinity;
+    return (this.#askedAtMs ?? Infinity) + this.graceMs;
   }
 
   /** Asks for a sign of life. */
   probe(pending: WireRecord[], nowMs: number): void {
     this.#lastProbeMs = nowMs;
-    this.#ping ??= { id: ++this.#pings, atMs: nowMs };
-    pending.push({ type: 'ping', id: this.#ping.id, tops: [] });
+    if (this.#askedAtMs === undefined) {
+      this.#askedAtMs = nowMs;
+      this.#asked++;
+    }
+    pending.push({ type: 'ping', id: this.#asked, tops: [] });
     if (this.#deadlines.get('answer') !== undefined) return;
     this.#deadlines.set('answer', nowMs + this.roundTrip.timeoutMs);
     // What is unsent at the first look may be on its way: only the second can tell (SPEC LIVE-1).
@@ -83,10 +87,10 @@ export class Liveness {
 
   /** The answer to a probe: gives its round trip, unless it was asked for by nobody. */
   answered(id: number, nowMs: number): number | undefined {
-    if (this.#ping?.id !== id) return undefined;
-    const rttMs = nowMs - this.#ping.atMs;
+    if (this.#askedAtMs === undefined || id !== this.#asked) return undefined;
+    const rttMs = nowMs - this.#askedAtMs;
     this.roundTrip.sample(rttMs);
-    this.#ping = undefined;
+    this.#askedAtMs = undefined;
     return rttMs;
   }
 
