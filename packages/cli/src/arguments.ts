@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { BadInput } from './bad-input.ts';
+import { nearestOf } from './nearest.ts';
 
 export const text = { type: 'string' } as const;
 export const texts = { type: 'string', multiple: true } as const;
@@ -14,8 +15,14 @@ export function parseArguments<O extends NonNullable<ParseArgsConfig['options']>
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (error) {
-    // The other lines are advice about dashes that no argument here needs.
-    throw new BadInput((error as Error).message.split('\n')[0]);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const [, unknown] = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? (/'([^']*)'/.exec(message) ?? []) : [];
+    if (unknown === undefined) throw new BadInput(`${message.split('\n')[0]}.`);
+    const names = Object.keys(options).map((name) => `--${name}`);
+    const nearest = nearestOf(unknown, names);
+    throw new BadInput(
+      `There is no option ${unknown}; ${nearest ? `did you mean ${nearest}?` : '--help lists all.'}`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { EXIT_NOT_TESTED, EXIT_OK, processIo, type Io } from './io.ts';
 
 interface Command {
@@ -46,7 +47,7 @@ ${Object.entries(commands)
   .map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`)
   .join('\n')}
 
-holdfast COMMAND --help shows the arguments of a command.
+holdfast COMMAND --help shows the arguments of a command, holdfast --version which one this is.
 Exit codes: 0 all is well, 1 a problem was found, 2 it could not be tested.
 `;
 
@@ -55,6 +56,13 @@ async function main(args: readonly string[], io: Io): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     io.out(help);
     return name === undefined ? EXIT_NOT_TESTED : EXIT_OK;
+  }
+  if (name === '--version' || name === '-v') {
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    io.out(`${version}\n`);
+    return EXIT_OK;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) {

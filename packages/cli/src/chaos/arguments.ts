@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseArguments } from '../arguments.ts';
 import {
   faultDescriptions,
   parseFaults,
@@ -85,23 +85,16 @@ function parse(args: readonly string[]) {
       { type: kind === 'flag' ? 'boolean' : 'string' } as const,
     ]),
   );
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { ...ofFaults, ...own },
-    });
-    return { values: values as Readonly<Record<string, string | boolean | undefined>>, positionals };
-  } catch (error) {
-    throw new BadInput(error instanceof Error ? error.message : String(error));
-  }
+  const { values, positionals } = parseArguments(args, { ...ofFaults, ...own });
+  return { values: values as Readonly<Record<string, string | boolean | undefined>>, positionals };
 }
 
 function faultsOf(values: Readonly<Record<string, string | boolean | undefined>>): ChaosFaults {
   const given = faults.flatMap(([name, { kind }]) => {
     const value = values[optionOf(name)];
     if (value === undefined) return [];
-    return [[name, kind === 'number' ? Number(value === '' ? Number.NaN : value) : value]];
+    const isNumber = kind === 'number' && value !== '' && !Number.isNaN(Number(value));
+    return [[name, isNumber ? Number(value) : value]];
   });
   try {
     return parseFaults(Object.fromEntries(given));

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseArguments } from '../arguments.ts';
 import { parseDurationMs } from '../lint/durations.ts';
 import type { ProxySettings } from './settings.ts';
 
@@ -63,9 +63,9 @@ const wrong = (complaint: string): ConfigOptions => ({ kind: 'wrong', complaint 
 export function parseConfigOptions(args: readonly string[], products: readonly string[]): ConfigOptions {
   let parsed;
   try {
-    parsed = parseArgs({ args: [...args], options: flags, allowPositionals: true });
+    parsed = parseArguments(args, flags);
   } catch (error) {
-    return wrong(`${(error as Error).message.split('\n')[0]}`);
+    return wrong((error as Error).message);
   }
   const { values, positionals } = parsed;
   if (values.help) return { kind: 'help' };

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { parseArguments } from '../arguments.ts';
 import type { Product } from '../facts/rules/rule.ts';
 import { products } from './detect.ts';
 import { parseDurationMs } from './durations.ts';
@@ -54,10 +54,9 @@ const wrong = (complaint: string): LintOptions => ({ kind: 'wrong', complaint })
 export function parseLintOptions(args: readonly string[]): LintOptions {
   let parsed;
   try {
-    parsed = parseArgs({ args: [...args], options: flags, allowPositionals: true });
+    parsed = parseArguments(args, flags);
   } catch (error) {
-    // The other lines are advice about dashes that no argument here needs.
-    return wrong(`${(error as Error).message.split('\n')[0]}`);
+    return wrong((error as Error).message);
   }
   const { values, positionals: paths } = parsed;
   if (values.help) return { kind: 'help' };

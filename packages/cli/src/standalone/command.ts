@@ -4,9 +4,8 @@ import { BadInput } from '../bad-input.ts';
 import { EXIT_NOT_TESTED, EXIT_OK, type Io } from '../io.ts';
 import { parseServeArguments, serveHelp, type ServeArguments } from './arguments.ts';
 import { readConfiguration, type Configuration } from './configuration.ts';
-import { credentials } from './credentials.ts';
 import { Supervisor, type SupervisorMessage, type WorkerMessage } from './supervisor.ts';
-import { startWorker } from './worker.ts';
+import { checkWorker, startWorker } from './worker.ts';
 
 /** `holdfast serve …`; resolves with the exit code once it was ended. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
@@ -63,7 +62,7 @@ async function check(configuration: Configuration): Promise<void> {
       'workers',
       'is above 1, which wants a log that processes can share: set log, such as lmdb:./data',
     );
-  await credentials(configuration);
+  await checkWorker(configuration);
 }
 
 /** In a worker process: serves until the supervisor says that it is enough. */

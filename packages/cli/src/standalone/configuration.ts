@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
 import { BadInput } from '../bad-input.ts';
+import { nearestOf } from '../nearest.ts';
 import { flagOf, settingOf, settings, variableOf, type Setting } from './settings.ts';
 
 /** Where a value was written, for errors: `holdfast.yaml:3:9`, `HOLDFAST_PORT` or `--port`. */
@@ -53,8 +54,13 @@ export class Configuration {
 
   /** What is wrong with a setting, and where it stands. */
   fail(path: string, text: string): never {
+    throw new BadInput(`${this.placeOf(path)}${path} ${text}.`);
+  }
+
+  /** Where a setting was written, as an error begins. */
+  placeOf(path: string): string {
     const place = this.values.get(path)?.place;
-    throw new BadInput(`${place ? `${place}: ` : ''}${path} ${text}.`);
+    return place === undefined ? '' : `${place}: `;
   }
 }
 
@@ -176,21 +182,8 @@ function checkNumber(kind: 'port' | 'count', value: unknown): number | undefined
 
 /** Says what there is instead: a typo is the most likely reason. */
 export function unknownText(path: string): string {
-  const nearest = settings
-    .map((each) => ({ path: each.path, distance: distanceOf(path.toLowerCase(), each.path.toLowerCase()) }))
-    .toSorted((a, b) => a.distance - b.distance)[0]!;
-  const hint = nearest.distance <= 3 ? `did you mean ${nearest.path}?` : 'holdfast serve --help lists all.';
+  const branches = settings.flatMap((each) => each.path.split('.').slice(0, -1));
+  const nearest = nearestOf(path, [...new Set([...settings.map((each) => each.path), ...branches])]);
+  const hint = nearest ? `did you mean ${nearest}?` : 'holdfast serve --help lists all.';
   return `${path} is not a setting; ${hint}`;
-}
-
-/** Edits from one text to another (Levenshtein). */
-function distanceOf(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries())
-      next.push(Math.min(row[j]! + (letter === other ? 0 : 1), row[j + 1]! + 1, next[j]! + 1));
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -1,10 +1,18 @@
 import type { Server } from 'node:http';
-import { createServer, type HoldfastServer, type Logger, type ServerOptions } from 'holdfast/server';
+import {
+  createServer,
+  HoldfastError,
+  type HoldfastServer,
+  type Logger,
+  type ServerOptions,
+} from 'holdfast/server';
+import { BadInput } from '../bad-input.ts';
 import { createApi, listen } from './api.ts';
 import type { Configuration } from './configuration.ts';
 import { credentials } from './credentials.ts';
 import { openLog } from './log.ts';
 import { RightsTable } from './rights.ts';
+import { settings } from './settings.ts';
 import { Webhooks } from './webhooks.ts';
 
 export interface RunningWorker {
@@ -19,10 +27,8 @@ export async function startWorker(configuration: Configuration, logger: Logger):
   const webhooks = new Webhooks(configuration, (text) => logger.warn(text));
   const server = createServer(await optionsOf(configuration, webhooks, logger)) as HoldfastServer<Server>;
   if (webhooks.tells) tellEvents(server, webhooks);
-  const key = configuration.secret('api.key');
+  const key = apiKey(configuration);
   const apiPort = configuration.count('api.port');
-  if (apiPort !== undefined && key === undefined)
-    configuration.fail('api.port', 'wants api.key or api.keyFile, too');
   const api = apiPort === undefined ? undefined : createApi(server, key!, (text) => logger.warn(text));
   try {
     const { port } = await server.listen(configuration.count('port', 8_080), configuration.text('host'));
@@ -41,8 +47,41 @@ export async function startWorker(configuration: Configuration, logger: Logger):
   } catch (error) {
     api?.close();
     await server.close();
-    throw error;
+    throw withAdvice(error as NodeJS.ErrnoException & { port?: number });
   }
+}
+
+/** Finds what a worker would fail on, without serving anything. Throws BadInput. */
+export async function checkWorker(configuration: Configuration): Promise<void> {
+  apiKey(configuration);
+  const silent: Logger = { info() {}, warn() {} };
+  const webhooks = new Webhooks(configuration, silent.warn);
+  const { log: _, ...options } = await optionsOf(configuration, webhooks, silent);
+  try {
+    await createServer(options).close();
+  } catch (error) {
+    const [, path, text] =
+      (error instanceof HoldfastError && /^createServer: "([^"]+)" (.*)\.$/.exec(error.message)) || [];
+    if (path === undefined) throw error;
+    const setting = settings.find((each) => `${path}.`.startsWith(`${each.path}.`));
+    throw new BadInput(`${configuration.placeOf(setting?.path ?? path)}${path} ${text}.`);
+  }
+}
+
+function apiKey(configuration: Configuration): string | undefined {
+  const key = configuration.secret('api.key');
+  if (configuration.count('api.port') !== undefined && key === undefined)
+    configuration.fail('api.port', 'wants api.key or api.keyFile, too');
+  return key;
+}
+
+/** The system's errors name a port and a code; people want to know what to do. */
+function withAdvice(error: NodeJS.ErrnoException & { port?: number }): Error {
+  if (error.code === 'EADDRINUSE')
+    return new BadInput(`port ${error.port} is taken: end what listens there (ss -ltnp), or set another.`);
+  if (error.code === 'EACCES' && error.port !== undefined)
+    return new BadInput(`port ${error.port} may not be used by this user: set one above 1023, or allow it.`);
+  return error;
 }
 
 async function optionsOf(
@@ -55,8 +94,7 @@ async function optionsOf(
   if (log) options.log = log;
   const authenticate = await credentials(configuration);
   if (authenticate) options.authenticate = authenticate;
-  const authorize = authorizeOf(configuration, webhooks, authenticate !== undefined);
-  if (authorize) options.authorize = authorize;
+  options.authorize = authorizeOf(configuration, webhooks, authenticate !== undefined, logger);
   const [origins, trustedProxies, path] = [
     configuration.texts('origins'),
     configuration.texts('trustedProxies'),
@@ -86,11 +124,18 @@ function authorizeOf(
   configuration: Configuration,
   webhooks: Webhooks,
   hasTokens: boolean,
-): ServerOptions['authorize'] {
+  logger: Logger,
+): NonNullable<ServerOptions['authorize']> {
   const hasRights = ['subscribe', 'publish', 'signal'].some((action) =>
     configuration.texts(`rights.${action}`),
   );
-  if (!hasTokens && !hasRights && !webhooks.asks) return undefined;
+  if (!hasTokens && !hasRights && !webhooks.asks) {
+    logger.warn(
+      'Holdfast: this server is open to all: anyone may connect, read and publish. ' +
+        'Set jwt, rights or webhooks.authorize, and origins, before it faces the internet.',
+    );
+    return () => true;
+  }
   const table = new RightsTable(configuration);
   return (identity, action, name) =>
     table.allows(identity, action, name) || (webhooks.asks && webhooks.allows(identity, action, name));
