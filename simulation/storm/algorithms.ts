@@ -26,11 +26,11 @@ export interface Algorithm {
 export function holdfast(returnWindowMs: number): Algorithm {
   return {
     name: 'Holdfast',
-    about: 'a place in the window that the server advertised, and slots',
+    about: 'the place that the server dealt in its return window, and slots',
     connectTimeoutMs: 8_000,
     hasSlots: true,
-    waitMs({ failed, downMs }, random) {
-      const failure = { reached: 1, wasReached: failed === 0, downMs };
+    waitMs({ failed, downMs, own }, random) {
+      const failure = { reached: 1, wasReached: failed === 0, downMs, place: own };
       return backoffDelayMs(failure, defaultBackoff, returnWindowMs, random);
     },
   };

@@ -35,6 +35,7 @@ describe('the wire of the page is the wire of Holdfast', () => {
         messageBytesMax: 1_048_576,
         window: 256,
         returnWindowMs: 0,
+        returnPlace: 0,
       },
       { type: 'pong', id: 1, finished: 0 },
     ]);

@@ -61,6 +61,9 @@ export const defaultLimits = {
 /** The window of a client that has not been told one: what it may send along with its first hello. */
 export const FIRST_WINDOW = 16;
 
+/** A return window has so many places. */
+export const RETURN_PLACES = 65_536;
+
 /** A topic's or method's name, in UTF-8 bytes: names are no place for data. */
 export const NAME_BYTES_MAX = 256;
 /** Credentials and resume tokens, in UTF-8. */

@@ -168,6 +168,8 @@ export const schema = {
       window: uint,
       /** After a drop, clients spread their return over this long. */
       returnWindowMs: uint,
+      /** This client's own place in it, in parts of `RETURN_PLACES`. */
+      returnPlace: uint,
     },
   ],
   'resume-token': [17, { resumeToken: token }],

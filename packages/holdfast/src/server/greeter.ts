@@ -66,6 +66,7 @@ export class Greeter {
       resumed: Boolean(known),
       unknownThrough: known ? node.cluster.resumed(session, hello) : session.bornAfter,
       returnWindowMs,
+      returnPlace: node.nextReturnPlace(),
     };
     connection.machine.greeted(greeting, node.nowMs());
     this.watchExpiry(connection, identity);

@@ -1,6 +1,6 @@
 import type { CloseName } from '../protocol/close-codes.ts';
 import { HoldfastError } from '../protocol/error-codes.ts';
-import type { Limits } from '../protocol/limits.ts';
+import { RETURN_PLACES, type Limits } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Clock } from '../session/clock.ts';
 import type { ServerSessionConfig } from '../session/server-session.ts';
@@ -53,6 +53,7 @@ export interface NodeParts {
 }
 
 const UPKEEP_INTERVAL_MS = 10_000;
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 /** Of the budget, for those who return after an outage; the rest is for newcomers and for chance. */
 const RETURN_SHARE = 0.8;
 /** Whoever is cut off may miss the others' beats before it knows why. */
@@ -96,10 +97,12 @@ export class Node {
   private readonly wake: () => void;
   private cancelUpkeep = (): void => {};
   private readonly whenEmpty = new Set<() => void>();
+  private returnPlace: number;
   private logState: 'unopened' | 'open' | 'closed' = 'unopened';
 
   constructor({ options, log, clock, random, listener, machine }: NodeParts) {
     this.options = options;
+    this.returnPlace = random();
     this.limits = options.limits;
     this.log = log;
     this.clock = clock;
@@ -227,6 +230,16 @@ export class Node {
   signal(topic: string, payload: Uint8Array): void {
     this.hub.offerSignal(topic, payload);
     this.cluster.signal(topic, payload);
+  }
+
+  /**
+   * The next client's place in the return window, in parts of `RETURN_PLACES`. Places are dealt, not drawn: multiples
+   * of the golden ratio, modulo 1, lie more evenly than any that chance gives, however many of them are wanted
+   * (Knuth, TAOCP 6.4), so fewer clients come back at once. Each node begins elsewhere.
+   */
+  nextReturnPlace(): number {
+    this.returnPlace = (this.returnPlace + GOLDEN_RATIO) % 1;
+    return Math.floor(this.returnPlace * RETURN_PLACES);
   }
 
   /** How long returning clients are asked to spread their return (SPEC RET-1). */

@@ -1,4 +1,5 @@
 import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
+import { RETURN_PLACES } from '../protocol/limits.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import { backoffDelayMs } from './backoff.ts';
 import { Deadlines } from './deadlines.ts';
@@ -41,6 +42,8 @@ export class Links {
   count = 0;
   /** The server wants returns after a loss spread over this long. */
   returnWindowMs = 0;
+  /** This client's own place in that. */
+  #place = 0;
   #state: State = { name: 'idle' };
   /** Attempts since the connection was last stable that got through to something. */
   #reached = 0;
@@ -152,6 +155,7 @@ export class Links {
     link.stage = 'live';
     this.liveness.restart(nowMs - link.greetedAtMs, welcome);
     this.returnWindowMs = welcome.returnWindowMs;
+    this.#place = welcome.returnPlace / RETURN_PLACES;
     this.#tokenRejected = false;
     this.#moveCode = 0;
     this.flight.opened(link.id, link.greetedAtMs, nowMs);
@@ -251,7 +255,12 @@ export class Links {
     this.#host.changed();
     if (slotAtMs !== undefined) return this.#dueAt('slot', slotAtMs);
     if (wasReached) this.#reached++;
-    const failure = { reached: this.#reached, wasReached, downMs: nowMs - this.#liveAtMs };
+    const failure = {
+      reached: this.#reached,
+      wasReached,
+      downMs: nowMs - this.#liveAtMs,
+      place: this.#place,
+    };
     this.#dueAt('retry', nowMs + backoffDelayMs(failure, backoff, this.returnWindowMs, random));
   }
 

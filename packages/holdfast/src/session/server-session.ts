@@ -43,6 +43,8 @@ export interface Greeting {
   /** Up to these, what earlier connections may have sent has an outcome that nobody can know. */
   unknownThrough: Sent;
   returnWindowMs: number;
+  /** In parts of `RETURN_PLACES`. */
+  returnPlace: number;
 }
 
 /** What a session asks of its driver. `greet`, `call` and `open` may be answered before they return. */

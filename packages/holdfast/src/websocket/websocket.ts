@@ -309,7 +309,8 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
       this.#watchHints(false);
       this.#become({ name: 'failed' });
     } else {
-      const loss = { reached: this.#reached, wasReached, downMs: now - this.#liveAtMs };
+      const downMs = now - this.#liveAtMs;
+      const loss = { reached: this.#reached, wasReached, downMs, place: Math.random() };
       const delayMs = backoffDelayMs(loss, backoff, returnWindowMs, Math.random);
       this.#become({ name: 'waiting', retryAt: now + delayMs });
       this.#timer = setTimeout(() => void this.#dial(), delayMs);

@@ -43,7 +43,7 @@ const phases: Record<string, () => Promise<Wire>> = {
     return wire;
   },
   waiting: async () => {
-    const wire = await Wire.live({}, { returnWindowMs: 10_000 });
+    const wire = await Wire.live({}, { returnWindowMs: 10_000, returnPlace: 32_768 });
     wire.socket.hangUp();
     return wire;
   },

@@ -34,7 +34,7 @@ describe('status', () => {
   });
 
   it('[RET-2] says when the next attempt comes, which one it is, and why', async () => {
-    const wire = await Wire.live({}, { returnWindowMs: 4_000 });
+    const wire = await Wire.live({}, { returnWindowMs: 4_000, returnPlace: 32_768 });
     wire.socket.hangUp(4010, 'The server is being drained.');
     expect(wire.client.status).toMatchObject({
       phase: 'waiting',

@@ -8,13 +8,15 @@ const options = { baseMs: 1_000, capMs: 30_000, stableMs: 10_000 };
 
 /** The widest wait: what random() times it gives. */
 function widest(reached: number, wasReached: boolean, downMs: number, windowMs = 0): number {
-  return backoffDelayMs({ reached, wasReached, downMs }, options, windowMs, () => 1);
+  return backoffDelayMs({ reached, wasReached, downMs, place: 1 }, options, windowMs, () => 1);
 }
 
 describe('the wait before an attempt', () => {
-  it('[RET-1] is within the server’s window after a loss', () => {
+  it('[RET-1] is this client’s place in the server’s window after a loss', () => {
     expect(widest(1, true, 0, 400)).toBe(400);
     expect(widest(1, true, 0, 0)).toBe(0);
+    const failure = { reached: 1, wasReached: true, downMs: 0, place: 0.25 };
+    expect(backoffDelayMs(failure, options, 400, () => 1)).toBe(100);
   });
 
   it('[RET-2] doubles with each attempt that reached a server, up to the cap', () => {
@@ -38,7 +40,7 @@ describe('the wait before an attempt', () => {
     fc.assert(
       fc.property(any, ({ reached, wasReached, downMs, windowMs, chance }) => {
         fc.pre(reached > 0 || !wasReached);
-        const failure = { reached: reached + 1, wasReached, downMs };
+        const failure = { reached: reached + 1, wasReached, downMs, place: 1 };
         const wait = backoffDelayMs(failure, options, windowMs, () => chance);
         expect(wait).toBeGreaterThanOrEqual(windowMs);
         expect(wait).toBeLessThanOrEqual(Math.max(windowMs, options.capMs));
@@ -48,7 +50,7 @@ describe('the wait before an attempt', () => {
 
   it('[RET-2] is spread over its whole range, so that clients do not come back in step', () => {
     const random = seededRandom(1);
-    const failure = { reached: 8, wasReached: true, downMs: 0 };
+    const failure = { reached: 8, wasReached: true, downMs: 0, place: 0 };
     const tenths = Array.from({ length: 10 }, () => 0);
     for (let i = 0; i < 10_000; i++) {
       const waitMs = backoffDelayMs(failure, options, 0, random);

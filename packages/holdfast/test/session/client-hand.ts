@@ -200,6 +200,7 @@ export function welcomeRecord(how: Partial<WireRecord<'welcome'>> = {}): WireRec
     messageBytesMax: 10_000,
     window: 32,
     returnWindowMs: 0,
+    returnPlace: 0,
     ...how,
   };
 }

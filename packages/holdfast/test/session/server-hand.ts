@@ -72,7 +72,7 @@ export class ServerHand {
   }
 
   greet(resumed = false, unknownThrough = { sequence: 0, request: 0 }): readonly Effect[] {
-    const welcome = { session: 'me', resumeToken: 'token', returnWindowMs: 70 };
+    const welcome = { session: 'me', resumeToken: 'token', returnWindowMs: 70, returnPlace: 7 };
     return this.do((session, nowMs) => session.greeted({ ...welcome, resumed, unknownThrough }, nowMs));
   }
 

@@ -56,6 +56,7 @@ describe('a connection before its welcome', () => {
       messageBytesMax: 2_000_000,
       window: 99,
       returnWindowMs: 70,
+      returnPlace: 7,
     });
   });
 
