@@ -46,6 +46,18 @@ describe('the answer to a hello', () => {
     // Those who come back get four fifths of the budget, here 1.6 in a second (SPEC RET-1).
     expect([first.welcome.returnWindowMs, second.welcome.returnWindowMs]).toEqual([625, 1_250]);
   });
+
+  it('[RET-1] deals places in the return window that lie evenly, however many are wanted', async () => {
+    const { port } = await startServer();
+    const places: number[] = [];
+    for (const count of [8, 21, 55]) {
+      while (places.length < count) places.push((await RawClient.connect(port)).welcome.returnPlace / 65_536);
+      const sorted = places.toSorted((a, b) => a - b);
+      const gaps = sorted.map((place, index) => (sorted[index + 1] ?? sorted[0]! + 1) - place);
+      // Drawn at random, the widest of 55 gaps would be some four and a half times the mean.
+      expect(Math.max(...gaps)).toBeLessThan(2 / count);
+    }
+  });
 });
 
 describe('fan-out', () => {
