@@ -2,6 +2,8 @@ import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import { ClientSession, type ClientHost } from '../session/client-session.ts';
 import type { Clock } from '../session/clock.ts';
+import type { Link } from '../session/link.ts';
+import type { OutboxItem } from '../session/outbox.ts';
 import { HINT } from '../session/flight-recorder.ts';
 import { HeartbeatInterval } from '../session/heartbeat-interval.ts';
 import type { ClientCursor, ReaderEvent } from '../session/subscriptions.ts';
@@ -51,7 +53,7 @@ export interface DriverListener extends Pick<ClientHost<Caller>, 'answered' | 'f
  * host. Nothing else of the client touches time and sockets. What was put on its links in one turn of the event loop
  * leaves at the turn's end, as one message each.
  */
-export class Driver implements SubscriptionHost {
+export class Driver implements ClientHost<Caller>, SubscriptionHost {
   readonly codec: PayloadCodec;
   readonly session: ClientSession<Caller>;
   readonly store: Store | undefined;
@@ -92,7 +94,7 @@ export class Driver implements SubscriptionHost {
     for (const [path, ms] of Object.entries(this.store?.intervals ?? {})) this.#keepInterval(path, ms);
     this.lines.current = this.store?.endpoint;
     const config = { backoff, connectTimeoutMs, random, restored: this.store?.restored };
-    this.session = new ClientSession(config, this.#host());
+    this.session = new ClientSession(config, this);
     this.#stopHints = platform.watchHints((...hint) => this.#handleHint(...hint));
   }
 
@@ -129,26 +131,39 @@ export class Driver implements SubscriptionHost {
 
   // ── What the session asks for ────────────────────────────────────────────────────────────────────────────
 
-  #host(): ClientHost<Caller> {
-    const { answered, failed, probed } = this.#listener;
-    return {
-      answered,
-      failed,
-      dial: (link, tokenRejected) => void this.dialer.dial(link, tokenRejected),
-      drop: (link, code) => {
-        // What was said last, such as a publish just before `close()`, still goes out.
-        this.#flushLines();
-        this.dialer.drop(link, code);
-      },
-      changed: () => this.changed(),
-      probed: (rttMs) => {
-        this.lines.noteRtt(rttMs);
-        probed(rttMs);
-      },
-      read: (cursor, event) => this.#events.push([cursor, event]),
-      tokenWanted: () => void this.#renewToken(),
-      sessionChanged: () => this.store?.touch('session'),
-    };
+  dial(link: Link, tokenRejected: boolean): void {
+    void this.dialer.dial(link, tokenRejected);
+  }
+
+  drop(link: Link, code: number): void {
+    // What was said last, such as a publish just before `close()`, still goes out.
+    this.#flushLines();
+    this.dialer.drop(link, code);
+  }
+
+  probed(rttMs: number): void {
+    this.lines.noteRtt(rttMs);
+    this.#listener.probed(rttMs);
+  }
+
+  read(cursor: ClientCursor, event: ReaderEvent): void {
+    this.#events.push([cursor, event]);
+  }
+
+  answered(item: OutboxItem<Caller>, answer: Position | Uint8Array): void {
+    this.#listener.answered(item, answer);
+  }
+
+  failed(item: OutboxItem<Caller>, code: string, text: string): void {
+    this.#listener.failed(item, code, text);
+  }
+
+  tokenWanted(): void {
+    void this.#renewToken();
+  }
+
+  sessionChanged(): void {
+    this.store?.touch('session');
   }
 
   #tellReaders(): void {
