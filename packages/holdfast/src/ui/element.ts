@@ -18,8 +18,16 @@ const AWAY_MIN_MS = 10_000;
 /** The monotonic time since 1970 that clients stamp their status with. */
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
+interface ActionListening {
+  addEventListener(
+    type: 'action',
+    listener: (event: CustomEvent<Action>) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
 // A server that renders pages imports this, too, and has no elements.
-const Base = (globalThis.HTMLElement ?? Object) as typeof HTMLElement;
+const Base = (globalThis.HTMLElement ?? Object) as new () => ActionListening & HTMLElement;
 
 /**
  * `<holdfast-status>`: tells people when a connection is broken, and not sooner than they would want to know.
