@@ -39,85 +39,77 @@ const PAST_MAX = 16;
  */
 const topic = `
 local state, messages = KEYS[1], KEYS[2]
-local now, countMax, bytesMax, ageMax = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local t = {}
-
-local function begin(reign, process)
-  t.epoch, t.top, t.floor, t.bytes, t.prolonged = ARGV[1], 0, 0, 0, 0
-  redis.call('HSET', state, 'epoch', t.epoch, 'top', 0, 'floor', 0, 'bytes', 0,
-    'reign', reign, 'process', process, 'past', '', 'prolonged', 0)
-  -- Not before: a full Redis refuses a script's first write only.
-  redis.call('UNLINK', messages)
-  -- Until it has a message; then that one sets it.
-  redis.call('PEXPIRE', state, ageMax + ${STATE_TTL_MS})
-end
-
-local function renew(reign, process, past)
-  past = t.epoch .. ':' .. t.top .. ' ' .. past
-  local kept = 0
-  for cut in string.gmatch(past, '() ') do
-    kept = kept + 1
-    if kept == ${PAST_MAX} then past = string.sub(past, 1, cut) break end
-  end
-  t.epoch = ARGV[1]
-  redis.call('HSET', state, 'epoch', t.epoch, 'reign', reign, 'process', process, 'past', past)
-end
+local epoch, top, floor, bytes, prolonged
 
 local function open()
   local is = redis.call('HMGET', state, 'epoch', 'top', 'floor', 'bytes', 'prolonged', 'reign')
   local history = redis.call('INFO', 'replication')
   if is[1] then
-    t.epoch, t.top, t.floor, t.bytes, t.prolonged = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), is[5]
+    epoch, top, floor, bytes, prolonged = is[1], tonumber(is[2]), tonumber(is[3]), tonumber(is[4]), is[5]
     if string.find(history, 'master_replid:' .. is[6], 1, true) then return end
   end
+
   local reign = string.match(history, 'master_replid:(%x+)')
   local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  if not is[1] then return begin(reign, process) end
+  if not is[1] then
+    epoch, top, floor, bytes, prolonged = ARGV[1], 0, 0, 0, 0
+    redis.call('HSET', state, 'epoch', epoch, 'top', 0, 'floor', 0, 'bytes', 0, 'prolonged', 0,
+      'reign', reign, 'process', process, 'past', '')
+    -- Not before: a full Redis refuses a script's first write only.
+    redis.call('UNLINK', messages)
+    -- Until it has a message; then that one sets it.
+    redis.call('PEXPIRE', state, ARGV[5] + ${STATE_TTL_MS})
+    return
+  end
+
   local was = redis.call('HMGET', state, 'process', 'past')
   if was[1] == process and string.match(history, 'master_replid2:0+%c') then
     redis.call('HSET', state, 'reign', reign)
-  else
-    renew(reign, process, was[2])
+    return
   end
+  local past, kept = epoch .. ':' .. top .. ' ' .. was[2], 0
+  for cut in string.gmatch(past, '() ') do
+    kept = kept + 1
+    if kept == ${PAST_MAX} then past = string.sub(past, 1, cut) break end
+  end
+  epoch = ARGV[1]
+  redis.call('HSET', state, 'epoch', epoch, 'reign', reign, 'process', process, 'past', past)
 end
 
 -- Drops what is beyond the retention.
 local function trim()
-  local floor, bytes, batch, dropped, kept = t.floor, t.bytes, 1, 0, false
-  while floor < t.top and not kept and dropped < ${DROPS_MAX} do
+  local now, countMax, bytesMax, ageMax = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+  local before, batch, dropped, kept = floor, 1, 0, false
+  while floor < top and not kept and dropped < ${DROPS_MAX} do
     local entries = redis.call('XRANGE', messages, floor + 1, '+', 'COUNT', batch)
     batch = 16
-    if #entries == 0 then floor, bytes = t.top, 0 end
+    if #entries == 0 then floor, bytes = top, 0 end
     for _, entry in ipairs(entries) do
-      kept = t.top - floor <= countMax and bytes <= bytesMax and now - tonumber(entry[2][2]) <= ageMax
+      kept = top - floor <= countMax and bytes <= bytesMax and now - entry[2][2] <= ageMax
       if kept then break end
       floor, bytes, dropped = tonumber(string.match(entry[1], '%d+')), bytes - #entry[2][4], dropped + 1
     end
   end
-  if floor == t.floor then return end
-  t.floor, t.bytes = floor, bytes
+  if floor == before then return end
   redis.call('XTRIM', messages, 'MINID', floor + 1)
   redis.call('HSET', state, 'floor', floor, 'bytes', bytes)
 end
-
--- TTLs are set now and then, and longer by as much: setting each at each append would take as long as the append.
-local function isDue(setAt) return math.abs(now - setAt) >= ${TTL_INTERVAL_MS} end
 `;
 
 /**
- * Each call that a script makes takes Redis about a microsecond, and each number turned into text or back nearly
- * half of one; this script is what every message waits for.
+ * Every message waits for this one. A call takes Redis about a microsecond, and so do a function that is defined and
+ * two numbers that become text: hence few of them.
  */
 const append = `
-local dedup, sequence, payload = KEYS[3], tonumber(ARGV[6]), ARGV[8]
+local dedup, sequence, now, payload = KEYS[3], tonumber(ARGV[6]), ARGV[2], ARGV[8]
 local newest = redis.call('GETRANGE', dedup, -${PUBLISH_BYTES}, -1)
 local highest, remembered, _ = 0, 0
 if newest ~= '' then highest, _, _, remembered = struct.unpack('>dddd', newest) end
 if sequence <= highest then
   local publishes = redis.call('GETRANGE', dedup, 0, -1)
   for at = 1, #publishes, ${PUBLISH_BYTES} do
-    local known, epoch, offset = struct.unpack('>ddd', publishes, at)
-    if known == sequence then return {'duplicate', string.format('%.0f', epoch), offset} end
+    local known, inEpoch, offset = struct.unpack('>ddd', publishes, at)
+    if known == sequence then return {'duplicate', string.format('%.0f', inEpoch), offset} end
   end
   return {'stale'}
 end
@@ -125,78 +117,79 @@ end
 if tonumber(ARGV[7]) > highest then return {'early'} end
 
 open()
-local top, bytes, prolonged = t.top + 1, t.bytes + #payload, t.prolonged
-local topicIsDue, dedupIsDue = isDue(prolonged), isDue(remembered)
+top, bytes = top + 1, bytes + #payload
+-- TTLs are set now and then, and longer by as much: setting each at each append would take as long as the append.
+local topicIsDue = math.abs(now - prolonged) >= ${TTL_INTERVAL_MS}
+local dedupIsDue = math.abs(now - remembered) >= ${TTL_INTERVAL_MS}
 if topicIsDue then prolonged = now end
 if dedupIsDue then remembered = now end
-redis.call('XADD', messages, top, 't', ARGV[2], 'p', payload)
-local length = redis.call('APPEND', dedup, struct.pack('>dddd', sequence, t.epoch, top, remembered))
+redis.call('XADD', messages, top, 't', now, 'p', payload)
+local length = redis.call('APPEND', dedup, struct.pack('>dddd', sequence, epoch, top, remembered))
 redis.call('HSET', state, 'top', top, 'bytes', bytes, 'prolonged', prolonged)
 if topicIsDue then
-  redis.call('PEXPIRE', messages, ageMax + ${TTL_SLACK_MS})
-  redis.call('PEXPIRE', state, ageMax + ${STATE_TTL_MS})
+  redis.call('PEXPIRE', messages, ARGV[5] + ${TTL_SLACK_MS})
+  redis.call('PEXPIRE', state, ARGV[5] + ${STATE_TTL_MS})
 end
 if dedupIsDue then redis.call('PEXPIRE', dedup, ARGV[10] + ${TTL_SLACK_MS}) end
 -- Those that may be forgotten are dropped many at a time.
 local window = ARGV[9] * ${PUBLISH_BYTES}
 if length >= 2 * window then redis.call('SET', dedup, redis.call('GETRANGE', dedup, -window, -1), 'KEEPTTL') end
-t.top, t.bytes = top, bytes
 -- Exactly what the retention wants is left to readers and to the upkeep: here it would cost each append a read.
-if top - t.floor > countMax * 1.1 + 16 or bytes > bytesMax * 1.1 then trim() end
-redis.call(ARGV[12], ARGV[11], struct.pack('>dd', t.epoch, top) .. payload)
-return {'appended', t.epoch, top}
+if top - floor > ARGV[3] * 1.1 + 16 or bytes > ARGV[4] * 1.1 then trim() end
+redis.call(ARGV[12], ARGV[11], struct.pack('>dd', epoch, top) .. payload)
+return {'appended', epoch, top}
 `;
 
 const look = `
 open() trim()
 -- A topic that somebody asks about is not forgotten, however long it is silent.
-local ttl = ageMax + ${STATE_TTL_MS}
+local ttl = ARGV[5] + ${STATE_TTL_MS}
 if redis.call('PTTL', state) < ttl / 2 then redis.call('PEXPIRE', state, ttl) end
-return {t.epoch, t.top, t.floor}
+return {epoch, top, floor}
 `;
 
 /** The newest message, unless it is the one that the caller knows of. */
 const peek = `
 open()
-if t.epoch == ARGV[6] and t.top <= tonumber(ARGV[7]) then return {} end
+if epoch == ARGV[6] and top <= tonumber(ARGV[7]) then return {} end
 local newest = redis.call('XREVRANGE', messages, '+', '-', 'COUNT', 1)[1]
-if not newest or newest[1] ~= t.top .. '-0' then return {} end
-return {t.epoch, t.top, newest[2][4]}
+if not newest or newest[1] ~= top .. '-0' then return {} end
+return {epoch, top, newest[2][4]}
 `;
 
 const read = `
 open() trim()
-local epoch, after = ARGV[6], tonumber(ARGV[7])
-local previous, reason = math.max(after, t.floor), ''
-if epoch == t.epoch and after <= t.top then
+local epochAsked, after = ARGV[6], tonumber(ARGV[7])
+local previous, reason = math.max(after, floor), ''
+if epochAsked == epoch and after <= top then
   if previous > after then reason = 'retention' end
 else
   reason = 'epoch'
   -- Of an epoch that ended this much is left; of one that nobody remembers, nothing.
   local left, survived = after, 0
-  for ended, top in string.gmatch(redis.call('HGET', state, 'past'), '(%d+):(%d+) ') do
-    left = math.min(left, tonumber(top))
-    if ended == epoch then survived = left break end
+  for ended, last in string.gmatch(redis.call('HGET', state, 'past'), '(%d+):(%d+) ') do
+    left = math.min(left, tonumber(last))
+    if ended == epochAsked then survived = left break end
   end
-  previous = math.max(survived, t.floor)
+  previous = math.max(survived, floor)
 end
 
-local reply, bytes, size, at = {t.epoch, previous, reason}, 0, 0, previous
+local reply, taken, takenBytes, size, at = {epoch, previous, reason}, 0, 0, 0, previous
 local messagesMax, pageBytesMax = tonumber(ARGV[8]), tonumber(ARGV[9])
-local batch, taken = 4, 0
-while at < t.top and taken < messagesMax do
+local batch = 4
+while at < top and taken < messagesMax do
   local entries = redis.call('XRANGE', messages, at + 1, '+', 'COUNT', math.min(batch, messagesMax - taken))
   if #entries == 0 then break end
   for _, entry in ipairs(entries) do
     size = #entry[2][4]
-    if taken > 0 and bytes + size > pageBytesMax then return reply end
+    if taken > 0 and takenBytes + size > pageBytesMax then return reply end
     local offset = string.match(entry[1], '%d+')
-    bytes, taken, at = bytes + size, taken + 1, tonumber(offset)
+    takenBytes, taken, at = takenBytes + size, taken + 1, tonumber(offset)
     reply[#reply + 1] = offset
     reply[#reply + 1] = entry[2][4]
   end
   -- About as many as still fit, so that large messages are not fetched in vain.
-  batch = math.max(1, math.min(128, math.ceil((pageBytesMax - bytes) * taken / (bytes + 1))))
+  batch = math.max(1, math.min(128, math.ceil((pageBytesMax - takenBytes) * taken / (takenBytes + 1))))
 end
 return reply
 `;
