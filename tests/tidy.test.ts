@@ -31,7 +31,7 @@ const mayImport: Record<string, readonly string[]> = {
 /** Which rooms may import a package, and which. */
 const packages: Record<string, RegExp> = {
   client: /^(ws|node:os)$/,
-  server: /^(ws|jose|lmdb|@redis\/client|@nats-io\/.+|node:.+)$/,
+  server: /^(ws|jose|lmdb|@nats-io\/.+|node:.+)$/,
   ui: /^react$/,
   testing: /^(vitest|node:.+)$/,
 };

@@ -1,17 +1,15 @@
 import type { MessageLog } from 'holdfast/server';
 import type { Configuration } from './configuration.ts';
 
-const kinds: Readonly<Record<string, { package: string; open: (text: string) => Promise<MessageLog> }>> = {
+const kinds: Readonly<Record<string, { package?: string; open: (text: string) => Promise<MessageLog> }>> = {
   lmdb: {
     package: 'lmdb',
     open: async (text) => (await import('holdfast/logs/lmdb')).lmdbLog(text.replace(/^lmdb:(\/\/)?/, '')),
   },
   redis: {
-    package: '@redis/client',
     open: async (text) => (await import('holdfast/logs/redis')).redisLog(text),
   },
   rediss: {
-    package: '@redis/client',
     open: async (text) => (await import('holdfast/logs/redis')).redisLog(text),
   },
   nats: {
@@ -33,7 +31,7 @@ export async function openLog(configuration: Configuration): Promise<MessageLog 
   try {
     return await kind.open(text);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    if (!kind.package || (error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     return configuration.fail('log', `wants a package that is not installed: npm install ${kind.package}`);
   }
 }

@@ -1,7 +1,7 @@
-import { ErrorReply } from '@redis/client';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { Lanes, type LaneParts, type Pending } from '../../../src/server/logs/redis/lanes.ts';
 import { Pause } from '../../../src/server/logs/redis/pause.ts';
+import { ReplyError } from '../../../src/server/logs/redis/replies.ts';
 import { seededRandom } from '../../../src/testing/seeded-random.ts';
 
 type Answer = 'appended' | 'duplicate' | 'stale';
@@ -82,7 +82,7 @@ it('[PUB-3] what Redis refuses fails with all that follows it, so that none of t
   const seen: number[] = [];
   const lanes = openLanes(async (_key, { sequence }) => {
     seen.push(sequence);
-    throw new ErrorReply('OOM command not allowed when used memory > maxmemory');
+    throw new ReplyError('OOM command not allowed when used memory > maxmemory');
   });
   const results = await Promise.allSettled(
     [1, 2, 3].map((sequence) => lanes.append('lane', entry(sequence))),

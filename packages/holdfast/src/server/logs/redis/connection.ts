@@ -1,11 +1,13 @@
-import { RESP_TYPES, type RedisArgument } from '@redis/client';
-import { type Client, dial, firstOf } from './dial.ts';
+import type { Argument, Client } from './client.ts';
+import { dial, firstOf } from './dial.ts';
 import { explain } from './failures.ts';
 import type { Address, ResolvedRedisOptions } from './options.ts';
 import type { Pause } from './pause.ts';
+import type { Reply } from './replies.ts';
 
 const BACKOFF_BASE_MS = 50;
 const BACKOFF_CAP_MS = 2_000;
+const closed = new Error('The log was closed');
 
 /**
  * One connection to the primary among some addresses, made anew whenever it is lost.
@@ -73,30 +75,30 @@ export class Connection {
     if (this.state.name === 'ready') this.lose(this.state.client, cause);
   }
 
-  async send<T>(args: readonly RedisArgument[]): Promise<T> {
-    if (this.state.name !== 'ready') throw new Error(this.trouble);
-    return this.state.client.sendCommand<T>(args, binary);
+  send<T extends Reply>(args: readonly Argument[]): Promise<T> {
+    if (this.state.name !== 'ready') return Promise.reject(new Error(this.trouble));
+    return this.state.client.send<T>(args);
   }
 
   close(): void {
     const { client } = this;
     this.state = { name: 'closed' };
-    client?.destroy();
+    client?.destroy(closed);
   }
 
   private take(client: Client): void {
-    if (this.state.name === 'closed') return client.destroy();
+    if (this.state.name === 'closed') return client.destroy(closed);
     this.state = { name: 'ready', client };
     this.tried = 0;
-    client.on('error', (error: unknown) => this.lose(client, error));
+    client.lost = (cause) => this.lose(client, cause);
     // Lost between its last answer and now: nobody was listening then.
-    if (!client.isReady) this.lose(client, new Error('The connection closed unexpectedly'));
+    if (client.cause !== undefined) this.lose(client, client.cause);
   }
 
   private lose(client: Client, cause: unknown): void {
     if (this.client !== client) return;
     this.state = { name: 'waiting', cause };
-    client.destroy();
+    client.destroy(cause);
     this.parts.failed?.();
     void this.reopen();
   }
@@ -126,15 +128,9 @@ export class Connection {
     this.address = address;
     const { options, prepare } = this.parts;
     return dial(address, options, async (client) => {
-      const info = await client.sendCommand<string>(['INFO', 'replication']);
-      if (!/^role:master/m.test(info)) throw new Error('READONLY It is not the primary');
+      const info = await client.send<Buffer>(['INFO', 'replication']);
+      if (!/^role:master/m.test(info.toString())) throw new Error('READONLY It is not the primary');
       await prepare(client);
     });
   }
 }
-
-/**
- * Replies as bytes: payloads are anybody's. And no timeout of the client's own, which costs a signal and a timer for
- * each command: those that wait have deadlines, and a connection that does not answer is given up.
- */
-const binary = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer }, timeout: 0 };

@@ -1,5 +1,5 @@
-import { ErrorReply } from '@redis/client';
 import { HoldfastError } from '../../../protocol/error-codes.ts';
+import { ReplyError } from './replies.ts';
 
 /** What each script may call; a user of Redis with fewer rights is refused at start. */
 export const rightsNeeded =
@@ -11,11 +11,11 @@ const passing =
 
 /** Whether Redis answered, and would answer the same again. Anything else is worth another try. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof HoldfastError || (error instanceof ErrorReply && !passing.test(error.message));
+  return error instanceof HoldfastError || (error instanceof ReplyError && !passing.test(error.message));
 }
 
 export function has(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof ErrorReply && codes.some((code) => error.message.includes(code));
+  return error instanceof ReplyError && codes.some((code) => error.message.includes(code));
 }
 
 /** An append or a read that can't be done now. */
@@ -61,7 +61,7 @@ const advices: readonly (readonly [RegExp, string])[] = [
     'Use redis:// for a port without TLS, rediss:// for one with it, and the option `tls` for its certificates.',
   ],
   [
-    /RESP type|protocol/i,
+    /protocol/i,
     'What listens there does not speak as Redis does: correct the address, or use rediss:// for TLS.',
   ],
   [/closed unexpectedly|ECONNRESET|EPIPE/i, 'The server hung up; does it want TLS (rediss://)?'],

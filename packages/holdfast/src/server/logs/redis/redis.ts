@@ -1,15 +1,16 @@
-import type { RedisArgument } from '@redis/client';
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '../../../protocol/error-codes.ts';
 import type { Position } from '../../../protocol/position.ts';
 import type { Entry } from '../../../protocol/schema.ts';
 import type { Appended, FollowedMessage, LogConfig, MessageLog, Page, ReadLimit } from '../../message-log.ts';
+import type { Argument } from './client.ts';
 import { explain, isRefusal, unavailable } from './failures.ts';
 import { Followed } from './followed.ts';
 import { Keys } from './keys.ts';
 import { Lanes, type Pending } from './lanes.ts';
 import { type RedisLogOptions, resolveRedisOptions, type ResolvedRedisOptions } from './options.ts';
 import { Pause } from './pause.ts';
+import type { Reply } from './replies.ts';
 import { type Script, scripts } from './scripts.ts';
 import { checkEviction, survey } from './survey.ts';
 import { Topology } from './topology.ts';
@@ -246,9 +247,9 @@ class RedisLog implements MessageLog {
     const { topic, sequence, payload, dedupTtlMs } = entry;
     const [state, messages] = this.keys.topic(topic);
     if (this.touched.size < TOUCHED_MAX) this.touched.add(topic);
-    const [status, epoch, offset] = await this.topology
+    const reply = await this.topology
       .shardOf(state)
-      .run<[Buffer, Buffer?, number?]>(
+      .run<[Buffer] | [Buffer, Buffer, number]>(
         scripts.append,
         [state, messages, dedup],
         [
@@ -262,11 +263,10 @@ class RedisLog implements MessageLog {
           this.topology.publishCommand,
         ],
       );
-    const name = status.toString() as Appended['status'] | 'early';
-    if (name === 'early') return name;
-    if (name === 'stale') return { status: name };
-    const position = { epoch: Number(epoch), offset: offset! };
-    return { status: name, position, previous: position.offset - 1 };
+    if (reply.length === 1) return reply[0].toString() === 'early' ? 'early' : { status: 'stale' };
+    const status = reply[0].toString() as 'appended' | 'duplicate';
+    const [, epoch, offset] = reply;
+    return { status, position: { epoch: Number(epoch), offset }, previous: offset - 1 };
   }
 
   private async look(topic: string): Promise<{ epoch: number; top: number; floor: number }> {
@@ -274,7 +274,7 @@ class RedisLog implements MessageLog {
     return { epoch: Number(epoch), top, floor };
   }
 
-  private ask<T>(topic: string, script: Script, args: readonly string[]): Promise<T> {
+  private ask<T extends Reply>(topic: string, script: Script, args: readonly string[]): Promise<T> {
     const keys = this.keys.topic(topic);
     return this.persist(() =>
       this.topology.shardOf(keys[0]).run<T>(script, keys, [...this.common(topic), ...args]),
@@ -282,7 +282,7 @@ class RedisLog implements MessageLog {
   }
 
   /** What every script about a topic is told: the epoch that it would begin, the time, and the retention. */
-  private common(topic: string): RedisArgument[] {
+  private common(topic: string): Argument[] {
     const { countMax, bytesMax, ageMaxMs } = this.config.retentionOf(topic);
     const fresh = 1 + Math.floor(this.config.random() * 2 ** 48);
     return [String(fresh), whole(this.config.nowMs()), whole(countMax), whole(bytesMax), whole(ageMaxMs)];

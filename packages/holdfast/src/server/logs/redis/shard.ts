@@ -1,10 +1,10 @@
-import type { RedisArgument } from '@redis/client';
+import type { Argument, Client } from './client.ts';
 import { Connection } from './connection.ts';
-import type { Client } from './dial.ts';
 import { explain, has, isRefusal } from './failures.ts';
 import type { Probe } from './keys.ts';
 import type { Address, ResolvedRedisOptions } from './options.ts';
 import type { Pause } from './pause.ts';
+import type { Reply } from './replies.ts';
 import { type Script, scripts } from './scripts.ts';
 import { Subscriber } from './subscriber.ts';
 
@@ -76,7 +76,7 @@ export class Shard {
     this.subscriber.connection.start();
   }
 
-  async run<T>(script: Script, keys: readonly string[], args: readonly RedisArgument[]): Promise<T> {
+  async run<T extends Reply>(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<T> {
     try {
       return await this.commands.send<T>(['EVALSHA', script.sha, String(keys.length), ...keys, ...args]);
     } catch (error) {
@@ -151,5 +151,5 @@ export class Shard {
 }
 
 async function loadScripts(client: Client): Promise<void> {
-  await Promise.all(Object.values(scripts).map(({ text }) => client.sendCommand(['SCRIPT', 'LOAD', text])));
+  await Promise.all(Object.values(scripts).map(({ text }) => client.send(['SCRIPT', 'LOAD', text])));
 }

@@ -1,5 +1,5 @@
+import type { Client } from './client.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
-import type { Client } from './dial.ts';
 
 /** Channels that one SUBSCRIBE names. */
 const CHANNELS_AT_ONCE = 500;
@@ -37,11 +37,8 @@ export class Subscriber {
   forget(channel: string): void {
     if (!this.wanted.delete(channel) || !this.confirmed.delete(channel)) return;
     const { client } = this.connection;
-    const left = this.parts.sharded
-      ? client?.sUnsubscribe(channel, this.dispatch, true)
-      : client?.unsubscribe(channel, this.dispatch, true);
     // Whatever still comes finds no listener.
-    left?.catch(() => {});
+    client?.listen(this.parts.sharded ? 'sunsubscribe' : 'unsubscribe', [channel]).catch(() => {});
   }
 
   /** Whether the channel is heard on the connection of this moment. */
@@ -56,9 +53,12 @@ export class Subscriber {
   private async prepare(client: Client): Promise<void> {
     this.confirmed = new Map();
     const { confirmed } = this;
-    client.on('sharded-channel-moved', (channel: string) => {
-      confirmed.delete(channel);
-      this.parts.moved();
+    client.hear({
+      message: (channel, message) => this.wanted.get(channel)?.(message),
+      ended: (channel) => {
+        confirmed.delete(channel);
+        this.parts.moved();
+      },
     });
     // More may be wanted meanwhile; nobody is told that it works before all are heard.
     for (;;) {
@@ -74,16 +74,10 @@ export class Subscriber {
     // A cluster takes only channels of one slot in one command.
     const groups = this.parts.sharded ? fresh.map((channel) => [channel]) : fresh.length > 0 ? [fresh] : [];
     for (const group of groups) {
-      const done = this.parts.sharded
-        ? client.sSubscribe(group, this.dispatch, true)
-        : client.subscribe(group, this.dispatch, true);
+      const done = client.listen(this.parts.sharded ? 'ssubscribe' : 'subscribe', group);
       for (const channel of group) confirmed.set(channel, done);
       done.catch(() => group.forEach((channel) => confirmed.delete(channel)));
     }
     await Promise.all(channels.map((channel) => confirmed.get(channel)));
   }
-
-  private readonly dispatch = (message: Buffer, channel: Buffer): void => {
-    this.wanted.get(channel.toString())?.(message);
-  };
 }

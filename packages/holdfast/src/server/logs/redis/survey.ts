@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../../protocol/error-codes.ts';
+import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
-import { dial, firstOf, type Client } from './dial.ts';
+import { dial, firstOf } from './dial.ts';
 import type { Address, ResolvedRedisOptions } from './options.ts';
 
 /** What kind of Redis stands there. */
@@ -19,7 +20,7 @@ export interface SlotRange {
 /** Looks at the first Redis that answers. Rejects where this log could not keep its promises. */
 export function survey(options: ResolvedRedisOptions): Promise<Survey> {
   return visit(options.addresses, options, async (client, { text }) => {
-    const info = await client.sendCommand<string>(['INFO']);
+    const info = (await client.send<Buffer>(['INFO'])).toString();
     const mode = fieldOf(info, 'redis_mode');
     const version = fieldOf(info, 'redis_version') ?? '';
     const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -37,12 +38,12 @@ export function survey(options: ResolvedRedisOptions): Promise<Survey> {
 /** Which primary serves which slots of a cluster. */
 export function askSlots(addresses: readonly Address[], options: ResolvedRedisOptions): Promise<SlotRange[]> {
   return visit(addresses, options, async (client, asked) => {
-    const rows = await client.sendCommand<[number, number, [string | null, number]][]>(['CLUSTER', 'SLOTS']);
+    const rows = await client.send<[number, number, [Buffer | null, number]][]>(['CLUSTER', 'SLOTS']);
     if (rows.length === 0)
       throw new Error('CLUSTERDOWN The cluster serves no slots yet; finish setting it up');
     return rows.map(([from, to, [name, port]]) => {
       // A node that does not know its own name answers without one.
-      const host = name || asked.host;
+      const host = name?.toString() || asked.host;
       return {
         from,
         to,
@@ -73,7 +74,7 @@ async function visit<T>(
     const client = await dial(address, options, async (dialled) => {
       answer = { value: await ask(dialled, address) };
     });
-    client.destroy();
+    client.destroy(new Error('It has been asked'));
     return answer!.value;
   });
 }
