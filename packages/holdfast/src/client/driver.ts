@@ -141,6 +141,10 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
     this.dialer.drop(link, code);
   }
 
+  turnedAway(link: Link, slotAtMs: number): number | undefined {
+    return this.lines.refused(this.dialer.endpointOf(link)!, slotAtMs);
+  }
+
   probed(rttMs: number): void {
     this.lines.noteRtt(rttMs);
     this.#listener.probed(rttMs);

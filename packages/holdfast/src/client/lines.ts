@@ -17,6 +17,8 @@ interface Line {
   samplesMs: number[];
   penaltyMs: number;
   penaltyAtMs: number;
+  /** Who answers there wants nobody before. */
+  refusedUntilMs: number;
 }
 
 export const defaultLines: LinesOptions = { checkMs: 600_000, confirmMs: 20_000, moveMs: 600_000 };
@@ -91,7 +93,8 @@ export class Lines {
     const first = this.#target ?? this.current;
     // The one in use keeps its place until an attempt at it has failed.
     const rank = (url: string): number => (url === first && !this.#penaltyOf(url) ? -1 : this.#scoreOf(url));
-    return urls.toSorted((a, b) => rank(a) - rank(b)).slice(0, CANDIDATES_MAX);
+    const free = urls.filter((url) => this.#lineOf(url).refusedUntilMs <= this.#clock.nowMs());
+    return (free.length > 0 ? free : urls).toSorted((a, b) => rank(a) - rank(b)).slice(0, CANDIDATES_MAX);
   }
 
   #take(given: string | readonly string[]): string[] {
@@ -136,6 +139,13 @@ export class Lines {
     line.penaltyMs = this.#penaltyOf(url) + FAILURE_PENALTY_MS;
     line.penaltyAtMs = this.#clock.nowMs();
     if (this.#target === url) this.#target = undefined;
+  }
+
+  /** The server there gave a slot; gives when an attempt makes sense: at the first slot, when no other is free. */
+  refused(url: string, untilMs: number): number | undefined {
+    this.#lineOf(url).refusedUntilMs = untilMs;
+    const freeAtMs = Math.min(...Array.from(this.#lines.values(), ({ refusedUntilMs }) => refusedUntilMs));
+    return freeAtMs > this.#clock.nowMs() ? freeAtMs : undefined;
   }
 
   /** A round trip on the connection itself: when it has become slow, others are looked at soon. */
@@ -206,7 +216,8 @@ export class Lines {
 
   #lineOf(url: string): Line {
     let line = this.#lines.get(url);
-    if (!line) this.#lines.set(url, (line = { samplesMs: [], penaltyMs: 0, penaltyAtMs: 0 }));
+    if (!line)
+      this.#lines.set(url, (line = { samplesMs: [], penaltyMs: 0, penaltyAtMs: 0, refusedUntilMs: 0 }));
     return line;
   }
 }

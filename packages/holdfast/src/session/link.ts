@@ -38,6 +38,8 @@ export interface LinksHost {
   dial(link: Link, tokenRejected: boolean): void;
   /** Sends what is pending on the link, and lets it go. */
   drop(link: Link, code: number): void;
+  /** Who answers the link wants nobody before then; gives when the next attempt is due, undefined when elsewhere. */
+  turnedAway(link: Link, slotAtMs: number): number | undefined;
   probed(rttMs: number): void;
   /** What `status` shows is another. */
   changed(): void;

@@ -171,8 +171,9 @@ export class Links {
   goAway(link: Link, { reconnectInMs, reason: text }: WireRecord<'go-away'>, nowMs: number): void {
     const slotAtMs = nowMs + reconnectInMs;
     if (link.stage !== 'live') {
+      const dueAtMs = this.#host.turnedAway(link, slotAtMs);
       this.#drop(link);
-      return this.lost(link, { code: 'overloaded', text }, nowMs, { slotAtMs });
+      return this.lost(link, { code: 'overloaded', text }, nowMs, { slotAtMs: dueAtMs });
     }
     this.cause = { code: 'going-away', text };
     this.#moveCode = closeCodes['going-away'].code;

@@ -86,6 +86,31 @@ describe('dialling one of several endpoints', () => {
     expect(dialled(wire).slice(0, 2)).toEqual([a, b]);
   });
 
+  it('[LINE-1, ADM-3] one that turned the client away is left alone until its slot, and the others are tried', async () => {
+    const wire = new Wire({}, [a, b]);
+    const turnAway = async (reconnectInMs: number): Promise<void> => {
+      wire.socket.open();
+      await wire.turn();
+      wire.socket.say({ type: 'go-away', reconnectInMs, reason: 'Full.' });
+    };
+    await wire.turn();
+    await turnAway(60_000);
+    await wire.clock.advance(1_000);
+    expect(dialled(wire)).toEqual([a, b]);
+    await turnAway(30_000);
+    expect(wire.client.status).toMatchObject({ phase: 'waiting', cause: { code: 'overloaded' } });
+    await wire.clock.advance(29_999);
+    expect(dialled(wire)).toEqual([a, b]);
+    await wire.clock.advance(1);
+    expect(dialled(wire)).toEqual([a, b, b]);
+    // The other is not even raced before its own slot.
+    await wire.clock.advance(5_000);
+    expect(dialled(wire)).toEqual([a, b, b]);
+    await turnAway(60_000);
+    await wire.clock.advance(25_000);
+    expect(dialled(wire)).toEqual([a, b, b, a]);
+  });
+
   it('[LINE-1] shows the endpoint in use while another is tried', async () => {
     const wire = new Wire({}, [a, b]);
     await wire.welcome();

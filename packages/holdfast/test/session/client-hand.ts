@@ -48,6 +48,7 @@ export class ClientHand {
           note({ type: 'dial', link: link.id, tokenRejected });
         },
         drop: (link, code) => note({ type: 'drop', link: link.id, code }),
+        turnedAway: (_link, slotAtMs) => slotAtMs,
         probed: (rttMs) => note({ type: 'probed', rttMs }),
         changed: () => note({ type: 'changed' }),
         read: (cursor, event) => note({ type: 'read', cursor, event }),
