@@ -236,6 +236,8 @@ describe.each(Object.entries(scenes))('one of two nodes is cut off from %s', (_,
       );
       expect(causes['server-drain']).toBeGreaterThanOrEqual(there);
       expect(causes).not.toHaveProperty('server-crash');
+      const { causes: atFarToo } = await far.child.call('stats');
+      expect(atFarToo, 'each is explained once, where its client is now').not.toHaveProperty('server-drain');
     },
     CUT_MS + 120_000,
   );

@@ -84,8 +84,11 @@ describe.each([
     }
     // All were on B when that died, so each has a card for the drop.
     for (const client of clients) {
-      const cards = page.getByTestId(`${client}-verdicts`).getByTestId('verdict');
-      await vi.waitFor(async () => expect(await cards.count()).toBeGreaterThan(0), patient);
+      const newest = page.getByTestId(`${client}-verdicts`).getByTestId('verdict').first();
+      await vi.waitFor(
+        async () => expect(await newest.getAttribute('data-id')).toBe('server-crash'),
+        patient,
+      );
     }
   });
 

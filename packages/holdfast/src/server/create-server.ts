@@ -5,6 +5,7 @@ import { nodeWsEngine } from './engines/node-ws.ts';
 import { memoryLog } from './logs/memory.ts';
 import { resolveOptions, type ServerOptions } from './options.ts';
 import { nodeMachine } from './resources/node-machine.ts';
+import { linuxProcesses } from './resources/processes.ts';
 import { HoldfastServer } from './server.ts';
 
 /** The largest `writableHighWaterMark` of a socket in the supported releases of Node. */
@@ -28,6 +29,7 @@ export function createServer(options: ServerOptions = {}): HoldfastServer<HttpSe
     random: Math.random,
     engine: (host) => nodeWsEngine(host, options.path),
     machine: nodeMachine(),
+    processes: linuxProcesses(),
   });
 }
 

@@ -21,6 +21,7 @@ import { Guard } from './resources/guard.ts';
 import { Intake } from './resources/intake.ts';
 import type { Machine } from './resources/machine.ts';
 import { defaultWatermarks, levels, type Level } from './resources/pressure.ts';
+import type { Processes } from './resources/processes.ts';
 import { newSessionId } from './resume-token.ts';
 import { Sessions, type Session } from './sessions.ts';
 import { topicPolicies, type TopicPolicy } from './topic-options.ts';
@@ -50,14 +51,14 @@ export interface NodeParts {
   listener: NodeListener;
   /** The process's resources; without it none are watched. */
   machine?: Machine | undefined;
+  /** Other processes of the machine; without it nodes know of each other by their beats alone. */
+  processes?: Processes | undefined;
 }
 
 const UPKEEP_INTERVAL_MS = 10_000;
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 /** Of the budget, for those who return after an outage; the rest is for newcomers and for chance. */
 const RETURN_SHARE = 0.8;
-/** Whoever is cut off may miss the others' beats before it knows why. */
-const OTHERS_WITHIN_MS = 60_000;
 /** Clients that move wait for nothing meanwhile, so the nodes that take them are given more time than after a crash. */
 const DRAIN_PATIENCE = 4;
 
@@ -100,7 +101,7 @@ export class Node {
   private returnPlace: number;
   private logState: 'unopened' | 'open' | 'closed' = 'unopened';
 
-  constructor({ options, log, clock, random, listener, machine }: NodeParts) {
+  constructor({ options, log, clock, random, listener, machine, processes }: NodeParts) {
     this.options = options;
     this.returnPlace = random();
     this.limits = options.limits;
@@ -128,10 +129,10 @@ export class Node {
     });
     this.sessionConfig = { limits, heartbeatMs, graceMs, node: this.id, random };
     this.policyOf = topicPolicies(options.topics ?? {});
-    this.cluster = new Cluster(this);
+    this.cluster = new Cluster(this, processes);
     this.cutOff = new CutOff({
       trouble: () => log.health?.(),
-      hasOthers: () => this.cluster.members.hadOthersSince(clock.nowMs() - OTHERS_WITHIN_MS),
+      hasOthers: () => this.cluster.hasOthers,
       patienceMs: limits.logPatienceMs,
       // They wait for something, so they are given no more time than after a crash.
       askToMove: () => this.askToMove(limits.logPatienceMs, 1, 'This node can’t reach its log.'),

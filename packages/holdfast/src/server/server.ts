@@ -12,6 +12,7 @@ import type { MessageLog } from './message-log.ts';
 import { decodeArguments, encodeResult } from './method-payloads.ts';
 import { Node, type Disconnect } from './node.ts';
 import type { Machine } from './resources/machine.ts';
+import type { Processes } from './resources/processes.ts';
 import type { Level } from './resources/pressure.ts';
 import {
   checkFunction,
@@ -32,6 +33,7 @@ export interface ServerParts<H> {
   random: () => number;
   engine: (host: EngineHost) => Engine<H>;
   machine?: Machine;
+  processes?: Processes | undefined;
 }
 
 /** What the events of `server.on` carry. */
@@ -128,7 +130,7 @@ export class HoldfastServer<H = unknown> {
     explained: new Set(),
   };
 
-  constructor({ options, log, clock, random, engine, machine }: ServerParts<H>) {
+  constructor({ options, log, clock, random, engine, machine, processes }: ServerParts<H>) {
     this.options = options;
     this.node = new Node({
       options,
@@ -136,6 +138,7 @@ export class HoldfastServer<H = unknown> {
       clock,
       random,
       machine,
+      processes,
       listener: {
         connected: (session, resumed) => this.emit('connect', { session: this.handleOf(session), resumed }),
         disconnected: (session, disconnect) =>

@@ -1,7 +1,15 @@
+import { serverCrash } from './crash.ts';
 import { cutOf, idleCut, inSeconds, lifetimeCut } from './cuts.ts';
-import { asleep, halfOpen, networkChanged, networkLost, serverCrash, stalled } from './line.ts';
+import { asleep, halfOpen, networkChanged, networkLost, stalled } from './line.ts';
 import { namedCause, wasClosedBetween } from './named.ts';
-import { HIGH_CONFIDENCE, type CauseId, type Evidence, type Suspicion, type Verdict } from './verdict.ts';
+import {
+  HIGH_CONFIDENCE,
+  type CauseId,
+  type Evidence,
+  type Surroundings,
+  type Suspicion,
+  type Verdict,
+} from './verdict.ts';
 
 /** Below this nobody is helped by a name. */
 const NAMED_CONFIDENCE_MIN = 0.5;
@@ -89,13 +97,30 @@ function clientsView({ client }: Evidence): string | undefined {
 }
 
 function serversView({ server, around }: Evidence): string | undefined {
-  if (!server) return around.wasHere ? undefined : 'It was a connection to another process.';
+  if (!server)
+    return around.node.state === 'here' ? undefined : `It was a connection to ${otherNode(around)}.`;
   const { reason, endedBy, openMs, silentInMs } = server;
   if (endedBy === 'nobody' || reason === 'superseded') {
     return `On the server it still stood when the client came back, after ${inSeconds(silentInMs)} of silence.`;
   }
   const how = endedBy === 'server' ? `closed it as "${reason}"` : `saw it end with ${reason}`;
   return `The server ${how} after ${inSeconds(openMs)}, the last ${inSeconds(silentInMs)} without hearing anything.`;
+}
+
+function otherNode({ node }: Surroundings): string {
+  switch (node.state) {
+    case 'here':
+    case 'unheard':
+      return 'another process';
+    case 'alive':
+      return 'another node, which is still there';
+    case 'left':
+      return 'another node, which has ended in good order';
+    case 'ended':
+      return 'another process of this machine, which is no more';
+    case 'silent':
+      return 'another node, which is not heard any more';
+  }
 }
 
 function betweenText(evidence: Evidence): string[] {

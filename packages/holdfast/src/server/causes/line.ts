@@ -12,10 +12,6 @@ const PROMPT_DIAL_MS_MAX = 900;
 const SLOW_DIAL_MS_MAX = 4_000;
 /** A client takes a silent connection for suspect after at most so long (SPEC LIVE-4). */
 const ANSWER_MS_MAX = 5_000;
-/** The way and the authentication of a hello make an end look this much later than it was. */
-const CLOSE_MS = 1_000;
-/** A process that starts this long after a loss is not its reason: somebody would have come back to the old one. */
-const RESTART_MS_MAX = 10 * 60_000;
 
 export function noticed(client: ClientFlight | undefined, ...names: HintName[]): boolean {
   return names.some((name) => ((client?.hints ?? 0) >> hintNames.indexOf(name)) & 1);
@@ -124,7 +120,7 @@ export function networkLost(evidence: Evidence): Suspicion | undefined {
     attempts > 0
       ? `Nothing came any more, and ${attempts} attempt${attempts > 1 ? 's' : ''} to come back came to nothing.`
       : `Nothing came any more, and a new connection took ${inSeconds(agoMs)}.`;
-  const confidence = silent && isClear ? 0.85 : around.wasHere ? 0.55 : 0.4;
+  const confidence = silent && isClear ? 0.85 : around.node.state === 'here' ? 0.55 : 0.4;
   return { id: 'network-lost', confidence, because, fix };
 }
 
@@ -144,24 +140,6 @@ export function halfOpen(evidence: Evidence): Suspicion | undefined {
     return { id: 'half-open', confidence: 0.6, because, fix };
   }
   return undefined;
-}
-
-/** The process on the other end was gone, and another is in its place. */
-export function serverCrash({ client, server, around }: Evidence): Suspicion | undefined {
-  if (!client || server || around.wasHere) return undefined;
-  if (client.endedBy === 'move' || client.endedBy === 'error') return undefined;
-  const endedMs = around.nowMs - client.agoMs;
-  const lateMs = around.startedAtMs - endedMs;
-  if (lateMs <= -CLOSE_MS) return undefined;
-  // Where nobody was ever turned away, a new node may have come beside an old one that still stands.
-  let confidence = client.attempts > 0 ? (client.endedBy === 'peer' ? 0.9 : 0.8) : 0.7;
-  if (lateMs > RESTART_MS_MAX) confidence = 0.5;
-  return {
-    id: 'server-crash',
-    confidence,
-    because: `The server’s process ended without a word; this one started ${inSeconds(Math.max(0, lateMs))} after the connection was lost.`,
-    fix: 'Look into the old process’s log and the system’s (out of memory, kill); end servers with server.drain().',
-  };
 }
 
 /** This process had no time for its connections. */

@@ -108,8 +108,9 @@ function byClient({ client, around }: Evidence): Suspicion | undefined {
   // Proxies use the codes of the RFC, too; those from 4000 up are ours alone.
   if (client.code >= 4_000 || name === 'too-big') return named(name, 0.9, because);
   // A process that was shut down in order says so, and its successor starts a little later.
-  const hasRestarted = !around.wasHere && around.startedAtMs > around.nowMs - client.agoMs;
-  return named(name, hasRestarted ? 0.85 : 0.55, because);
+  const { state } = around.node;
+  const hasRestarted = state === 'unheard' && around.startedAtMs > around.nowMs - client.agoMs;
+  return named(name, hasRestarted || state === 'left' ? 0.85 : 0.55, because);
 }
 
 function named(name: CloseName, confidence: number, because: string): Suspicion | undefined {

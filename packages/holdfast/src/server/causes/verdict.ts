@@ -77,12 +77,24 @@ export interface Cut {
   limit: LimitId | undefined;
 }
 
+/** What this node knows of the process that a connection was to. */
+export type NodeFate =
+  | { readonly state: 'here' }
+  /** It was never heard, as another that began after it had ended, or nobody is heard just now. */
+  | { readonly state: 'unheard' }
+  /** It said goodbye. */
+  | { readonly state: 'left' }
+  /** Its process is on this machine, and is no more. */
+  | { readonly state: 'ended'; readonly heardAtMs: number }
+  /** It shows itself that often, and did last at that time; `silent` for so long that it is taken for dead. */
+  | { readonly state: 'alive' | 'silent'; readonly heardAtMs: number; readonly everyMs: number };
+
 export interface Surroundings {
   readonly nowMs: number;
   /** When this process started. */
   readonly startedAtMs: number;
-  /** Whether the lost connection was one to this process. */
-  readonly wasHere: boolean;
+  /** The process that the lost connection was to. */
+  readonly node: NodeFate;
   /** The address of the session's next connection, as in `ServerFlight`. */
   readonly address: number;
   /** The last time that this process did not run, and for how long. */

@@ -3,6 +3,8 @@ import type { Outcome } from '../../session/reply-book.ts';
 import type { Sent } from '../../session/server-session.ts';
 import { oncePerTurn } from '../hub.ts';
 import type { Node } from '../node.ts';
+import type { NodeFate } from '../causes/verdict.ts';
+import type { Processes } from '../resources/processes.ts';
 import { resumableMs } from '../resume-token.ts';
 import type { ServerStats } from '../server.ts';
 import type { Session } from '../sessions.ts';
@@ -31,6 +33,8 @@ type Saying = NodeMessage extends infer M ? (M extends NodeMessage ? Omit<M, 'fr
 
 /** Topics with a signal for other nodes in one turn; signals of more are dropped (SPEC SIG-1). */
 const SIGNALS_MAX = 256;
+/** A node that is cut off misses the others' beats, before it knows why and while its clients leave. */
+const OTHERS_WITHIN_MS = 60_000;
 
 /**
  * This node among the others on its log: who they are, which sessions went where, what became of requests that
@@ -55,9 +59,11 @@ export class Cluster {
   private warned = false;
   private cancelBeat = (): void => {};
   private readonly node: Node;
+  private readonly processes: Processes | undefined;
 
-  constructor(node: Node) {
+  constructor(node: Node, processes: Processes | undefined) {
     this.node = node;
+    this.processes = processes;
     const { clock, limits, options, sessions, log } = node;
     const { random } = node.sessionConfig;
     const { askTimeoutMs: timeoutMs, nodeBeatMs, presentMax } = limits;
@@ -121,6 +127,7 @@ export class Cluster {
 
   private upkeep(): void {
     for (const { id } of this.members.takeDead()) this.lost(id);
+    this.node.causes.review();
     this.presence.sweep();
     const heard = this.heardByAll();
     this.takeovers.telling.repeat(heard.takeovers);
@@ -136,7 +143,30 @@ export class Cluster {
     const heard = [...this.members.values()]
       .slice(0, LIST_MAX)
       .map(({ id, heard }): [string, number, number] => [id, heard.takeovers, heard.presence]);
-    this.say({ kind: 'beat', everyMs, first, takeovers, presence, heard, stats: this.statsOf() });
+    const process = this.processes?.own ?? '';
+    this.say({ kind: 'beat', everyMs, first, takeovers, presence, heard, stats: this.statsOf(), process });
+  }
+
+  /** Whether there are other nodes, or were a moment ago: they may only be out of hearing. */
+  get hasOthers(): boolean {
+    return this.members.hadOthersSince(this.node.clock.nowMs() - OTHERS_WITHIN_MS);
+  }
+
+  /** What became of a node, as far as it is known here. */
+  fateOf(id: string): NodeFate {
+    if (id === this.node.id) return { state: 'here' };
+    const found = this.members.lookUp(id);
+    // A node that hears nobody itself takes nobody for dead.
+    if (!found || this.node.log.health?.() !== undefined) return { state: 'unheard' };
+    const { how, last } = found;
+    if (how === 'left') return { state: 'left' };
+    const { heardAtMs, everyMs, process } = last;
+    const seen = this.processes?.look(process);
+    if (seen === 'ended') return { state: 'ended', heardAtMs };
+    if (how === 'alive') return { state: 'alive', heardAtMs, everyMs };
+    // It may hang, or be cut off from the log.
+    if (seen === 'there') return { state: 'alive', heardAtMs: this.node.clock.nowMs(), everyMs };
+    return { state: 'silent', heardAtMs, everyMs };
   }
 
   /** How far every node that lives has heard this one. */

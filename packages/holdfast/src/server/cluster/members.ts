@@ -1,14 +1,20 @@
 import type { ServerStats } from '../server.ts';
 import { LIST_MAX, type NodeMessage } from './node-messages.ts';
 
-/** Another node on this log. */
-export interface Member {
-  readonly id: string;
+/** What was heard of a node. */
+export interface Heard {
+  heardAtMs: number;
   /** Its beats are due this often. */
   everyMs: number;
+  /** Its process, to those on the same machine; may be empty. */
+  process: string;
+}
+
+/** Another node on this log. */
+export interface Member extends Heard {
+  readonly id: string;
   /** How many beats this node has made since it was heard. */
   silentBeats: number;
-  heardAtMs: number;
   stats: ServerStats;
   /** How far it has heard this node (see `telling.ts`). */
   heardOfUs: Progress;
@@ -27,11 +33,12 @@ interface MemberLimits {
   nodesMax: number;
 }
 
-interface Gone {
+interface Gone extends Heard {
   readonly how: 'dead' | 'left';
-  readonly heardAtMs: number;
 }
 
+/** Who says goodbye, and nothing else before. */
+const unheard: Heard = { heardAtMs: -Infinity, everyMs: 0, process: '' };
 /** A beat that says it is the last for hours would keep a dead node alive. */
 const EVERY_MS_MAX = 60_000;
 
@@ -67,7 +74,15 @@ export class Members {
     return this.gone.has(id);
   }
 
-  /** Whether there was another node since then, as far as is known: one that is silent may live, and have clients. */
+  /** What was heard of it, and what became of it; undefined when it was never heard, or a long time ago. */
+  lookUp(id: string): { how: 'alive' | Gone['how']; last: Heard } | undefined {
+    const alive = this.alive.get(id);
+    if (alive) return { how: 'alive', last: alive };
+    const gone = this.gone.get(id);
+    return gone && { how: gone.how, last: gone };
+  }
+
+  /** Whether there was another node since then that has not said goodbye. */
   hadOthersSince(atMs: number): boolean {
     if (this.alive.size > 0) return true;
     return [...this.gone.values()].some(({ how, heardAtMs }) => how === 'dead' && heardAtMs >= atMs);
@@ -87,6 +102,7 @@ export class Members {
         everyMs: 0,
         silentBeats: 0,
         heardAtMs: nowMs,
+        process: '',
         heard: { ...nothing },
         heardOfUs: nothing,
       };
@@ -97,6 +113,7 @@ export class Members {
     member.everyMs = Math.min(beat.everyMs, EVERY_MS_MAX);
     member.silentBeats = 0;
     member.heardAtMs = nowMs;
+    member.process = beat.process;
     member.stats = stats;
     return member;
   }
@@ -124,7 +141,8 @@ export class Members {
     const member = this.alive.get(id);
     this.alive.delete(id);
     this.gone.delete(id);
-    this.gone.set(id, { how, heardAtMs: member?.heardAtMs ?? -Infinity });
+    const { heardAtMs, everyMs, process } = member ?? unheard;
+    this.gone.set(id, { how, heardAtMs, everyMs, process });
     if (this.gone.size > LIST_MAX) this.gone.delete(this.gone.keys().next().value!);
     return member;
   }

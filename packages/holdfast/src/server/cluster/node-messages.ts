@@ -56,7 +56,8 @@ export const fates = ['done', 'failed', 'running', 'not-run', 'unknown'] as cons
 const shapes = {
   /**
    * "I am here." `first` asks for the others' own beats at once. `takeovers` and `presence` say how far this node
-   * has got in telling of them, and `heard` how far it has heard each other node.
+   * has got in telling of them, and `heard` how far it has heard each other node. `process` names the process to
+   * those on the same machine, where that can be told.
    */
   beat: {
     everyMs: isUint,
@@ -65,6 +66,7 @@ const shapes = {
     presence: isUint,
     heard: listOf(tuple(isId, isUint, isUint)),
     stats: isStats,
+    process: isText,
   },
   bye: {},
   /** Sessions that were resumed on this node, each with the client's number of its connection. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { WireRecord } from '../../../src/protocol/schema.ts';
 import { Causes } from '../../../src/server/causes/causes.ts';
-import type { ServerFlight, Verdict } from '../../../src/server/causes/verdict.ts';
+import type { NodeFate, ServerFlight, Verdict } from '../../../src/server/causes/verdict.ts';
 import type { Session } from '../../../src/server/sessions.ts';
 import { evidenceOf, nowMs, silent } from './scene.ts';
 
@@ -10,11 +10,17 @@ function bed({ flightsMax = 100, sessionTtlMs = 600_000 } = {}) {
   const explained: { session: string; verdict: Verdict }[] = [];
   const clock = { nowMs: () => time };
   let time = nowMs;
+  const cluster = {
+    hasOthers: false,
+    fate: { state: 'unheard' } as NodeFate,
+    fateOf: (node: string): NodeFate => (node === 'here' ? { state: 'here' } : cluster.fate),
+  };
   const causes = new Causes({
     id: 'here',
     clock,
     wheel: { stall: undefined },
     limits: { flightsMax, sessionTtlMs },
+    cluster,
     listener: { explained: ({ id }, verdict) => explained.push({ session: id, verdict }) },
   });
   const sessions = new Map<string, Session>();
@@ -22,9 +28,13 @@ function bed({ flightsMax = 100, sessionTtlMs = 600_000 } = {}) {
     if (!sessions.has(id)) sessions.set(id, { id } as Session);
     return sessions.get(id)!;
   };
+  const told: WireRecord<'cause'>[] = [];
   return {
     causes,
+    cluster,
     explained,
+    /** All that clients were told, in order. */
+    told,
     ids: () => explained.map(({ session: id, verdict }) => `${id} ${verdict.id}`),
     pass: (ms: number) => (time += ms),
     end: (id: string, server: Partial<ServerFlight> = {}) =>
@@ -36,7 +46,12 @@ function bed({ flightsMax = 100, sessionTtlMs = 600_000 } = {}) {
       const connection = {
         session: session(id),
         address: 0,
-        machine: { send: (record: WireRecord) => void said.push(record) },
+        machine: {
+          send(record: WireRecord) {
+            said.push(record);
+            told.push(record as WireRecord<'cause'>);
+          },
+        },
       };
       causes.handleReturn(connection, lastNode, client);
       return said[0] as WireRecord<'cause'> | undefined;
@@ -144,6 +159,17 @@ describe('each disconnect is explained once', () => {
     expect(ids()).toEqual(['cleo unknown']);
   });
 
+  it('[CAUSE-5] not here, when its client was asked to move to another node', () => {
+    const { end, ids, cluster, causes } = bed();
+    end('ann', { wasToldToGo: true });
+    cluster.hasOthers = true;
+    end('bob', { wasToldToGo: true });
+    expect(ids()).toEqual(['ann server-drain']);
+    causes.handleMove('bob', 2);
+    causes.close();
+    expect(ids()).toEqual(['ann server-drain']);
+  });
+
   it('[CAUSE-4] cuts are compared with those before', () => {
     const { end, back, pass } = bed();
     const heard: string[] = [];
@@ -201,5 +227,79 @@ describe('each disconnect is explained once', () => {
       });
       expect(Buffer.byteLength(cause!.text)).toBeLessThanOrEqual(1_024);
     }
+  });
+});
+
+describe('the end of another node', () => {
+  const everyMs = 5_000;
+  const lost = { agoMs: 200 };
+
+  /** A client of another node, which was heard two seconds before, comes here 200 ms after it has lost it. */
+  function scene(options?: Parameters<typeof bed>[0]) {
+    const scene = bed(options);
+    const heardAtMs = scene.pass(60_000) - 2_000;
+    scene.cluster.fate = { state: 'alive', heardAtMs, everyMs };
+    expect(scene.back('ann', lost, 'there')).toBeUndefined();
+    scene.causes.review();
+    expect(scene.ids(), 'nobody can know it yet').toEqual([]);
+    return { ...scene, heardAtMs };
+  }
+
+  it('[CAUSE-6] is waited for: its client is told when nobody hears the node any more', () => {
+    const { pass, cluster, causes, heardAtMs, ids, told } = scene();
+    pass(20_000);
+    cluster.fate = { state: 'silent', heardAtMs, everyMs };
+    causes.review();
+    expect(told).toMatchObject([{ id: 'server-crash', confidence: 75 }]);
+    expect(told[0]!.text).toContain('1.8 s before');
+    causes.review();
+    expect(ids()).toEqual(['ann server-crash']);
+  });
+
+  it('[CAUSE-6] was not the reason, when it is heard again', () => {
+    const { pass, cluster, causes, ids, told } = scene();
+    cluster.fate = { state: 'alive', heardAtMs: pass(3_000), everyMs };
+    causes.review();
+    expect(told).toMatchObject([{ id: 'unknown', text: expect.stringContaining('still there') }]);
+    expect(ids()).toEqual(['ann unknown']);
+  });
+
+  it('[CAUSE-6] is seen at once on the same machine', () => {
+    const { pass, cluster, causes, heardAtMs, told } = scene();
+    pass(1_000);
+    cluster.fate = { state: 'ended', heardAtMs };
+    causes.review();
+    expect(told).toMatchObject([{ id: 'server-crash', confidence: 95 }]);
+  });
+
+  it('[CAUSE-6] is not told by who hears nobody', () => {
+    const { cluster, causes, told } = scene();
+    cluster.fate = { state: 'unheard' };
+    causes.review();
+    expect(told).toMatchObject([{ id: 'unknown' }]);
+  });
+
+  it.each<[string, (of: ReturnType<typeof scene>) => void]>([
+    ['its client is lost again', ({ end }) => end('ann', { connection: 2 })],
+    ['its client goes on to a third node', ({ causes }) => causes.handleMove('ann', 3)],
+    ['its session has expired', ({ causes, pass }) => causes.expire(pass(700_000))],
+    ['too many wait', ({ end }) => end('bob')],
+    ['the server closes', ({ causes }) => causes.close()],
+  ])('[CAUSE-6] is waited for no longer when %s', (_, happen) => {
+    const of = scene({ flightsMax: 1 });
+    happen(of);
+    expect(of.ids()[0]).toBe('ann unknown');
+    const count = of.ids().length;
+    of.cluster.fate = { state: 'silent', heardAtMs: of.heardAtMs, everyMs };
+    of.causes.review();
+    expect(of.ids()).toHaveLength(count);
+  });
+
+  it('[CAUSE-6] is not waited for when something else explains it', () => {
+    const { cluster, back, ids } = bed();
+    cluster.fate = { state: 'alive', heardAtMs: nowMs - 2_000, everyMs };
+    expect(back('ann', { code: 4010, ...lost }, 'there')).toMatchObject({ id: 'server-drain' });
+    expect(back('bob', { endedBy: 'move', code: 0 }, 'there')).toMatchObject({ id: 'client-closed' });
+    expect(ids()).toHaveLength(2);
   });
 });

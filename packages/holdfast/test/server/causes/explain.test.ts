@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { causeIds, HIGH_CONFIDENCE, type CauseId } from '../../../src/server/causes/verdict.ts';
+import {
+  causeIds,
+  HIGH_CONFIDENCE,
+  type CauseId,
+  type NodeFate,
+} from '../../../src/server/causes/verdict.ts';
 import { hints, nowMs, quietCuts, silent, verdictOf, type Scene } from './scene.ts';
 
 /** Scenes of one cause, each with what makes it one. */
@@ -22,6 +27,10 @@ const certain: Record<Exclude<CauseId, 'unknown'>, Record<string, Scene>> = {
     'nobody was there for a while, then a new process': {
       client: { attempts: 2, agoMs: 3_000 },
       around: { startedAtMs: nowMs - 800 },
+    },
+    'its process was on this machine, and is no more': {
+      client: {},
+      around: { node: { state: 'ended', heardAtMs: nowMs - 4_000 } },
     },
   },
   'server-closed': {
@@ -265,6 +274,36 @@ describe('limits of what stands in between', () => {
   });
 });
 
+const heard = (state: 'alive' | 'silent', agoMs: number): NodeFate => ({
+  state,
+  heardAtMs: nowMs - agoMs,
+  everyMs: 5_000,
+});
+
+describe('a node that nobody hears any more', () => {
+  it('[CAUSE-6] has crashed, most likely, when its silence began with the loss; it may only be cut off', () => {
+    const verdict = verdictOf({ client: { agoMs: 1_000 }, around: { node: heard('silent', 5_000) } });
+    expect(verdict).toMatchObject({ id: 'server-crash' });
+    expect(verdict.confidence).toBeLessThan(HIGH_CONFIDENCE);
+    expect(verdict.evidence[0]).toContain('heard it last 4.0 s before the connection was lost');
+  });
+
+  it('[CAUSE-6] has not, when it was heard after the loss', () => {
+    const around = { node: heard('alive', 1_000), startedAtMs: nowMs - 2_000 };
+    const verdict = verdictOf({ client: { agoMs: 3_000 }, around });
+    expect(verdict.id).toBe('unknown');
+    expect(verdict.evidence.join(' ')).toContain('still there');
+    expect(verdictOf({ client: { agoMs: 3_000 }, around: { node: heard('silent', 1_000) } }).id).toBe(
+      'unknown',
+    );
+  });
+
+  it('[CAUSE-3] a close by name of a node that said goodbye is believed', () => {
+    const verdict = verdictOf({ client: { code: 1001 }, around: { node: { state: 'left' } } });
+    expect(verdict).toMatchObject({ id: 'server-closed', confidence: 0.85 });
+  });
+});
+
 describe('evidence that does not tell', () => {
   const unclear: Record<string, Scene> = {
     'a cut without more': { client: {}, server: {} },
@@ -278,6 +317,19 @@ describe('evidence that does not tell', () => {
       around: { cuts: quietCuts(75_000, 75_010, 75_020, 75_030) },
     },
     'a cut of another node’s connection': { client: {} },
+    'a node that was cut off, and whose connections were cut a while later': {
+      client: {},
+      around: { node: heard('silent', 8_000) },
+    },
+    'a node that nobody hears any more, and that told nobody': {
+      client: { endedBy: 'timeout', code: 0 },
+      around: { node: heard('silent', 3_000) },
+    },
+    'a node that was heard for a while, and ended later': {
+      client: { agoMs: 60_000 },
+      around: { node: { state: 'ended', heardAtMs: nowMs - 40_000 } },
+    },
+    'a node that said goodbye': { client: {}, around: { node: { state: 'left' } } },
     'a nap too short to end anything': {
       client: { hints: hints('slept'), sleptMs: 3_000 },
       server: { reason: 1006 },

@@ -11,6 +11,7 @@ import {
   type Cut,
   type Evidence,
   type LimitId,
+  type NodeFate,
   type ServerFlight,
   type Surroundings,
 } from '../../../src/server/causes/verdict.ts';
@@ -55,10 +56,17 @@ const cut: fc.Arbitrary<Cut> = fc.record({
   limit: fc.constantFrom(undefined, 'idle-cut-by-intermediary', 'lifetime-cut-by-intermediary'),
 });
 
+const heardAtMs = ms.map((agoMs) => nowMs - agoMs);
+const node: fc.Arbitrary<NodeFate> = fc.oneof(
+  fc.constantFrom<NodeFate>({ state: 'here' }, { state: 'unheard' }, { state: 'left' }),
+  fc.record({ state: fc.constant('ended' as const), heardAtMs }),
+  fc.record({ state: fc.constantFrom('alive' as const, 'silent' as const), heardAtMs, everyMs: ms }),
+);
+
 const around: fc.Arbitrary<Surroundings> = fc.record({
   nowMs: fc.constant(nowMs),
   startedAtMs: ms.map((agoMs) => nowMs - agoMs),
-  wasHere: fc.boolean(),
+  node,
   address: fc.constantFrom(0, 0x1000_0001, 0x1000_0002, 0x2000_0001),
   stall: fc.option(fc.record({ atMs: ms.map((agoMs) => nowMs - agoMs), forMs: ms }), { nil: undefined }),
   cuts: fc.array(cut, { maxLength: 40 }),

@@ -54,7 +54,7 @@ export function evidenceOf({ client, server, around }: Scene): Evidence {
     around: {
       nowMs,
       startedAtMs: nowMs - 86_400_000,
-      wasHere: server !== undefined,
+      node: { state: server ? 'here' : 'unheard' },
       address: 0,
       stall: undefined,
       cuts: [],

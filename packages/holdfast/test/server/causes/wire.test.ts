@@ -168,6 +168,33 @@ it('[CAUSE-5] a session that goes on on another node is explained there alone', 
   expect(here.server.stats().causes).toEqual({});
 });
 
+it('[CAUSE-6] a node that was killed is told as soon as nobody hears it any more', async () => {
+  const { nodes } = await startNodes(2);
+  const [here, there] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
+  const first = await RawClient.connect(here.port);
+  here.die();
+  const back = await comeBack(there.port, first, {});
+  await back.settled();
+  expect(back.ofType('cause'), 'it may live').toEqual([]);
+  expect(await back.next('cause')).toMatchObject({ id: 'server-crash', confidence: 75 });
+  expect(there.server.stats().causes).toEqual({ 'server-crash': 1 });
+});
+
+it('[CAUSE-6] a node that lives has not crashed, and one that said goodbye has not, either', async () => {
+  const { nodes, wire } = await startNodes(2);
+  const [here, there] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
+  const [first, second] = [await RawClient.connect(here.port), await RawClient.connect(here.port)];
+  const back = await comeBack(there.port, first, {});
+  expect(await back.next('cause')).toMatchObject({
+    id: 'unknown',
+    text: expect.stringContaining('still there'),
+  });
+  await here.server.close();
+  await wire.heard((said) => said.some(({ kind }) => kind === 'bye'));
+  const next = await comeBack(there.port, second, { code: 1001 });
+  expect(await next.next('cause')).toMatchObject({ id: 'server-closed', confidence: 85 });
+});
+
 it.each(endings)('[CAUSE-4, WIRE-5] the largest numbers, ended by %s, do no harm', async (endedBy) => {
   const { port } = await startServer();
   const first = await RawClient.connect(port);

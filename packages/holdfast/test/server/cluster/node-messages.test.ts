@@ -23,6 +23,7 @@ const each: { [K in NodeMessage['kind']]: NodeMessage<K> } = {
     presence: 2,
     heard: [[to, 3, 4]],
     stats,
+    process: '7 here',
   },
   bye: { kind: 'bye', from },
   takeovers: { kind: 'takeovers', from, after: 0, through: 2, top: 3, facts: [[to, 2 ** 40]] },

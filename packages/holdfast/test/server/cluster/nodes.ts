@@ -1,4 +1,8 @@
-import { decodeNodeMessage, type NodeMessage } from '../../../src/server/cluster/node-messages.ts';
+import {
+  decodeNodeMessage,
+  encodeNodeMessage,
+  type NodeMessage,
+} from '../../../src/server/cluster/node-messages.ts';
 import type { ServerOptions } from '../../../src/server/create-server.ts';
 import { memoryLog } from '../../../src/server/logs/memory.ts';
 import type { LogConfig, MessageLog } from '../../../src/server/message-log.ts';
@@ -57,9 +61,11 @@ export class Wire {
     }
   }
 
-  private broadcast(from: MessageLog, bytes: Uint8Array): void {
+  private broadcast(from: MessageLog, given: Uint8Array): void {
     if (!this.nodes.has(from)) return;
-    const { message } = decodeNodeMessage(bytes)!;
+    const { message } = decodeNodeMessage(given)!;
+    // Each is as if on a machine of its own: none that dies here ends its process.
+    const bytes = message.kind === 'beat' ? encodeNodeMessage({ ...message, process: '' }) : given;
     this.said.push(message);
     if (!this.loses(message)) {
       for (const [end, heard] of this.nodes) if (end !== from) setImmediate(heard, bytes.slice());
