@@ -196,7 +196,7 @@ const deliveries: Mutant[] = [
       replace(Hub.prototype, 'readPage', async ({ original }, topic, after) => {
         const page = await original(topic, after);
         const last = page.entries.at(-1);
-        if (!last || last.offset < page.liveFrom.offset) return page;
+        if (!last || last.offset < topic.sent.offset) return page;
         return { ...page, entries: [], previous: last.offset };
       }),
   },

@@ -266,8 +266,10 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
   }
 
   read(cursor: Cursor<HubTopic>): void {
-    this.node.hub.readPage(cursor.topic!, cursor.position).then(
-      (page) => this.machine.cursors.takePage(cursor, page),
+    const topic = cursor.topic!;
+    this.node.hub.readPage(topic, cursor.position).then(
+      // Runs may have left since the page was read, and a cursor that joins must not miss one.
+      (page) => this.machine.cursors.takePage(cursor, { ...page, liveFrom: topic.sent }),
       (error: unknown) => this.node.operations.logFailed(this, error),
     );
   }

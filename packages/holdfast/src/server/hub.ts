@@ -32,8 +32,9 @@ export class HubTopic {
   readonly live = new Map<Cursor<HubTopic>, Subscriber>();
   /** Live cursors were sent everything up to here. */
   sent: Position = { epoch: 0, offset: 0 };
-  /** What came since, to leave together at the end of the turn. */
+  /** What came since, to leave together at the end of the turn, or when it fills a page. */
   run: Entry[] = [];
+  runBytes = 0;
   signal: Uint8Array | undefined;
   /** Subscriptions of any state; at zero the topic is let go. */
   uses = 0;
@@ -50,7 +51,7 @@ export class HubTopic {
   }
 }
 
-/** Fan-out: each run of a topic is encoded once per turn, and the same bytes go to every live subscriber. */
+/** Fan-out: each run of a topic is encoded once, and the same bytes go to every live subscriber. */
 export class Hub {
   /** False while resources run short: signals are the first to give way (SPEC ADM-5). */
   takesSignals = true;
@@ -125,11 +126,14 @@ export class Hub {
     if (epoch === topic.sent.epoch && offset <= last) return;
     if (epoch !== topic.sent.epoch || previous !== last) {
       // A new life of the log, or a message that was lost on its way here: everyone reads on from the log.
-      this.flushTopic(topic);
+      this.flushRun(topic);
       this.lagAll(topic);
       topic.sent = { epoch, offset: previous };
     }
+    // It would leave in pages anyway, and so the first is on its way while the rest of a burst is still being made.
+    if (topic.runBytes + payload.length > this.limit.bytesMax) this.flushRun(topic);
     topic.run.push({ offset, payload });
+    topic.runBytes += payload.length;
     this.dirty.add(topic);
     this.wake();
   }
@@ -167,14 +171,8 @@ export class Hub {
   }
 
   private flushTopic(topic: HubTopic): void {
-    const { run, sent, alias } = topic;
-    const last = run.at(-1);
-    if (last) {
-      topic.run = [];
-      topic.sent = { epoch: sent.epoch, offset: last.offset };
-      if (topic.live.size > 0) this.sendRun(topic, sent, run);
-    }
-    const { signal } = topic;
+    this.flushRun(topic);
+    const { signal, alias } = topic;
     if (!signal) return;
     topic.signal = undefined;
     const bytes = encode([{ type: 'signaled', alias, payload: signal }]);
@@ -182,15 +180,17 @@ export class Hub {
     for (const subscriber of topic.live.values()) subscriber.offer(bytes, number);
   }
 
-  private sendRun(topic: HubTopic, from: Position, run: readonly Entry[]): void {
-    let before = from;
-    for (const entries of split(run, this.limit)) {
-      const { epoch, offset: previous } = before;
-      writeRun({ alias: topic.alias, epoch, previous, entries }, this.writer);
-      // Lent, not copied: sockets frame it once for all, and large messages are copied often enough.
-      this.writer.lend((bytes) => this.offerRun(topic, bytes, before));
-      before = { epoch, offset: entries.at(-1)!.offset };
-    }
+  private flushRun(topic: HubTopic): void {
+    const { run: entries, sent, alias } = topic;
+    const last = entries.at(-1);
+    if (!last) return;
+    topic.run = [];
+    topic.runBytes = 0;
+    topic.sent = { epoch: sent.epoch, offset: last.offset };
+    if (topic.live.size === 0) return;
+    writeRun({ alias, epoch: sent.epoch, previous: sent.offset, entries }, this.writer);
+    // Lent, not copied: sockets frame it once for all, and large messages are copied often enough.
+    this.writer.lend((bytes) => this.offerRun(topic, bytes, sent));
   }
 
   private offerRun(topic: HubTopic, bytes: Uint8Array, before: Position): void {
@@ -219,13 +219,13 @@ export class Hub {
   }
 
   /** Reads the next page for a cursor that is behind, as its topic's policy wants it. */
-  async readPage(topic: HubTopic, after: Position): Promise<CursorPage> {
+  async readPage(topic: HubTopic, after: Position): Promise<Omit<CursorPage, 'liveFrom'>> {
     const conflated = topic.policy === 'replay' ? undefined : await this.conflate(topic, after);
     const { gap, ...page } = await this.log.read(topic.name, conflated ?? after, this.limit);
     const alias = topic.alias;
-    if (!conflated) return { ...page, gap, alias, liveFrom: topic.sent };
+    if (!conflated) return { ...page, gap, alias };
     const skipped: { to: Position; reason: GapReason } = { to: conflated, reason: 'conflated' };
-    return { ...page, gap: gap ?? skipped, alias, liveFrom: topic.sent };
+    return { ...page, gap: gap ?? skipped, alias };
   }
 
   /** Where a conflating topic goes on; undefined when nothing would be skipped, or the log must speak first. */
@@ -234,22 +234,6 @@ export class Hub {
     const skips = target.epoch === after.epoch && target.offset > after.offset;
     return skips ? target : undefined;
   }
-}
-
-/** A run in parts that each fit a message. */
-function* split(run: readonly Entry[], { bytesMax }: ReadLimit): Iterable<readonly Entry[]> {
-  let start = 0;
-  let bytes = 0;
-  for (let i = 0; i < run.length; i++) {
-    const size = run[i]!.payload.length;
-    if (i > start && bytes + size > bytesMax) {
-      yield run.slice(start, i);
-      start = i;
-      bytes = 0;
-    }
-    bytes += size;
-  }
-  yield start === 0 ? run : run.slice(start);
 }
 
 /** Calls back once at the end of the turn, however often it was asked to. */

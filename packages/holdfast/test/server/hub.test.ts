@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { decode } from '../../src/protocol/codec.ts';
 import type { Position } from '../../src/protocol/position.ts';
+import type { WireRecord } from '../../src/protocol/schema.ts';
 import { Hub, type HubTopic } from '../../src/server/hub.ts';
 import { memoryLog } from '../../src/server/logs/memory.ts';
 import type { FollowedMessage, MessageLog } from '../../src/server/message-log.ts';
@@ -39,12 +41,18 @@ async function openHub() {
   const sent: Uint8Array[] = [];
   const cursor = new Cursor<HubTopic>(1);
   const subscriber = {
-    offer: (bytes: Uint8Array) => sent.push(bytes) > 0,
+    // A run is lent for the time of the call.
+    offer: (bytes: Uint8Array) => sent.push(bytes.slice()) > 0,
     lag: (_: Cursor<HubTopic>, position: Position) => void lagged.push(position),
   };
   topic.live.set(cursor, subscriber);
-  const append = () => log.append('news', undefined, 0, new Uint8Array(1));
+  const append = (bytes = 1) => log.append('news', undefined, 0, new Uint8Array(bytes));
   return { hub, topic, cursor, subscriber, lagged, sent, append, deafen };
+}
+
+function offsetsOf(message: Uint8Array): number[] {
+  const [run] = decode(message) as WireRecord<'messages'>[];
+  return run!.entries.map(({ offset }) => offset);
 }
 
 it('[HUB-4] the loss of the last message on its way sends live cursors back to the log', async () => {
@@ -81,4 +89,16 @@ it('[HUB-2] a message that does not continue the chain sends live cursors back t
   await append();
   expect(lagged).toEqual([last]);
   expect(sent).toHaveLength(1);
+});
+
+it('[HUB-1] a run that fills a page leaves at once, and what is left at the end of the turn', async () => {
+  const { hub, lagged, sent, append } = await openHub();
+  for (let i = 0; i < 5; i++) await append(400);
+  expect(sent.map(offsetsOf)).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
+  hub.flush();
+  expect(sent.map(offsetsOf)).toEqual([[1, 2], [3, 4], [5]]);
+  expect(lagged).toEqual([]);
 });
