@@ -124,6 +124,7 @@ export class HoldfastServer<H = unknown> {
   private readonly options: ResolvedOptions;
   private readonly admission: Admission;
   private readonly opened: Promise<void>;
+  private isOpen = false;
   private readonly listeners: { [E in keyof ServerEvents]: Set<(event: ServerEvents[E]) => void> } = {
     connect: new Set(),
     disconnect: new Set(),
@@ -157,8 +158,9 @@ export class HoldfastServer<H = unknown> {
     };
     this.engine = engine(sharedHost(host));
     this.opened = this.node.open(random);
+    const handleOpen = (): void => void (this.isOpen = true);
     // Whoever needs the log sees the failure; before that it is nobody's unhandled rejection.
-    this.opened.catch(() => {});
+    this.opened.then(handleOpen, () => {});
     if (!options.authenticate && !options.authorize) {
       options.logger.warn(
         'Holdfast: this server is open to all: anyone may connect, read and publish. ' +
@@ -204,7 +206,8 @@ export class HoldfastServer<H = unknown> {
   async publish(topic: string, data: unknown, options: PublishOptions = {}): Promise<Position> {
     const { idempotencyKey } = options;
     if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
-    await this.opened;
+    // Whoever waits keeps its data meanwhile, and in a burst that is the whole burst.
+    if (!this.isOpen) await this.opened;
     return this.node.publish(topic, this.options.codec.encode(data), idempotencyKey);
   }
 

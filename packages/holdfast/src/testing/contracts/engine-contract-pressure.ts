@@ -62,6 +62,22 @@ export function describePressure(test: EngineTest): void {
     assert.equal(other.speaker.socket.bufferedBytes, 0);
   });
 
+  test('[FLOW-1] what waits for one that does not read stays as it is, whatever others are sent meanwhile', async (subject) => {
+    const [slow, other] = [await subject.pair(), await subject.pair()];
+    slow.peer.socket.pause();
+    const sent = await fill(slow.speaker, 65_536);
+    for (let i = 0; i < 100; i++) {
+      slow.speaker.socket.send(patterned(1_000, i));
+      other.speaker.socket.send(Buffer.alloc(1_000, 0xee));
+    }
+    await other.peer.frames.take(100);
+    slow.peer.socket.resume();
+    await slow.peer.frames.take(sent);
+    for (const [index, { payload }] of (await slow.peer.frames.take(100)).entries()) {
+      assert.equal(Buffer.compare(payload, patterned(1_000, index)), 0, `message ${index}`);
+    }
+  });
+
   test('[FLOW-1] terminate ends even a connection whose peer does not read', async (subject) => {
     const { peer, speaker } = await subject.pair();
     peer.socket.pause();
