@@ -125,6 +125,7 @@ export class HoldfastServer<H = unknown> {
   private readonly admission: Admission;
   private readonly opened: Promise<void>;
   private isOpen = false;
+  private port: number | undefined;
   private readonly listeners: { [E in keyof ServerEvents]: Set<(event: ServerEvents[E]) => void> } = {
     connect: new Set(),
     disconnect: new Set(),
@@ -177,7 +178,12 @@ export class HoldfastServer<H = unknown> {
     const wanted = checkPort(port);
     await this.opened;
     this.checkOpen();
+    if (this.port !== undefined) {
+      const text = `listen: this server listens on port ${this.port} already; make another for another port.`;
+      throw new HoldfastError('invalid-option', text);
+    }
     const listening = await this.engine.listen(wanted, host);
+    this.port = listening.port;
     const line = this.node.guard.capacityLine();
     if (line) this.options.logger.info(line);
     return listening;

@@ -22,6 +22,15 @@ const mistakes: Record<string, [() => unknown, code: string, text: RegExp]> = {
   'a port that is no number': [() => open().listen(wrong('abc')), 'invalid-option', /port" is "abc"/],
   'a port that is not set': [() => open().listen(wrong(undefined)), 'invalid-option', /is undefined/],
   'a port that there is not': [() => open().listen(70_000), 'invalid-option', /65,535/],
+  'a second port': [
+    async () => {
+      const server = open();
+      await server.listen(0);
+      await server.listen(0);
+    },
+    'invalid-option',
+    /listens on port \d+ already/,
+  ],
   'attach to nothing': [() => open().attach(wrong(undefined)), 'invalid-option', /createServer\(app\)/],
   'attach to an application': [
     () => open().attach(wrong(Object.assign(() => {}, { on() {}, listen() {} }))),
