@@ -89,7 +89,9 @@ export async function startCluster(): Promise<RedisServer[]> {
   const servers = await Promise.all([1, 2, 3].map(() => RedisServer.start(...clusterSettings)));
   const bounds = [0, 5_461, 10_923, 16_384];
   for (const [index, server] of servers.entries()) {
-    await server.command('CLUSTER', 'ADDSLOTSRANGE', String(bounds[index]), String(bounds[index + 1]! - 1));
+    const [from, to] = [bounds[index]!, bounds[index + 1]!];
+    const slots = Array.from({ length: to - from }, (_, slot) => String(from + slot));
+    await server.command('CLUSTER', 'ADDSLOTS', ...slots);
     await server.command('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
   }
   for (const { port } of servers.slice(1))

@@ -3,7 +3,10 @@ import { ReplyError } from './replies.ts';
 
 /** What each script may call; a user of Redis with fewer rights is refused at start. */
 export const rightsNeeded =
-  '+info +evalsha +script|load +hget +hmget +hset +hsetnx +set +getrange +append +pexpire +pttl +unlink +xadd +xrange +xrevrange +xtrim +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe +cluster|slots +ping +select';
+  '+info +evalsha +script|load +hget +hmget +hset +hsetnx +set +getrange +append +pexpire +pttl +unlink +xadd +xrange +xrevrange +xtrim +publish +subscribe +unsubscribe +select';
+
+/** And on a cluster; Redis 6.2 does not know the last three, nor need them. */
+const rightsOnCluster = '+cluster|slots +spublish +ssubscribe +sunsubscribe';
 
 /** Replies after which the same may well succeed: elsewhere, or a moment later. */
 const passing =
@@ -44,7 +47,10 @@ const advices: readonly (readonly [RegExp, string])[] = [
   [/WRONGPASS|invalid password/i, 'The user or password is wrong: correct them in redisLog().'],
   [/NOAUTH/, 'This Redis wants a password: give redisLog() one.'],
   [/without any password/, 'This Redis has no password: leave it out of redisLog().'],
-  [/NOPERM|permission|can't run this command/, `The Redis user lacks a right; it needs: ${rightsNeeded}.`],
+  [
+    /NOPERM|permission|can't run this command/,
+    `The Redis user lacks a right; it needs: ${rightsNeeded}; and on a cluster ${rightsOnCluster}.`,
+  ],
   [
     /WRONGTYPE/,
     'A key under the log’s prefix is not the log’s: give redisLog() a `prefix` that nobody else uses.',
@@ -69,8 +75,12 @@ const advices: readonly (readonly [RegExp, string])[] = [
 ];
 
 function short(text: string): string {
-  return text
-    .replace(/\s*script: \w+, on @user_script:\d+\.?/, '')
-    .replace(/\.\s*$/, '')
-    .slice(0, 300);
+  return (
+    text
+      // Where in a script it happened: before Redis 7 that comes first, since then last.
+      .replace(/^ERR Error running script .*@user_script: ?\d+: -?/, '')
+      .replace(/\s*script: \w+, on @user_script:\d+\.?/, '')
+      .replace(/\.\s*$/, '')
+      .slice(0, 300)
+  );
 }
