@@ -7,6 +7,7 @@ import {
   type JWTVerifyOptions,
 } from 'jose';
 import { HoldfastError } from '../protocol/error-codes.ts';
+import { checkKeys, invalid, shown } from './option-checks.ts';
 import type { AuthenticateRequest, Identity } from './options.ts';
 
 export interface JwtOptions {
@@ -25,15 +26,30 @@ export interface JwtOptions {
   idClaim?: string;
 }
 
+const names = [
+  'secret',
+  'jwksUrl',
+  'key',
+  'issuer',
+  'audience',
+  'algorithms',
+  'idClaim',
+] satisfies (keyof JwtOptions)[];
+
 /**
  * A verifier for `createServer({ authenticate: jwt({ … }) })`. The identity is the token's subject; it ends
  * when the token does (`exp`), and the client is asked for a new one before.
  */
-export function jwt(options: JwtOptions): (request: AuthenticateRequest) => Promise<Identity | undefined> {
+export function jwt(given: JwtOptions): (request: AuthenticateRequest) => Promise<Identity | undefined> {
+  // A name that is mistyped would be a check that nobody makes.
+  const options = checkKeys('options', given, names, 'jwt');
   const { secret, jwksUrl, key, idClaim = 'sub' } = options;
   if ([secret, jwksUrl, key].filter((given) => given !== undefined).length !== 1) {
     throw new HoldfastError('invalid-option', 'jwt: give one of "secret", "jwksUrl" and "key".');
   }
+  if (secret?.length === 0) invalid('secret', 'is empty; RFC 7518 §3.2 wants 32 bytes at least', 'jwt');
+  if (jwksUrl !== undefined && !URL.canParse(jwksUrl))
+    invalid('jwksUrl', `is ${shown(jwksUrl)}; it must be an address`, 'jwt');
   const checks: JWTVerifyOptions = {};
   if (options.issuer !== undefined) checks.issuer = options.issuer;
   if (options.audience !== undefined) checks.audience = options.audience;

@@ -51,32 +51,44 @@ export interface ResolvedOptions {
   buffer: { countMax: number; bytesMax: number };
   heartbeat: (HeartbeatOptions & { intervalMs: number; timeoutMs: number }) | undefined;
   shouldReconnect: (event: CloseEvent) => boolean;
+  startClosed: boolean;
 }
 
-export function resolveOptions({ heartbeat, ...given }: HoldfastWebSocketOptions): ResolvedOptions {
-  const WebSocket = (given.WebSocket ?? globalThis.WebSocket) as SocketConstructor | undefined;
+export function resolveOptions({
+  WebSocket = globalThis.WebSocket,
+  connectTimeoutMs = 8_000,
+  backoff,
+  returnWindowMs = 1_000,
+  retriesMax = Infinity,
+  buffer,
+  heartbeat,
+  shouldReconnect = () => true,
+  startClosed = false,
+  ...unknown
+}: HoldfastWebSocketOptions): ResolvedOptions {
+  for (const name in unknown) invalid(`"${name}" is not an option`);
   if (!WebSocket)
     invalid('this runtime has no WebSocket; give one as the option "WebSocket", such as that of "ws"');
+  if (heartbeat && !heartbeat.message) invalid('"heartbeat" needs a message that the server answers');
   const options = {
-    WebSocket,
-    connectTimeoutMs: given.connectTimeoutMs ?? 8_000,
-    backoff: { baseMs: 1_000, capMs: 30_000, stableMs: 5_000, ...given.backoff },
-    returnWindowMs: given.returnWindowMs ?? 1_000,
-    retriesMax: given.retriesMax ?? Infinity,
-    buffer: { countMax: 1_000, bytesMax: 1_048_576, ...given.buffer },
+    WebSocket: WebSocket as SocketConstructor,
+    connectTimeoutMs,
+    backoff: { baseMs: 1_000, capMs: 30_000, stableMs: 5_000, ...backoff },
+    returnWindowMs,
+    retriesMax,
+    buffer: { countMax: 1_000, bytesMax: 1_048_576, ...buffer },
     heartbeat: heartbeat && { intervalMs: 25_000, timeoutMs: 5_000, ...heartbeat },
-    shouldReconnect: given.shouldReconnect ?? (() => true),
+    shouldReconnect,
+    startClosed,
   };
   const { intervalMs, timeoutMs } = options.heartbeat ?? { intervalMs: 1, timeoutMs: 1 };
-  const above0 = { ...options.backoff, intervalMs, timeoutMs, connectTimeoutMs: options.connectTimeoutMs };
-  const { returnWindowMs, retriesMax } = options;
-  for (const [name, value] of Object.entries(above0))
+  for (const [name, value] of Object.entries({ ...options.backoff, intervalMs, timeoutMs, connectTimeoutMs }))
     if (!(value > 0)) invalid(`"${name}" is ${value}; it must be a number above 0`);
   for (const [name, value] of Object.entries({ ...options.buffer, returnWindowMs, retriesMax }))
     if (!(value >= 0)) invalid(`"${name}" is ${value}; it must be a number from 0 up`);
   return options;
 }
 
-function invalid(text: string): never {
+export function invalid(text: string): never {
   throw new HoldfastError('invalid-option', `HoldfastWebSocket: ${text}.`);
 }

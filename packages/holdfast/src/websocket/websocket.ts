@@ -3,6 +3,7 @@ import { Buffer, byteLengthOf } from './buffer.ts';
 import { closeEvent, defineHandlers, SocketErrorEvent } from './events.ts';
 import { Heartbeat } from './heartbeat.ts';
 import {
+  invalid,
   resolveOptions,
   type Data,
   type HoldfastWebSocketOptions,
@@ -105,10 +106,12 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
     super();
     this.#url = url;
     this.#protocols = protocols;
+    if (Object(protocols) === protocols && (protocols as string[]).length === undefined)
+      invalid('options are its third argument');
     this.#options = resolveOptions(options);
     this.#buffer = new Buffer(this.#options.buffer);
     if (typeof url !== 'function') this.#endpoint = addressOf(url);
-    if (!options.startClosed) this.reconnect();
+    if (!this.#options.startClosed) this.reconnect();
   }
 
   get readyState(): 0 | 1 | 3 {

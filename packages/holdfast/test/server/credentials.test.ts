@@ -217,8 +217,17 @@ describe('jwt', () => {
     expect(lines.join('\n')).not.toContain(token);
   });
 
-  it('[ERR-1] wants exactly one of secret, jwksUrl and key', () => {
-    for (const options of [{}, { secret, jwksUrl: 'https://a.example' }, { secret, key }]) {
+  it('[ERR-1] wants exactly one of secret, jwksUrl and key, that can be one, and no option that there is not', () => {
+    const mistyped = { secret, isuer: 'https://issuer.example' } as JwtOptions;
+    for (const options of [
+      {},
+      { secret, jwksUrl: 'https://a.example' },
+      { secret, key },
+      { secret: '' },
+      { jwksUrl: 'keys.json' },
+      mistyped,
+      undefined as unknown as JwtOptions,
+    ]) {
       expect(() => jwt(options)).toThrow(
         expect.objectContaining({ code: 'invalid-option', message: aSentence }),
       );

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { seededRandom } from '../../src/testing/seeded-random.ts';
 import { FakeSocket, open } from './fake-socket.ts';
+import { HoldfastWebSocket } from '../../src/websocket/websocket.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
@@ -254,5 +255,12 @@ describe('addresses', () => {
   it('options that can’t work are refused at once', () => {
     expect(() => open({ connectTimeoutMs: 0 })).toThrow('"connectTimeoutMs" is 0');
     expect(() => open({ buffer: { countMax: NaN } })).toThrow('"countMax" is NaN');
+  });
+
+  it('options that there are not, or in the place of the protocols, are refused at once', () => {
+    expect(() => open({ maxRetries: 3 } as never)).toThrow('"maxRetries" is not an option');
+    expect(() => open({ heartbeat: { intervalMs: 5_000 } as never })).toThrow('"heartbeat" needs a message');
+    const misplaced = { heartbeat: { message: 'ping' } } as never;
+    expect(() => new HoldfastWebSocket('wss://host/', misplaced)).toThrow('third argument');
   });
 });
