@@ -195,6 +195,21 @@ describe.runIf(requirePeer('redis-server'))('Redis in trouble', () => {
     expect(ledger.gaps[0]!.to.offset).toBe(3);
   });
 
+  it('[PUB-1] a primary that may not write without its replica: publishes wait until it may', async () => {
+    const redis = await startRedis();
+    const node = await openNode(redis.url);
+    const { ledger } = await openReader(node);
+    await ledger.reaches(await publishAll(node.server, 'before', oneTo(5)));
+    await redis.command('CONFIG', 'SET', 'min-replicas-to-write', '1');
+    const waiting = publishAll(node.server, 'waiting', oneTo(5));
+    const trouble = /takes no writes: NOREPLICAS/;
+    await vi.waitFor(async () => expect((await readiness(node)).reason).toMatch(trouble), patient);
+    await redis.command('CONFIG', 'SET', 'min-replicas-to-write', '0');
+    await ledger.reaches(await waiting);
+    expectEachOnce(ledger.messages, { before: 5, waiting: 5 });
+    await isReady(node);
+  });
+
   it('[HUB-2] the subscriber’s connection is killed while another node publishes: nothing is missed', async () => {
     const redis = await startRedis();
     const [a, b] = [await openNode(redis.url), await openNode(redis.url)];

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,15 +32,29 @@ export class RedisServer {
     return server;
   }
 
+  /** One that watches a primary under a name, and with one other replaces it after half a second of silence. */
+  static async startSentinel(name: string, primary: RedisServer): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), []);
+    const file = join(server.folder, 'sentinel.conf');
+    const lines = [
+      `sentinel monitor ${name} 127.0.0.1 ${primary.port} 2`,
+      `sentinel down-after-milliseconds ${name} 500`,
+      `sentinel failover-timeout ${name} 3000`,
+    ];
+    writeFileSync(file, lines.join('\n'));
+    await server.run([file, '--sentinel']);
+    return server;
+  }
+
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
   }
 
   /** Starts it, or starts it again with the data that it left. */
-  async run(): Promise<void> {
-    const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', ''];
+  async run(kind: readonly string[] = ['--save', '']): Promise<void> {
+    const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder];
     const settings = this.settings.flatMap((setting) => setting.split(' '));
-    this.process = spawn('redis-server', [...fixed, '--loglevel', 'warning', ...settings], {
+    this.process = spawn('redis-server', [...kind, ...fixed, '--loglevel', 'warning', ...settings], {
       env: systemEnv,
       stdio: ['ignore', 'ignore', 'inherit'],
     });

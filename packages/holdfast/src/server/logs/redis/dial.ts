@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../../protocol/error-codes.ts';
 import { Client } from './client.ts';
 import { explain } from './failures.ts';
-import type { Address, ResolvedRedisOptions } from './options.ts';
+import { type Address, addressOf, type ResolvedRedisOptions, type Sentinel } from './options.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -11,13 +11,42 @@ export async function dial(
   options: ResolvedRedisOptions,
   prepare: (client: Client) => Promise<void>,
 ): Promise<Client> {
+  const { sentinel, username, password, database } = options;
+  const primary = sentinel ? await askSentinel(address, options, sentinel) : address;
+  const { client } = await connect(primary, options, async (connected) => {
+    await logIn(connected, username, password);
+    if (database !== 0) await connected.send(['SELECT', String(database)]);
+    await prepare(connected);
+  });
+  return client;
+}
+
+/** Where the primary is. A Sentinel knows it before a primary that was cut off and replaced does. */
+async function askSentinel(
+  address: Address,
+  options: ResolvedRedisOptions,
+  { name, username, password }: Sentinel,
+): Promise<Address> {
+  const { client, result } = await connect(address, options, async (connected) => {
+    await logIn(connected, username, password);
+    return connected.send<[Buffer, Buffer] | null>(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
+  });
+  client.destroy(new Error('It has been asked'));
+  if (!result) throw new Error(`This Sentinel watches no primary named "${name}"`);
+  const [host, port] = result;
+  return addressOf(host.toString(), Number(port));
+}
+
+async function connect<T>(
+  address: Address,
+  options: ResolvedRedisOptions,
+  prepare: (client: Client) => Promise<T>,
+): Promise<{ client: Client; result: T }> {
   const client = new Client(address, options);
   // A process that was stopped still accepts connections.
   const timer = setTimeout(() => client.destroy(new Error('Timeout: no answer')), CONNECT_TIMEOUT_MS);
   try {
-    await greet(client, options);
-    await prepare(client);
-    return client;
+    return { client, result: await prepare(client) };
   } catch (error) {
     client.destroy(error);
     throw error;
@@ -26,10 +55,13 @@ export async function dial(
   }
 }
 
-async function greet(client: Client, { username, password, database }: ResolvedRedisOptions): Promise<void> {
+async function logIn(
+  client: Client,
+  username: string | undefined,
+  password: string | undefined,
+): Promise<void> {
   if (username !== undefined) await client.send(['AUTH', username, password ?? '']);
   else if (password !== undefined) await client.send(['AUTH', password]);
-  if (database !== 0) await client.send(['SELECT', String(database)]);
 }
 
 /** The first address that works, in their order. Rejects with what is wrong with each. */

@@ -45,6 +45,11 @@ const advices: readonly (readonly [RegExp, string])[] = [
     'Look at the address, the firewall and the server, and use rediss:// only for a port with TLS.',
   ],
   [/WRONGPASS|invalid password/i, 'The user or password is wrong: correct them in redisLog().'],
+  [
+    /unknown command.*SENTINEL/i,
+    'No Sentinel listens there: name Sentinels in `url`, or leave out `sentinel`.',
+  ],
+  [/watches no primary/, 'Correct `sentinel`, which must be the name in its `sentinel monitor`.'],
   [/NOAUTH/, 'This Redis wants a password: give redisLog() one.'],
   [/without any password/, 'This Redis has no password: leave it out of redisLog().'],
   [
@@ -60,6 +65,7 @@ const advices: readonly (readonly [RegExp, string])[] = [
     /MISCONF/,
     'Redis can’t write its snapshot, and so takes no writes: look at its log and the space on its disk.',
   ],
+  [/NOREPLICAS/, 'Its min-replicas-to-write wants more replicas than it has at this moment.'],
   [/READONLY/, 'This is a replica: give redisLog() the primary’s address, or those of all members.'],
   [/LOADING/, 'Redis is still reading its data; wait.'],
   [

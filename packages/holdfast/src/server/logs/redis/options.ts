@@ -7,6 +7,11 @@ export interface RedisLogOptions {
    * optional. Several name the members of a replicated Redis, of which the primary is used, or nodes of a cluster.
    */
   url: string | readonly string[];
+  /**
+   * The addresses are those of Sentinels, which are asked for the primary that they watch under this name. User and
+   * password here are the Sentinels’ own; the others are those of Redis.
+   */
+  sentinel?: string | Sentinel;
   /** Instead of those in the address. */
   username?: string;
   password?: string;
@@ -26,6 +31,12 @@ export interface RedisLogOptions {
   pendingBytesMax?: number;
 }
 
+export interface Sentinel {
+  name: string;
+  username?: string;
+  password?: string;
+}
+
 /** Where one Redis process listens. `text` is how it is named in errors: without any secret. */
 export interface Address {
   host: string;
@@ -35,6 +46,7 @@ export interface Address {
 
 export interface ResolvedRedisOptions {
   addresses: readonly Address[];
+  sentinel: Sentinel | undefined;
   username: string | undefined;
   password: string | undefined;
   database: number;
@@ -64,6 +76,7 @@ export function resolveRedisOptions(given: string | RedisLogOptions): ResolvedRe
     return invalid('all addresses must have the same scheme and the same database');
   return {
     addresses: parsed.map(({ address }) => address),
+    sentinel: checkSentinel(options.sentinel),
     username: options.username ?? first.username,
     password: options.password ?? first.password,
     database: first.database,
@@ -79,6 +92,7 @@ export function resolveRedisOptions(given: string | RedisLogOptions): ResolvedRe
 
 const names: ReadonlySet<string> = new Set([
   'url',
+  'sentinel',
   'username',
   'password',
   'tls',
@@ -109,12 +123,16 @@ function parseUrl(text: unknown): ParsedUrl {
   if (!Number.isSafeInteger(database) || database < 0)
     return invalid(`the database of ${host}:${port} must be a number, as in redis://${host}:${port}/0`);
   return {
-    address: { host, port, text: `${url.hostname}:${port}` },
+    address: addressOf(host, port),
     tls: url.protocol === 'rediss:',
     database,
     username: secretOf(url.username),
     password: secretOf(url.password),
   };
+}
+
+export function addressOf(host: string, port: number): Address {
+  return { host, port, text: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` };
 }
 
 /** `new URL` would throw an error that holds the whole address. */
@@ -129,6 +147,13 @@ function secretOf(text: string): string | undefined {
   } catch {
     return invalid('user or password in the address are not percent-encoded; write a % as %25');
   }
+}
+
+function checkSentinel(value: unknown): Sentinel | undefined {
+  if (value === undefined) return undefined;
+  const sentinel = (typeof value === 'string' ? { name: value } : value) as Sentinel | null;
+  if (typeof sentinel?.name === 'string' && sentinel.name !== '') return sentinel;
+  return invalid('"sentinel" must be the name of a primary, or { name, username, password }');
 }
 
 /** Braces would be taken for a cluster’s hash tags. */

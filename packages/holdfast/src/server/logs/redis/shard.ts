@@ -136,7 +136,8 @@ export class Shard {
       // Redis wrote the message out before this answer: it may be a moment behind on its own connection, no more.
       () => setTimeout(() => this.judge(probing, nowMs), Math.min(1_000, probeIntervalMs)).unref(),
       (error: unknown) => {
-        if (isRefusal(error) || has(error, 'MISCONF')) this.probed = { sentAtMs: undefined, refusal: error };
+        if (isRefusal(error) || has(error, 'MISCONF', 'NOREPLICAS'))
+          this.probed = { sentAtMs: undefined, refusal: error };
       },
     );
   }

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../../protocol/error-codes.ts';
 import type { Client } from './client.ts';
 import type { Connection } from './connection.ts';
 import { dial, firstOf } from './dial.ts';
-import type { Address, ResolvedRedisOptions } from './options.ts';
+import { type Address, addressOf, type ResolvedRedisOptions } from './options.ts';
 
 /** What kind of Redis stands there. */
 export interface Survey {
@@ -21,11 +21,14 @@ export interface SlotRange {
 export function survey(options: ResolvedRedisOptions): Promise<Survey> {
   return visit(options.addresses, options, async (client, { text }) => {
     const info = (await client.send<Buffer>(['INFO'])).toString();
-    const mode = fieldOf(info, 'redis_mode');
+    // Valkey calls it otherwise.
+    const mode = fieldOf(info, 'redis_mode') ?? fieldOf(info, 'server_mode');
     const version = fieldOf(info, 'redis_version') ?? '';
     const [major = 0, minor = 0] = version.split('.').map(Number);
     if (mode === 'sentinel')
-      refuse(`${text} is a Sentinel, which keeps no data. Name the Redis servers that it watches.`);
+      refuse(
+        `${text} is a Sentinel, which keeps no data. Give redisLog() \`sentinel\`, the name under which it watches the primary.`,
+      );
     if (major < 6 || (major === 6 && minor < 2))
       refuse(`Redis at ${text} is version ${version || 'unknown'}; 6.2 is the oldest that will do.`);
     const clustered = mode === 'cluster' || fieldOf(info, 'cluster_enabled') === '1';
@@ -44,11 +47,7 @@ export function askSlots(addresses: readonly Address[], options: ResolvedRedisOp
     return rows.map(([from, to, [name, port]]) => {
       // A node that does not know its own name answers without one.
       const host = name?.toString() || asked.host;
-      return {
-        from,
-        to,
-        primary: { host, port, text: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` },
-      };
+      return { from, to, primary: addressOf(host, port) };
     });
   });
 }
