@@ -18,10 +18,13 @@ const AWAY_MIN_MS = 10_000;
 /** The monotonic time since 1970 that clients stamp their status with. */
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
+/** A button was pressed; `preventDefault()` leaves the act to the application. */
+export type HoldfastActionEvent = CustomEvent<Action>;
+
 interface ActionListening {
   addEventListener(
     type: 'action',
-    listener: (event: CustomEvent<Action>) => unknown,
+    listener: (event: HoldfastActionEvent) => unknown,
     options?: boolean | AddEventListenerOptions,
   ): void;
 }

@@ -1,4 +1,4 @@
-import { useMemo, useSyncExternalStore } from 'react';
+import { useMemo, useSyncExternalStore, type DetailedHTMLProps, type HTMLAttributes } from 'react';
 import type { Client } from '../client/client.ts';
 import type {
   Contract,
@@ -9,7 +9,7 @@ import type {
   TopicData,
   TopicName,
 } from '../client/types.ts';
-import type { StatusSource } from './element.ts';
+import type { HoldfastActionEvent, HoldfastStatusElement, StatusSource } from './element.ts';
 import { idleRequest, RequestStore, type RequestState } from './request-store.ts';
 import {
   emptyTopic,
@@ -21,6 +21,25 @@ import {
 
 export type { RequestState } from './request-store.ts';
 export type { TopicMessage, TopicState, UseTopicOptions } from './topic-store.ts';
+
+/** `<holdfast-status>` in JSX: React sets properties of elements from version 19 on. Import `holdfast/element`, too. */
+interface StatusAttributes extends DetailedHTMLProps<
+  HTMLAttributes<HoldfastStatusElement>,
+  HoldfastStatusElement
+> {
+  client?: StatusSource | undefined;
+  missed?: boolean | undefined;
+  wording?: Partial<HoldfastStatusElement['wording']>;
+  onaction?: ((event: HoldfastActionEvent) => void) | undefined;
+}
+
+declare module 'react' {
+  namespace JSX {
+    interface IntrinsicElements {
+      'holdfast-status': StatusAttributes;
+    }
+  }
+}
 
 // Make the client once, outside of the components. Where a server renders, give `undefined`: nothing is dialled
 // there, and the page shows the same as the server did until it has taken over.
