@@ -7,6 +7,9 @@ import type { CallMessage, CallResult, Calls } from './calls.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Comes with the development dependencies. */
+export const bunPath = `${root}node_modules/.bin/bun`;
+
 /** A program of `e2e/programs` in a process of its own, called over its IPC channel. */
 export class Child<C extends Calls> {
   readonly exited: Promise<void>;
@@ -74,15 +77,22 @@ export class Child<C extends Calls> {
 
 /**
  * Starts `e2e/programs/NAME.ts` and kills it when the test is over. `within` is a command that runs it, such as
- * `ip netns exec`; `compiled` makes it start in a fraction of the time, for tests that start it many times.
+ * `ip netns exec`; `compiled` makes it start in a fraction of the time, for tests that start it many times; `bun` runs
+ * it on Bun.
  */
 export async function startChild<C extends Calls>(
   name: string,
-  { within = [], compiled = false }: { within?: readonly string[]; compiled?: boolean } = {},
+  {
+    within = [],
+    compiled = false,
+    bun = false,
+  }: { within?: readonly string[]; compiled?: boolean; bun?: boolean } = {},
 ): Promise<Child<C>> {
   const program = compiled
     ? [process.execPath, await compile(name)]
-    : [process.execPath, '--import', 'tsx', '--conditions=source', `e2e/programs/${name}.ts`];
+    : bun
+      ? [bunPath, '--conditions=source', `e2e/programs/${name}.ts`]
+      : [process.execPath, '--import', 'tsx', '--conditions=source', `e2e/programs/${name}.ts`];
   const [command, ...args] = [...within, ...program] as [string, ...string[]];
   const child = new Child<C>(
     spawn(command, args, { cwd: root, env: systemEnv, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }),

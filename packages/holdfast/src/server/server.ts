@@ -14,14 +14,7 @@ import { Node, type Disconnect } from './node.ts';
 import type { Machine } from './resources/machine.ts';
 import type { Processes } from './resources/processes.ts';
 import type { Level } from './resources/pressure.ts';
-import {
-  checkFunction,
-  checkHttpServer,
-  checkKeys,
-  checkKnown,
-  checkPath,
-  checkPort,
-} from './option-checks.ts';
+import { checkFunction, checkKeys, checkKnown, checkPath, checkPort } from './option-checks.ts';
 import type { Identity, ResolvedOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 import { sharedHost } from './shared/shared-host.ts';
@@ -191,7 +184,6 @@ export class HoldfastServer<H = unknown> {
 
   /** Serves the upgrades at `path` of an HTTP server that is the application's, beside Express, Fastify, Hono or Next. */
   async attach(httpServer: H, options: { path?: string } = {}): Promise<void> {
-    checkHttpServer(httpServer);
     const { path = '/holdfast' } = checkKeys('options', options, ['path'], 'attach');
     checkPath(path, 'attach');
     await this.opened;

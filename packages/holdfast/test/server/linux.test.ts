@@ -99,8 +99,8 @@ describe('this process', () => {
     expect(memory.used).toBeGreaterThan(rss / 10);
     expect(memory.used).toBeLessThan(rss * 1.2);
     expect(memory.limit).toBeGreaterThan(memory.used);
-    expect(heap.limit).toBeGreaterThan(heap.used);
-    expect(heap.used).toBeGreaterThan(1e6);
+    expect(heap!.limit).toBeGreaterThan(heap!.used);
+    expect(heap!.used).toBeGreaterThan(1e6);
     expect(eventLoopDelayMs).toBeGreaterThanOrEqual(0);
     if (process.platform === 'linux') {
       expect(files!.used).toBeGreaterThan(3);

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import { PROTOCOL_VERSION } from '../../protocol/version.ts';
 import { cutText } from '../cut-text.ts';
+import { checkHttpServer } from '../option-checks.ts';
 import type { Engine, EngineHost, EngineSocket, Handshake } from '../engine.ts';
 
 /** Sockets of Node's HTTP server, upgraded by `ws`. */
@@ -75,6 +76,7 @@ class NodeWsEngine implements Engine<HttpServer> {
   }
 
   attach(server: HttpServer, path: string): void {
+    checkHttpServer(server);
     this.listenForUpgrades(server, path);
   }
 

@@ -37,12 +37,14 @@ export function boundsOf(
       connections: fit(memory, marks.memory, CONNECTION_BYTES),
       raise: 'docker run --memory=…, resources.limits.memory in Kubernetes, or a machine with more',
     },
-    {
+  ];
+  if (heap) {
+    bounds.push({
       name: `V8’s heap (${mebibytes(heap.limit)})`,
       connections: fit(heap, marks.heap, CONNECTION_HEAP_BYTES),
       raise: `node --max-old-space-size=${Math.floor((memory.limit * 0.75) / 2 ** 20)}`,
-    },
-  ];
+    });
+  }
   if (files) {
     bounds.push({
       name: `open files (ulimit -n: ${count(files.limit)})`,

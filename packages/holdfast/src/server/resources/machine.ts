@@ -8,8 +8,8 @@ export interface Use {
 export interface Reading {
   /** Bytes: resident, without what the heap holds in reserve, against the least of RAM and the cgroups' limits. */
   readonly memory: Use;
-  /** Bytes: V8's heap against its own limit. */
-  readonly heap: Use;
+  /** Bytes: V8's heap against its own limit; undefined on an engine whose heap has none. */
+  readonly heap: Use | undefined;
   /** Open files, sockets among them, against the soft limit; undefined where the system does not tell. */
   readonly files: Use | undefined;
   /** How late the event loop was, on average, since the last reading. */

@@ -33,14 +33,16 @@ class NodeMachine implements Machine {
     // Its timer begins with the first reading: a server that was never opened needs none.
     this.delay.enable();
     const heap = getHeapStatistics();
+    // Bun fills in the same numbers, but its engine's heap has no limit.
+    const isV8 = process.versions['bun'] === undefined;
     const rss = process.memoryUsage.rss();
     // What V8 holds in reserve stays resident after a peak, though it is free for the next connections.
-    const reserve = heap.total_physical_size - heap.used_heap_size;
+    const reserve = isV8 ? heap.total_physical_size - heap.used_heap_size : 0;
     const { mean } = this.delay;
     this.delay.reset();
     return {
       memory: { used: rss - Math.max(0, reserve), limit: memoryLimitBytes(readText, totalmem()) },
-      heap: { used: heap.used_heap_size, limit: heap.heap_size_limit },
+      heap: isV8 ? { used: heap.used_heap_size, limit: heap.heap_size_limit } : undefined,
       files: openFiles(),
       // The histogram holds the times from tick to tick; NaN when the loop was held up for the whole time.
       eventLoopDelayMs: Number.isNaN(mean) ? 0 : Math.max(0, mean / 1e6 - DELAY_RESOLUTION_MS),

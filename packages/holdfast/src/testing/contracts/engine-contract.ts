@@ -243,6 +243,8 @@ function describeListening(test: EngineTest): void {
     // Whoever is answered was connected after them, so the server has them by now.
     await (await fetch(`http://127.0.0.1:${subject.port}/`)).text();
     await within('the engine to close', subject.engine.close());
+    // A peer that has never spoken may not look whether it is still heard.
+    silent.write('G');
     await Promise.all([silent.closed, half.closed].map((closed) => within('the end of a request', closed)));
     const refused = new Promise<string>((resolve) => {
       connect(subject.port, '127.0.0.1').once('error', (error: NodeJS.ErrnoException) =>
