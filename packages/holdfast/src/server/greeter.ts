@@ -147,9 +147,9 @@ export class Greeter {
     try {
       const identity = await authenticate!({ ...handshake, token });
       if (!identity) return 'refused';
-      // Without an id everybody would be the same user, and could take over each other's sessions.
-      if (typeof identity.id === 'string' && identity.id !== '') return identity;
-      logger.warn('Holdfast: authenticate must return { id: string }, or nothing; a connection was refused.');
+      const wrong = wrongWith(identity);
+      if (!wrong) return identity;
+      logger.warn(`Holdfast: authenticate must return ${wrong}; a connection was refused.`);
     } catch (error) {
       // The reason is for the operator; tokens are never logged (SPEC AUTH-6).
       const text = withoutSecret(errorText(error), token);
@@ -168,6 +168,18 @@ export class Greeter {
 /** A new session begins behind all that its client has sent: nobody knows any more what came of that. */
 function newTicket({ sequenceSent: sequence, requestSent: request }: WireRecord<'hello'>): Ticket {
   return { session: newSessionId(), bornAfter: { sequence, request } };
+}
+
+/** An expiry before this, in 1973, was meant in seconds, as the `exp` of a JWT is. */
+const EXPIRES_AT_MS_MIN = 100_000_000_000;
+
+/** What an identity must be, where it is not. */
+function wrongWith({ id, expiresAtMs }: Identity): string | undefined {
+  // Without an id everybody would be the same user, and could take over each other's sessions.
+  if (typeof id !== 'string' || id === '') return '{ id: string }, or nothing';
+  if (expiresAtMs === undefined || (typeof expiresAtMs === 'number' && expiresAtMs >= EXPIRES_AT_MS_MIN))
+    return undefined;
+  return `\`expiresAtMs\` in milliseconds since 1970 or not at all, and not ${String(expiresAtMs)}`;
 }
 
 function withoutSecret(text: string, secret: string): string {

@@ -94,6 +94,20 @@ describe('authenticate', () => {
     expect(lines.join('\n')).toMatch(/authenticate.*\bid\b/);
   });
 
+  it('[AUTH-3] an expiry that is no time in milliseconds is the operator’s mistake, and told so', async () => {
+    const answers = [Number.NaN, Date.now() / 1_000 + 3_600, null, '2099-01-01'];
+    const { port, lines } = await startServer({
+      authenticate: ({ token }) => ({ id: 'ann', expiresAtMs: answers[Number(token)] as number }),
+      authorize: () => true,
+    });
+    for (const token of answers.keys()) {
+      const client = await RawClient.dial(port);
+      client.hello({ token: String(token) });
+      expect((await client.end()).code, String(answers[token])).toBe(4002);
+    }
+    expect(lines.filter((line) => /expiresAtMs.*milliseconds/.test(line))).toHaveLength(answers.length);
+  });
+
   it('[AUTH-1] gets token, path and headers', async () => {
     const seen: unknown[] = [];
     const { port } = await startServer({
