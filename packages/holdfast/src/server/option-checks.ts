@@ -59,6 +59,20 @@ export function checkKnown(call: string, name: string, names: readonly string[])
   if (!names.includes(name)) invalid(name, `does not exist; there are: ${names.join(', ')}`, call);
 }
 
+/** Text, as JSON.stringify gives it, would travel as as many bytes that say nothing. */
+export function checkCodec(codec: unknown): void {
+  checkMethods('codec', codec, ['encode', 'decode']);
+  let bytes: unknown;
+  try {
+    bytes = (codec as { encode(value: unknown): unknown }).encode('');
+  } catch {
+    // It may know the application's own values only.
+    return;
+  }
+  if (!(bytes instanceof Uint8Array))
+    invalid('codec', `encodes to ${shown(bytes)}; it must encode to a Uint8Array`);
+}
+
 /** A plain object that holds nothing but these keys; gives those that are not undefined. */
 export function checkKeys<T extends object>(
   name: string,

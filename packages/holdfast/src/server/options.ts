@@ -5,6 +5,7 @@ import { nodeJsonCodec } from './json-codec.ts';
 import type { MessageLog } from './message-log.ts';
 import {
   checkBound,
+  checkCodec,
   checkEntries,
   checkFunction,
   checkKeys,
@@ -124,7 +125,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
   if (authenticate !== undefined) checkFunction('authenticate', authenticate);
   if (authorize !== undefined) checkFunction('authorize', authorize);
   if (log !== undefined) checkMethods('log', log, logMethods);
-  checkMethods('codec', codec, ['encode', 'decode']);
+  checkCodec(codec);
   if (logger !== false) checkMethods('logger', logger, ['info', 'warn']);
   if (path !== undefined) checkPath(path);
   checkOrigins(options.origins ?? []);

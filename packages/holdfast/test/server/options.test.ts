@@ -57,7 +57,7 @@ const wrong: Record<string, unknown[]> = {
   forwardedHeader: ['X-Forwarded-For', 'x-real-ip', 7],
   watermarks: [0.8, { memory: 1.1 }, { files: 0 }, { heap: '80 %' }, { cpu: 0.5 }, { eventLoopDelayMs: -1 }],
   path: ['live', '', 7],
-  codec: ['json', {}, { encode: JSON.stringify }, null],
+  codec: ['json', {}, { encode: JSON.stringify }, { encode: JSON.stringify, decode: JSON.parse }, null],
   logger: [true, 'debug', {}, { info() {} }, null],
 };
 
@@ -72,6 +72,13 @@ describe('options of createServer', () => {
       });
     }
   }
+
+  it('a codec may refuse what is none of the application’s values', () => {
+    const encode = (): never => {
+      throw new TypeError('no value of ours');
+    };
+    expect(() => resolveOptions({ codec: { encode, decode: () => undefined } })).not.toThrow();
+  });
 
   it('[ERR-1] an unknown option is invalid, and the text lists those that exist', () => {
     expect(() => createServer({ maxPayload: 5 } as ServerOptions)).toThrow(
