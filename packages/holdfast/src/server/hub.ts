@@ -51,6 +51,9 @@ export class HubTopic {
   }
 }
 
+/** Topics whose tops are asked for at a time: one that the log is slow to tell must not keep the others waiting. */
+const CHECKS_AT_ONCE = 8;
+
 /** Fan-out: each run of a topic is encoded once, and the same bytes go to every live subscriber. */
 export class Hub {
   /** False while resources run short: signals are the first to give way (SPEC ADM-5). */
@@ -59,6 +62,7 @@ export class Hub {
   private readonly dirty = new Set<HubTopic>();
   private aliases = 0;
   private runs = 0;
+  private checking: Promise<void> | undefined;
   private readonly writer = new ByteWriter();
   private readonly log: TopicSource;
   private readonly policyOf: (topic: string) => TopicPolicy;
@@ -140,21 +144,36 @@ export class Hub {
 
   /**
    * Asks the log whether topics that were quiet since the last check are so for it, too: the loss of the last
-   * message on its way here would otherwise go unnoticed until the next (SPEC HUB-4).
+   * message on its way here would otherwise go unnoticed until the next (SPEC HUB-4). Rejects when it could not be
+   * asked about some; the others were seen to.
    */
-  async check(): Promise<void> {
-    for (const topic of this.topics.values()) {
-      if (topic.quiet && topic.live.size > 0) {
-        const top = await this.log.top(topic.name);
-        const { sent } = topic;
-        // What came while the log was asked speaks for itself.
-        if (topic.quiet && (top.epoch !== sent.epoch || top.offset > sent.offset)) {
-          this.lagAll(topic);
-          topic.sent = top;
-        }
+  check(): Promise<void> {
+    this.checking ??= this.checkAll().finally(() => (this.checking = undefined));
+    return this.checking;
+  }
+
+  private async checkAll(): Promise<void> {
+    const topics = this.topics.values();
+    const failures: unknown[] = [];
+    const some = async (): Promise<void> => {
+      for (const topic of topics)
+        await this.checkTopic(topic).catch((error: unknown) => failures.push(error));
+    };
+    await Promise.all(Array.from({ length: CHECKS_AT_ONCE }, some));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  private async checkTopic(topic: HubTopic): Promise<void> {
+    if (topic.quiet && topic.live.size > 0) {
+      const top = await this.log.top(topic.name);
+      const { sent } = topic;
+      // What came while the log was asked speaks for itself.
+      if (topic.quiet && (top.epoch !== sent.epoch || top.offset > sent.offset)) {
+        this.lagAll(topic);
+        topic.sent = top;
       }
-      topic.quiet = true;
     }
+    topic.quiet = true;
   }
 
   private lagAll(topic: HubTopic): void {

@@ -211,7 +211,12 @@ export class Operations {
     const { hub } = this.node;
     try {
       const topic = await hub.use(name);
-      const begin = await hub.startOf(topic, start.from, start.epoch, start.offset);
+      const begin = await hub
+        .startOf(topic, start.from, start.epoch, start.offset)
+        .catch((error: unknown) => {
+          hub.release(topic);
+          throw error;
+        });
       if (cursor.state !== 'opening') return hub.release(topic);
       cursor.topic = topic;
       if (topic.presence) cluster.presence.enter(name, connection.session!);

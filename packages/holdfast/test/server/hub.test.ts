@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { decode } from '../../src/protocol/codec.ts';
 import type { Position } from '../../src/protocol/position.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
@@ -6,6 +6,7 @@ import { Hub, type HubTopic } from '../../src/server/hub.ts';
 import { memoryLog } from '../../src/server/logs/memory.ts';
 import type { FollowedMessage, MessageLog } from '../../src/server/message-log.ts';
 import { Cursor } from '../../src/session/cursor.ts';
+import { deferred } from './fixture.ts';
 
 const policyOf = () => ({
   policy: 'replay' as const,
@@ -46,8 +47,8 @@ async function openHub() {
     lag: (_: Cursor<HubTopic>, position: Position) => void lagged.push(position),
   };
   topic.live.set(cursor, subscriber);
-  const append = (bytes = 1) => log.append('news', undefined, 0, new Uint8Array(bytes));
-  return { hub, topic, cursor, subscriber, lagged, sent, append, deafen };
+  const append = (bytes = 1, name = 'news') => log.append(name, undefined, 0, new Uint8Array(bytes));
+  return { log, hub, topic, cursor, subscriber, lagged, sent, append, deafen };
 }
 
 function offsetsOf(message: Uint8Array): number[] {
@@ -101,4 +102,33 @@ it('[HUB-1] a run that fills a page leaves at once, and what is left at the end 
   hub.flush();
   expect(sent.map(offsetsOf)).toEqual([[1, 2], [3, 4], [5]]);
   expect(lagged).toEqual([]);
+});
+
+it('[HUB-4] topics of which the log tells nothing, or not yet, keep no other from being compared', async () => {
+  const { hub, lagged, append, deafen, log } = await openHub();
+  const top = log.top.bind(log);
+  const held = deferred();
+  for (const name of ['slow', 'broken']) {
+    const other = await hub.use(name);
+    other.live.set(new Cursor<HubTopic>(2), { offer: () => true, lag: () => {} });
+  }
+  // The one that is asked about last.
+  const quiet = await hub.use('quiet');
+  quiet.live.set(new Cursor<HubTopic>(3), {
+    offer: () => true,
+    lag: (_, position) => void lagged.push(position),
+  });
+  await hub.check();
+  deafen(true);
+  await append(1, 'quiet');
+  log.top = async (name) => {
+    if (name === 'slow') await held.promise;
+    if (name === 'broken') throw new Error('no answer');
+    return top(name);
+  };
+  const checked = hub.check();
+  expect(hub.check(), 'one check at a time').toBe(checked);
+  await vi.waitFor(() => expect(lagged).toEqual([{ epoch: quiet.sent.epoch, offset: 0 }]));
+  held.resolve();
+  await expect(checked).rejects.toThrow('no answer');
 });

@@ -69,3 +69,12 @@ it('[ERR-1] what the log takes never fails for good, and leaves the connection a
   });
   await client.published(2, 't', 'still here');
 });
+
+it('[HUB-6] a subscription whose start the log can’t tell ends its connection, and leaves no topic behind', async () => {
+  const before = (): Promise<never> => Promise.reject(new Error('no answer'));
+  const { server, port } = await startServer({ log: Object.assign(memoryLog(), { before }) });
+  const client = await RawClient.connect(port);
+  client.send({ type: 'subscribe', subscription: 1, topic: 't', from: 'start', epoch: 0, offset: 0 });
+  expect(await client.end()).toEqual({ code: 4009, reason: aSentence });
+  expect(server.stats().topics).toBe(0);
+});

@@ -14,11 +14,10 @@ import {
 } from '@nats-io/transport-node';
 import { setTimeout as wait } from 'node:timers/promises';
 import { HoldfastError } from '../../../protocol/error-codes.ts';
-import { explain, isRefusal, unavailable } from './failures.ts';
+import { explain, isRefusal, isTimeout, unavailable } from './failures.ts';
 import type { ResolvedNatsOptions } from './options.ts';
+import { Patience } from './patience.ts';
 
-/** A request that is not answered in this time is asked again. */
-const ANSWER_TIMEOUT_MS = 3_000;
 /** A server that is silent for two of these is given up for a new connection. */
 const PING_INTERVAL_MS = 3_000;
 const RETRY_MS = 100;
@@ -45,8 +44,10 @@ export interface PublishSettings {
  */
 export class Connection {
   nats!: NatsConnection;
-  manager!: JetStreamManager;
   private client!: JetStreamClient;
+  /** By how long each waits for an answer. */
+  private readonly managers = new Map<number, JetStreamManager>();
+  private readonly patience: Patience;
   private state: State = { type: 'away', reason: 'It was not connected yet.' };
   /** Why the last request got no answer, though the connection stands: the stream has no leader, perhaps. */
   private failing: string | undefined;
@@ -59,6 +60,7 @@ export class Connection {
   /** `revive` is called after each return, before anybody else uses the connection. */
   constructor(options: ResolvedNatsOptions, revive: () => Promise<void>) {
     this.options = options;
+    this.patience = new Patience(options.deadlineMs);
     this.revive = revive;
   }
 
@@ -66,8 +68,12 @@ export class Connection {
   async open(): Promise<void> {
     try {
       this.nats = await connect(connectionOptions(this.options));
-      this.client = jetstream(this.nats, { timeout: ANSWER_TIMEOUT_MS });
-      this.manager = await jetstreamManager(this.nats, { timeout: ANSWER_TIMEOUT_MS });
+      this.client = jetstream(this.nats);
+      for (const timeout of this.patience.steps) {
+        // The first sees whether JetStream is there.
+        const checkAPI = this.managers.size === 0;
+        this.managers.set(timeout, await jetstreamManager(this.nats, { timeout, checkAPI }));
+      }
     } catch (error) {
       await this.nats?.close();
       const where = this.options.addresses.join(', ');
@@ -81,6 +87,15 @@ export class Connection {
   get trouble(): string | undefined {
     if (this.state.type === 'up') return this.failing;
     return this.state.type === 'away' ? this.state.reason : 'The connection was closed.';
+  }
+
+  /** An answer that is not there after this long is asked for again. */
+  get waitMs(): number {
+    return this.patience.waitMs(performance.now());
+  }
+
+  get manager(): JetStreamManager {
+    return this.managers.get(this.waitMs)!;
   }
 
   get deadlineMs(): number {
@@ -111,7 +126,12 @@ export class Connection {
     for (const [name, value] of Object.entries(settings.headers ?? {})) fields.set(name, value);
     const expect = settings.last === undefined ? {} : { lastSubjectSequence: settings.last };
     return this.unlessLost(
-      this.client.publish(subject, payload, { headers: fields, msgID: settings.id, expect }),
+      this.client.publish(subject, payload, {
+        headers: fields,
+        msgID: settings.id,
+        expect,
+        timeout: this.waitMs,
+      }),
     );
   }
 
@@ -132,6 +152,7 @@ export class Connection {
 
   /** Rejects at once when the connection is lost; without this, each request would wait for its own timeout. */
   unlessLost<T>(answer: Promise<T>): Promise<T> {
+    const { waitMs } = this;
     return new Promise<T>((resolve, reject) => {
       this.asking.add(reject);
       answer.then(
@@ -142,6 +163,7 @@ export class Connection {
         },
         (error: unknown) => {
           this.asking.delete(reject);
+          if (isTimeout(error)) this.patience.late(waitMs, performance.now());
           if (!isRefusal(error)) this.failing = explain(error);
           reject(error as Error);
         },
@@ -164,7 +186,7 @@ export class Connection {
   private async watch(): Promise<void> {
     let returns = 0;
     for await (const status of this.nats.status()) {
-      if (this.state.type === 'closed') return;
+      if (this.isClosed) return;
       if (status.type === 'disconnect') {
         returns++;
         this.state = { type: 'away', reason: `The connection to NATS at ${status.server} was lost` };
@@ -173,6 +195,12 @@ export class Connection {
         void this.comeBack(++returns, () => returns);
       }
     }
+    // For good, as after credentials that can't be read.
+    if (!this.isClosed) this.state = { type: 'away', reason: 'The connection to NATS was given up.' };
+  }
+
+  private get isClosed(): boolean {
+    return this.state.type === 'closed';
   }
 
   /** A server that has just started may take its time until the stream has a leader. */

@@ -42,12 +42,18 @@ export class Feed {
   /** Resolves once the server that the node is connected to knows of it. */
   async follow(name: string, listener: Listener): Promise<() => void> {
     const topic = this.topicOf(name);
-    topic.listeners.add(listener);
-    await this.connection.persist(() => this.connection.nats.flush());
-    return () => {
+    const unfollow = (): void => {
       topic.listeners.delete(listener);
       this.endIfUnused(topic);
     };
+    topic.listeners.add(listener);
+    try {
+      await this.connection.persist(() => this.connection.nats.flush());
+    } catch (error) {
+      unfollow();
+      throw error;
+    }
+    return unfollow;
   }
 
   /** To be called before an append, so that the node hears of it. */

@@ -9,6 +9,8 @@ import type { Subjects } from './subjects.ts';
  * consumer is work for the server at each append, as long as it lives.
  */
 const SINGLES_MAX = 16;
+/** Of a server that is slow to answer, the rest is asked for at once. */
+const SINGLES_MS = 500;
 /** Readers that are kept for the next page of the same cursor. */
 const READERS_MAX = 64;
 const READER_IDLE_MS = 10_000;
@@ -72,7 +74,8 @@ export class History {
       let bookmark = this.takeBookmark(topic, after);
       try {
         if (!bookmark) {
-          for (let i = 0; i < SINGLES_MAX; i++) {
+          const untilMs = performance.now() + SINGLES_MS;
+          for (let i = 0; i < SINGLES_MAX && (i === 0 || performance.now() < untilMs); i++) {
             const message = await this.next(topic, page.last ?? after);
             if (!message || !page.add(entryOf(message))) return page.entries;
           }
@@ -82,6 +85,8 @@ export class History {
         await fill(page, bookmark);
       } catch (error) {
         bookmark?.reader.close();
+        // What has come is worth having; whoever reads on asks for the rest.
+        if (page.entries.length > 0) return page.entries;
         throw error;
       }
       this.keepBookmark(topic, page.last ?? after, bookmark);

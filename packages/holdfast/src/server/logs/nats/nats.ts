@@ -8,6 +8,7 @@ import { Appends } from './appends.ts';
 import { Connection } from './connection.ts';
 import { unavailable } from './failures.ts';
 import { Feed } from './feed.ts';
+import { Healing } from './healing.ts';
 import { cutToLimit, History } from './history.ts';
 import { resolveNatsOptions, type NatsLogOptions, type ResolvedNatsOptions } from './options.ts';
 import { Repeats } from './repeats.ts';
@@ -45,7 +46,7 @@ class NatsLog implements MessageLog {
   private repeats!: Repeats;
   private retention!: Retention;
   private appends!: Appends;
-  private healing: Promise<void> = Promise.resolve();
+  private readonly healing = new Healing(() => this.healAll());
   private readonly options: ResolvedNatsOptions;
 
   constructor(options: ResolvedNatsOptions) {
@@ -200,14 +201,14 @@ class NatsLog implements MessageLog {
     // The leader before may have taken messages that it did not live to send out.
     nats.subscribe(`$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.${this.stream.name}`, {
       callback: (error) => {
-        if (!error) this.heal();
+        if (!error) this.healing.want();
       },
     });
   }
 
   private async revive(): Promise<void> {
     await this.stream.verify();
-    this.heal();
+    this.healing.want();
   }
 
   private forget(): void {
@@ -217,11 +218,7 @@ class NatsLog implements MessageLog {
     this.feed.forget();
   }
 
-  /** Sees to it that followers know of what was sent while nobody could hear it. */
-  private heal(): void {
-    this.healing = this.healing.then(() => this.healAll()).catch(() => {});
-  }
-
+  /** Tells followers of each topic's newest message, unless they were. */
   private async healAll(): Promise<void> {
     const topics = this.feed.followed().values();
     const some = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 import { AckPolicy, DeliverPolicy, type ConsumerConfig } from '@nats-io/jetstream';
-import { createInbox, type Msg } from '@nats-io/transport-node';
+import { createInbox, errors, type Msg } from '@nats-io/transport-node';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Connection } from './connection.ts';
 
@@ -22,7 +22,6 @@ export interface ReaderSettings {
 export const TIME_HEADER = 'Holdfast-Time';
 /** NATS deletes the consumer of a reader that was left alone for so long. */
 const INACTIVE_MS = 30_000;
-const ANSWER_TIMEOUT_MS = 3_000;
 
 /** Reads one subject from a sequence on, in order: an ephemeral pull consumer without acknowledgements. */
 export class Reader {
@@ -82,8 +81,9 @@ export class Reader {
     this.connection.manager.consumers.delete(this.stream, this.consumer).catch(() => {});
   }
 
+  /** `take` is given what comes, until it has all; each message is waited for as an answer is. */
   private async ask(request: string, take: (message: Msg) => 'more' | 'done'): Promise<void> {
-    const { nats } = this.connection;
+    const { nats, waitMs } = this.connection;
     const inbox = createInbox();
     await this.connection.unlessLost(
       new Promise<void>((resolve, reject) => {
@@ -93,12 +93,13 @@ export class Reader {
           if (error) reject(error);
           else resolve();
         };
-        const timer = setTimeout(() => end(new Error('NATS did not answer in time')), ANSWER_TIMEOUT_MS);
+        const timer = setTimeout(() => end(new errors.TimeoutError()), waitMs);
         const subscription = nats.subscribe(inbox, {
           callback: (error, message) => {
             try {
               if (error) end(error);
               else if (take(message) === 'done') end();
+              else timer.refresh();
             } catch (failure) {
               end(failure as Error);
             }
