@@ -19,6 +19,9 @@ const EXPLANATION_BYTES_MAX = schema.cause[1].text.bytesMax;
 /** From here up nothing that a client could add would change the verdict. */
 const CERTAIN = 0.95;
 
+/** A node that dies leaves thousands behind, and each explanation takes some 50 µs: these are a short moment. */
+const REVIEWED_MAX = 1_000;
+
 /** What this needs of a node. */
 export interface CausesHost {
   readonly id: string;
@@ -110,19 +113,21 @@ export class Causes {
     const node = server ? this.node.id : lastNode;
     const atMs = this.node.clock.nowMs();
     ended.told = { atMs, flight, address: connection.address, node, connection };
-    this.judge(ended);
-  }
-
-  /** With each beat: looks again at what waits for news of another node. */
-  review(): void {
-    for (const ended of this.waiting) this.judge(ended);
-  }
-
-  private judge(ended: Ended): void {
     const evidence = this.evidence(ended);
-    const verdict = explain(evidence);
-    if (verdict.id === 'unknown' && awaitsFate(evidence)) this.waiting.add(ended);
-    else this.settle(ended, evidence, verdict);
+    const first = explain(evidence);
+    if (first.id === 'unknown' && awaitsFate(evidence)) this.waiting.add(ended);
+    else this.settle(ended, evidence, first);
+  }
+
+  /** With each beat: explains what waited for news of another node, and does no longer. */
+  review(): void {
+    let left = REVIEWED_MAX;
+    for (const ended of this.waiting) {
+      const evidence = this.evidence(ended);
+      if (awaitsFate(evidence)) continue;
+      this.settle(ended, evidence, explain(evidence));
+      if (--left === 0) return;
+    }
   }
 
   /** A session is back on another node, which hears from its client, and explains what nobody here knows more of. */

@@ -272,6 +272,17 @@ describe('the end of another node', () => {
     expect(told).toMatchObject([{ id: 'server-crash', confidence: 95 }]);
   });
 
+  it('[CAUSE-6] is told to a thousand clients with each beat', () => {
+    const { cluster, causes, back, heardAtMs, ids } = scene({ flightsMax: 3_000 });
+    for (let i = 0; i < 2_000; i++) back(`client ${i}`, lost, 'there');
+    cluster.fate = { state: 'silent', heardAtMs, everyMs };
+    for (const count of [1_000, 2_000, 2_001]) {
+      causes.review();
+      expect(ids()).toHaveLength(count);
+    }
+    expect(causes.counts).toEqual({ 'server-crash': 2_001 });
+  });
+
   it('[CAUSE-6] is not told by who hears nobody', () => {
     const { cluster, causes, told } = scene();
     cluster.fate = { state: 'unheard' };
