@@ -172,8 +172,8 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
     encodeBatches(pending, this.node.limits.messageBytesMax, (bytes) => this.socket.send(bytes), writeHot);
     this.lastOutMs = this.node.nowMs();
     this.node.counters.messagesOut += pending.length;
-    this.machine.handleFlushed();
     this.checkRoom();
+    this.machine.handleFlushed();
   }
 
   private sendShared(bytes: Uint8Array): void {

@@ -39,6 +39,9 @@ export interface CursorsHost<Topic> {
   shut(cursor: Cursor<Topic>): void;
 }
 
+/** What a message takes beside its payload. */
+const ENTRY_BYTES = 4;
+
 /** All cursors of one connection: how each gets from where its client stands to what is said live. */
 export class Cursors<Topic = unknown> {
   /** By the client's number for each. */
@@ -46,6 +49,8 @@ export class Cursors<Topic = unknown> {
   /** Whether the connection can take more; the driver keeps it true to its socket. */
   writable = true;
   private reading = 0;
+  /** Of pages, in what has not left yet. */
+  private unsentBytes = 0;
   private readonly limits: Limits;
   private readonly host: CursorsHost<Topic>;
 
@@ -86,6 +91,7 @@ export class Cursors<Topic = unknown> {
     const { alias, epoch, previous, entries, liveFrom } = page;
     const last = entries.at(-1);
     if (last) this.host.send({ type: 'messages', alias, epoch, previous, entries });
+    for (const { payload } of entries) this.unsentBytes += payload.length + ENTRY_BYTES;
     this.advance(cursor, { epoch, offset: last?.offset ?? previous }, liveFrom);
     this.pump();
   }
@@ -112,10 +118,21 @@ export class Cursors<Topic = unknown> {
     this.fail(subscription, code, text);
   }
 
-  /** Reads on for cursors that are behind, while the socket has room (SPEC FLOW-2, FLOW-3). */
+  /** What was sent has left. */
+  handleFlushed(): void {
+    if (this.unsentBytes === 0) return;
+    this.unsentBytes = 0;
+    this.pump();
+  }
+
+  /**
+   * Reads on for cursors that are behind, while the socket has room (SPEC FLOW-2, FLOW-3). Whether it has shows only
+   * when what was read has left: a log that answers at once would be read to its end before.
+   */
   pump(): void {
+    const { readsMax, pageBytesMax } = this.limits;
     for (const cursor of this.all.values()) {
-      if (!this.writable || this.reading >= this.limits.readsMax) return;
+      if (!this.writable || this.reading >= readsMax || this.unsentBytes >= pageBytesMax) return;
       if (cursor.state !== 'behind') continue;
       cursor.state = 'reading';
       this.reading++;

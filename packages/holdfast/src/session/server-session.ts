@@ -181,6 +181,7 @@ export class ServerSession<Topic = unknown> {
   handleFlushed(): void {
     this.calling = Math.max(0, this.calling - this.answered);
     this.answered = 0;
+    this.cursors.handleFlushed();
   }
 
   /** When `handle({ type: 'time' })` wants to be called, at the latest. */

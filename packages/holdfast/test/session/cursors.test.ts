@@ -146,4 +146,14 @@ describe('cursors of one connection', () => {
     expect(reads(hand.say({ type: 'unsubscribe', subscription: 3 }))).toEqual([]);
     expect(reads(hand.page(reading, 10, 1_000))).toHaveLength(1);
   });
+
+  it('[FLOW-3] read no more than a page while it waits to leave', () => {
+    const hand = ServerHand.live({ readsMax: 2, pageBytesMax: 60 });
+    for (const subscription of [1, 2]) hand.open(subscription, 0, 1_000);
+    expect(reads(hand.page(hand.cursor(1), 10, 1_000)), 'ten messages of one byte').toEqual([1]);
+    expect(reads(hand.page(hand.cursor(2), 10, 1_000)), 'two pages wait').toEqual([]);
+    expect(reads(hand.page(hand.cursor(1), 10, 1_000))).toEqual([]);
+    expect(reads(hand.do((session) => session.handleFlushed()))).toEqual([2, 1]);
+    expect(reads(hand.do((session) => session.handleFlushed()))).toEqual([]);
+  });
 });
