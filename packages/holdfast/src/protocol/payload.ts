@@ -1,5 +1,6 @@
 /** How an application's values become payload bytes. The server never looks inside what it relays. */
 export interface PayloadCodec {
+  /** Bytes that are not written to afterwards: they may still be on their way. */
   encode(value: unknown): Uint8Array;
   decode(bytes: Uint8Array): unknown;
 }

@@ -35,7 +35,8 @@ export interface MessageLog {
 
   /**
    * Calls the listener with the messages appended from now on, by any node, in order. One may be missing now
-   * and then: `previous` shows it at the next, and `top` when there is none.
+   * and then: `previous` shows it at the next, and `top` when there is none. Payloads may be the appender's own
+   * bytes, which are copied by who wants them beyond the turn.
    */
   follow(topic: string, listener: (message: FollowedMessage) => void): Promise<() => void>;
 

@@ -80,4 +80,30 @@ describe('the memory log beyond the port', () => {
       positions.slice(4_990).map(({ offset }) => offset),
     );
   });
+
+  it('[WIRE-4] what was read stays as it is when its memory would be written to again', async () => {
+    const retention = { countMax: 40, bytesMax: 2_000_000 };
+    const subject = await LogSubject.open(memoryLog(), { retention });
+    const filled = (n: number) => String(n % 7).repeat(40_000);
+    const given: { n: number; payload: Uint8Array }[] = [];
+    // Chunks are emptied and filled again several times over, and some are read from in between.
+    for (let n = 0; n < 300; n++) {
+      await subject.add('t', filled(n));
+      if (n % 20 > 0) continue;
+      const { entries } = await subject.read('t', await subject.log.before('t', 1));
+      given.push({ n, payload: entries[0]!.payload });
+    }
+    for (const { n, payload } of given)
+      expect(Buffer.from(payload).toString() === filled(n), `${n}`).toBe(true);
+  });
+
+  it('[WIRE-4] topics that share memory keep their own, whatever is trimmed', async () => {
+    const subject = await LogSubject.open(memoryLog(), { retention: { countMax: 30 } });
+    const textOf = (topic: number, n: number) => `${topic}/${n}`.padEnd(1 + ((n * 7_919) % 60_000), '.');
+    for (let n = 0; n < 90; n++) for (const topic of [1, 2]) await subject.add(`t${topic}`, textOf(topic, n));
+    for (const topic of [1, 2]) {
+      const kept = Array.from({ length: 30 }, (_, i) => textOf(topic, 60 + i));
+      expect(await subject.kept(`t${topic}`)).toEqual(kept);
+    }
+  });
 });

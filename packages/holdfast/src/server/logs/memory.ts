@@ -1,24 +1,21 @@
 import type { Position } from '../../protocol/position.ts';
 import type { Entry } from '../../protocol/schema.ts';
 import type { Appended, FollowedMessage, LogConfig, MessageLog, Page, ReadLimit } from '../message-log.ts';
+import { PayloadMemory, type StoredPayload } from './payload-memory.ts';
 
 export interface MemoryLogOptions {
   /** All payloads together; beyond it, the topics that were silent longest lose their oldest first. 512 MiB. */
   totalBytesMax?: number;
 }
 
-interface StoredEntry extends Entry {
-  atMs: number;
-}
-
 /** Entries are contiguous: `entries[head]` is the oldest retained, and offsets rise by one. */
 interface Topic {
-  entries: StoredEntry[];
+  entries: StoredPayload[];
   head: number;
   /** The offset of the newest message, and of the newest one that is gone. */
   top: number;
   trimmedThrough: number;
-  bytes: number;
+  payloads: PayloadMemory;
   listeners: Set<(message: FollowedMessage) => void>;
 }
 
@@ -43,6 +40,7 @@ class MemoryLog implements MessageLog {
   private readonly dedup = new Map<string, Dedup>();
   private epoch = 0;
   private bytes = 0;
+  private readonly spares: Uint8Array[] = [];
   /** Topics of which nothing is left, with their last offsets; the first is the one forgotten longest. */
   private readonly tops = new Map<string, number>();
   /** The highest offset of a topic of which not even that is known: one that begins anew goes on above it. */
@@ -74,23 +72,17 @@ class MemoryLog implements MessageLog {
     const repeat = session === undefined ? undefined : this.findRepeat(session, sequence);
     if (repeat) return repeat;
     const topic = this.touch(name);
+    const { epoch } = this;
     const previous = topic.top;
-    const entry: StoredEntry = {
-      offset: previous + 1,
-      payload: new Uint8Array(payload),
-      atMs: this.config.nowMs(),
-    };
-    topic.top = entry.offset;
-    topic.entries.push(entry);
-    topic.bytes += payload.length;
+    const offset = ++topic.top;
+    const atMs = this.config.nowMs();
+    topic.entries.push(topic.payloads.add(payload, atMs));
     this.bytes += payload.length;
-    if (session !== undefined) this.remember(session, sequence, entry.offset);
-    this.trimTopic(name, topic, entry.atMs);
+    if (session !== undefined) this.remember(session, sequence, offset);
+    this.trimTopic(name, topic, atMs);
     if (this.bytes > this.totalBytesMax) this.trimTotal();
-    for (const listener of topic.listeners) {
-      listener({ epoch: this.epoch, offset: entry.offset, previous, payload: entry.payload });
-    }
-    return { status: 'appended', position: { epoch: this.epoch, offset: entry.offset }, previous };
+    for (const listener of topic.listeners) listener({ epoch, offset, previous, payload });
+    return { status: 'appended', position: { epoch, offset }, previous };
   }
 
   async read(name: string, after: Position, limit: ReadLimit): Promise<Page> {
@@ -185,7 +177,8 @@ class MemoryLog implements MessageLog {
     let topic = this.topics.get(name);
     if (!topic) {
       const top = this.topOf(name);
-      topic = { entries: [], head: 0, top, trimmedThrough: top, bytes: 0, listeners: new Set() };
+      const payloads = new PayloadMemory(this.spares);
+      topic = { entries: [], head: 0, top, trimmedThrough: top, payloads, listeners: new Set() };
       this.topics.set(name, topic);
       this.tops.delete(name);
     }
@@ -204,7 +197,7 @@ class MemoryLog implements MessageLog {
     while (topic.head < topic.entries.length) {
       const oldest = topic.entries[topic.head]!;
       const count = topic.entries.length - topic.head;
-      if (count <= countMax && topic.bytes <= bytesMax && nowMs - oldest.atMs <= ageMaxMs) return;
+      if (count <= countMax && topic.payloads.bytes <= bytesMax && nowMs - oldest.atMs <= ageMaxMs) return;
       this.dropOldest(topic);
     }
   }
@@ -219,12 +212,12 @@ class MemoryLog implements MessageLog {
   }
 
   private dropOldest(topic: Topic): void {
-    const { offset, payload } = topic.entries[topic.head]!;
+    const oldest = topic.entries[topic.head]!;
+    topic.payloads.drop(oldest);
+    this.bytes -= oldest.end - oldest.start;
+    topic.trimmedThrough++;
     // The slot is freed at once, the array in strides, so that trimming costs the same however long a topic is.
     topic.entries[topic.head++] = undefined as never;
-    topic.trimmedThrough = offset;
-    topic.bytes -= payload.length;
-    this.bytes -= payload.length;
     if (topic.head < 1_024 || topic.head * 2 < topic.entries.length) return;
     topic.entries = topic.entries.slice(topic.head);
     topic.head = 0;
@@ -232,13 +225,15 @@ class MemoryLog implements MessageLog {
 }
 
 function takeEntries(topic: Topic, after: number, limit: ReadLimit): Entry[] {
+  const { entries, head, trimmedThrough, payloads } = topic;
   const taken: Entry[] = [];
+  let offset = after;
   let bytes = 0;
-  for (let i = topic.head + after - topic.trimmedThrough; i < topic.entries.length; i++) {
-    const entry = topic.entries[i]!;
-    bytes += entry.payload.length;
+  for (let i = head + after - trimmedThrough; i < entries.length; i++) {
+    const entry = entries[i]!;
+    bytes += entry.end - entry.start;
     if (taken.length > 0 && (taken.length >= limit.messagesMax || bytes > limit.bytesMax)) break;
-    taken.push(entry);
+    taken.push({ offset: ++offset, payload: payloads.read(entry) });
   }
   return taken;
 }
