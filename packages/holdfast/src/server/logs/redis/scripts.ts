@@ -82,7 +82,8 @@ local function trim()
   local before, batch, dropped, kept = floor, 1, 0, false
   while floor < top and not kept and dropped < ${DROPS_MAX} do
     local entries = redis.call('XRANGE', messages, floor + 1, '+', 'COUNT', batch)
-    batch = 16
+    -- Nothing is wanted of them but their size, so large ones are fetched one at a time.
+    batch = math.max(1, math.min(16, math.floor(65536 * (top - floor) / (bytes + 1))))
     if #entries == 0 then floor, bytes = top, 0 end
     for _, entry in ipairs(entries) do
       kept = top - floor <= countMax and bytes <= bytesMax and now - entry[2][2] <= ageMax
