@@ -99,6 +99,30 @@ describe.runIf(requirePeer('nats-server'))('holdfast/logs/nats on one server', (
       expect((await subject.read('t', positions[6]!)).gap).toEqual({ to: positions[7], reason: 'retention' });
     });
 
+    it('[SUB-8] nothing is left of an empty topic that nobody comes back to, and who still follows it loses nothing', async () => {
+      const settings = { retention: { ageMaxMs: 1_000, isTransient: true }, dedupTtlMs: 200 };
+      const [a, b] = [await open({ prefix: 'gone' }, settings), await open({ prefix: 'gone' }, settings)];
+      const follower = await b.follow('t');
+      const { position } = await a.add('t', 'one');
+      await follower.until('one');
+      a.nowMs += 2_000;
+      b.nowMs += 2_000;
+      const { streams } = await manager();
+      await vi.waitFor(async () => {
+        await Promise.all([a.log.trim(), b.log.trim()]);
+        const { subjects } = (await streams.info('gone', { subjects_filter: 'gone.>' })).state;
+        expect(Object.keys(subjects!).filter((subject) => !subject.startsWith('gone.control.'))).toEqual([]);
+      }, patient);
+      expect(await a.kept('t')).toEqual([]);
+      const two = await a.add('t', 'two');
+      await follower.until('two');
+      for (const node of [a, b]) {
+        const { gap, entries } = await node.read('t', position);
+        expect(gap).toBeUndefined();
+        expect(entries.map(({ offset }) => offset)).toEqual([two.position.offset]);
+      }
+    });
+
     it('[SUB-5] a stream that was restored from a backup is a new epoch, on every node, and followers are told', async () => {
       const nodes = [await open({ prefix: 'restored' }), await open({ prefix: 'restored' })];
       const [a, b] = nodes as [LogSubject, LogSubject];

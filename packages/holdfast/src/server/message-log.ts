@@ -75,6 +75,11 @@ export interface Retention {
   countMax: number;
   bytesMax: number;
   ageMaxMs: number;
+  /**
+   * Nobody comes back to the topic after `dedupTtlMs`, as to the inbox of a session that is over. So a log need not
+   * remember where it stood, once it has been empty for as long.
+   */
+  isTransient?: boolean;
 }
 
 export type Appended =

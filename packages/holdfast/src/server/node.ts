@@ -15,7 +15,7 @@ import { Heartbeats } from './heartbeats.ts';
 import { Hub, oncePerTurn } from './hub.ts';
 import { Pacer } from './admission/pacer.ts';
 import type { MessageLog } from './message-log.ts';
-import { checkTopicName, Operations } from './operations.ts';
+import { checkTopicName, isInbox, Operations } from './operations.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Guard } from './resources/guard.ts';
 import { Intake } from './resources/intake.ts';
@@ -144,7 +144,10 @@ export class Node {
   /** Opens the log; nothing else may be called before. */
   async open(random: () => number): Promise<void> {
     await this.log.open({
-      retentionOf: (topic) => this.policyOf(topic).retention,
+      retentionOf: (topic) => {
+        const { retention } = this.policyOf(topic);
+        return isInbox(topic) ? { ...retention, isTransient: true } : retention;
+      },
       nowMs: () => this.clock.nowMs(),
       random,
       dedupTtlMs: this.limits.sessionTtlMs * 2,

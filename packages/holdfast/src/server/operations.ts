@@ -293,6 +293,11 @@ export function inboxName(
   return undefined;
 }
 
+/** Whether a topic is a session’s own, which ends with it. */
+export function isInbox(topic: string): boolean {
+  return topic.startsWith('$inbox:');
+}
+
 /** What is wrong with a topic's name, if anything. Names that look alike but differ would slip past `authorize`. */
 export function checkTopicName(name: string): string | undefined {
   if (typeof name !== 'string' || name === '') return 'A topic needs a name.';

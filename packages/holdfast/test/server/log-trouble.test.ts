@@ -78,3 +78,16 @@ it('[HUB-6] a subscription whose start the log can’t tell ends its connection,
   expect(await client.end()).toEqual({ code: 4009, reason: aSentence });
   expect(server.stats().topics).toBe(0);
 });
+
+it('[SUB-8] a log is told that inboxes end with their sessions, and no other topic does', async () => {
+  const log = memoryLog();
+  const open = log.open.bind(log);
+  let isTransient = (_topic: string): boolean | undefined => undefined;
+  log.open = (config) => {
+    isTransient = (topic) => config.retentionOf(topic).isTransient;
+    return open(config);
+  };
+  await startServer({ log });
+  expect(isTransient('$inbox:session')).toBe(true);
+  for (const topic of ['news', '$user:somebody']) expect(isTransient(topic)).toBeUndefined();
+});

@@ -39,3 +39,15 @@ it('[WIRE-4] keeps a copy', () => {
   given.fill(0);
   expect(Buffer.from(tail.between(0, 1)![0]!.payload).toString()).toBe('before');
 });
+
+it('drops a topic’s messages and no other’s', () => {
+  const tail = new Tail();
+  for (const [offset, previous] of [
+    [3, 1],
+    [4, 0],
+    [5, 3],
+  ] as const)
+    tail.take(offset, previous, payload);
+  tail.drop(5);
+  expect([3, 4, 5].map((offset) => tail.previousOf(offset))).toEqual([undefined, 0, undefined]);
+});

@@ -119,6 +119,14 @@ export class Feed {
     for (const listener of topic.listeners) listener(message);
   }
 
+  /** The topic holds nothing any more. */
+  empty(name: string): void {
+    const topic = this.topics.get(name);
+    if (!topic) return;
+    this.tail.drop(topic.last);
+    topic.last = 0;
+  }
+
   rest(): void {
     for (const topic of this.topics.values()) this.endIfUnused(topic);
   }

@@ -68,7 +68,8 @@ class NatsLog implements MessageLog {
     const { history } = this;
     this.repeats = new Repeats(config.dedupWindow, config.dedupTtlMs);
     const { repeats } = this;
-    this.retention = new Retention({ connection, stream, subjects, history, config }, windowMs);
+    const forgotten = (topic: string): void => feed.empty(topic);
+    this.retention = new Retention({ connection, stream, subjects, history, config, forgotten }, windowMs);
     const node = randomBytes(8).toString('base64url');
     const nowMs = (): number => config.nowMs();
     this.appends = new Appends({ connection, stream, subjects, feed, history, repeats, node, nowMs });

@@ -13,6 +13,8 @@ export interface Place {
 
 /** Sessions whose highest sequence is remembered; of others the stream is asked. */
 const SESSIONS_MAX = 50_000;
+/** Of all sessions together: some 50 MB. */
+const PLACES_MAX = 500_000;
 
 /**
  * This node's own memory of what sessions have published: it answers most repeats, and tells which sequences are new
@@ -21,6 +23,7 @@ const SESSIONS_MAX = 50_000;
 export class Repeats {
   /** The first is the one unused longest. */
   private readonly sessions = new Map<string, Published>();
+  private count = 0;
   private readonly placesMax: number;
   private readonly ttlMs: number;
 
@@ -44,25 +47,36 @@ export class Repeats {
       places: new Map<number, Place>(),
       usedAtMs: 0,
     };
+    if (!published.places.has(sequence)) this.count++;
     published.places.set(sequence, place);
-    if (published.places.size > this.placesMax)
+    if (published.places.size > this.placesMax) {
       published.places.delete(published.places.keys().next().value!);
+      this.count--;
+    }
     published.highest = Math.max(published.highest, sequence);
     published.usedAtMs = nowMs;
     // Moved to the end, so that the first is the one unused longest.
     this.sessions.delete(session);
     this.sessions.set(session, published);
-    if (this.sessions.size > SESSIONS_MAX) this.sessions.delete(this.sessions.keys().next().value!);
+    while (this.sessions.size > SESSIONS_MAX || this.count > PLACES_MAX) this.dropFirst();
   }
 
   expire(nowMs: number): void {
     for (const { places, usedAtMs } of this.sessions.values()) {
       if (nowMs - usedAtMs <= this.ttlMs) return;
+      this.count -= places.size;
       places.clear();
     }
   }
 
+  private dropFirst(): void {
+    const [session, { places }] = this.sessions.entries().next().value!;
+    this.count -= places.size;
+    this.sessions.delete(session);
+  }
+
   forget(): void {
     this.sessions.clear();
+    this.count = 0;
   }
 }

@@ -31,6 +31,8 @@ export interface RetentionParts {
   subjects: Subjects;
   history: History;
   config: LogConfig;
+  /** Nothing is left of a topic. */
+  forgotten: (topic: string) => void;
 }
 
 /**
@@ -91,6 +93,10 @@ export class Retention {
     this.nextAtMs = performance.now() + Math.max(0, topics.length - TOPICS_MANY);
     const work = topics.values();
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.trimSome(work)));
+    // Those that another node has forgotten.
+    for (const topic of this.known.keys()) {
+      if (!info.state.subjects?.[subjects.topic(topic)]) this.forgotten(topic);
+    }
     await this.purgeBurnt();
   }
 
@@ -101,15 +107,22 @@ export class Retention {
       const known = this.known.get(topic);
       // The floor that was there at the last look: by now no reader relies on what is below.
       if (known) await this.purge(subject, known);
-      await this.trimTopic(topic, stored);
+      try {
+        await this.trimTopic(topic, stored);
+      } catch (error) {
+        // What was counted half-way is worth nothing.
+        this.known.delete(topic);
+        throw error;
+      }
     }
   }
 
   private async trimTopic(topic: string, stored: number): Promise<void> {
     const { history, stream, subjects, config } = this.parts;
-    const { countMax, bytesMax, ageMaxMs } = config.retentionOf(topic);
+    const { countMax, bytesMax, ageMaxMs, isTransient = false } = config.retentionOf(topic);
     const nowMs = config.nowMs();
     let known = this.known.get(topic);
+    if (isTransient && known?.count === 0 && known.stored === stored) return this.forgetEmpty(topic, known);
     if (known && known.stored === stored && nowMs - known.oldestAtMs <= ageMaxMs) return;
     const { floor, at } = await this.readFloor(topic);
     if (!known || known.floor !== floor) {
@@ -166,6 +179,24 @@ export class Retention {
     const { purged } = await connection.manager.streams.purge(stream.name, { filter: subject, seq: through });
     known.purged = through;
     if (known.stored > 0) known.stored -= purged;
+  }
+
+  /**
+   * Leaves nothing of an empty topic, once no server needs the id of its floor any more. The floor goes first: should
+   * this end half-way, what the topic held last is there again, until it is dropped again.
+   */
+  private async forgetEmpty(topic: string, { floor, floorAt }: Known): Promise<void> {
+    if (floorAt === 0 || floorAt > this.passedThrough()) return;
+    const { connection, stream, subjects } = this.parts;
+    const { streams } = connection.manager;
+    await streams.purge(stream.name, { filter: subjects.floor(topic), seq: floorAt + 1 });
+    await streams.purge(stream.name, { filter: subjects.topic(topic), seq: floor + 1 });
+    this.forgotten(topic);
+  }
+
+  private forgotten(topic: string): void {
+    this.known.delete(topic);
+    this.parts.forgotten(topic);
   }
 
   private async purgeBurnt(): Promise<void> {

@@ -49,6 +49,15 @@ export class Tail {
     return entries.toReversed();
   }
 
+  /** Drops the message at an offset and those before it in its topic. */
+  drop(newest: number): void {
+    for (let message = this.heard.get(newest); message; message = this.heard.get(newest)) {
+      this.heard.delete(newest);
+      this.bytes -= message.payload.length;
+      newest = message.previous;
+    }
+  }
+
   forget(): void {
     this.heard.clear();
     this.bytes = 0;
