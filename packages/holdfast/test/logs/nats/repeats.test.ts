@@ -22,20 +22,16 @@ it('[PUB-3] drops the places of sessions that publish no more, but never goes be
   expect(repeats.find('young', 1)).toEqual(place(80));
 });
 
-it('[PUB-3] keeps half a million places of all sessions together, those of the sessions that published last', () => {
-  const repeats = new Repeats(1_000, 1_000);
-  for (let session = 0; session < 600; session++) {
-    for (let sequence = 1; sequence <= 1_000; sequence++)
-      repeats.remember(`session ${session}`, sequence, place(sequence), 0);
-  }
-  expect(repeats.highestOf('session 99')).toBeUndefined();
-  expect(repeats.find('session 100', 1)).toEqual(place(1));
-  // Dropped or expired, they make room again.
+it('[PUB-3] keeps so many places of all sessions together, those of the sessions that published last', () => {
+  const repeats = new Repeats(3, 1_000, 6);
+  const publish = (session: string, nowMs: number): void => {
+    for (const sequence of [1, 2, 3, 4]) repeats.remember(session, sequence, place(sequence), nowMs);
+  };
+  for (const session of ['a', 'b', 'c']) publish(session, 0);
+  expect(['a', 'b', 'c'].map((session) => repeats.highestOf(session))).toEqual([undefined, 4, 4]);
+  // What has expired makes room.
   repeats.expire(2_000);
-  for (let session = 0; session < 500; session++) {
-    for (let sequence = 1; sequence <= 1_000; sequence++)
-      repeats.remember(`young ${session}`, sequence, place(sequence), 2_000);
-  }
-  expect(repeats.find('young 0', 1)).toEqual(place(1));
-  expect(repeats.highestOf('session 599')).toBe(1_000);
+  for (const session of ['d', 'e']) publish(session, 2_000);
+  expect(['b', 'c', 'd', 'e'].map((session) => repeats.highestOf(session))).toEqual([4, 4, 4, 4]);
+  expect(repeats.find('d', 4)).toEqual(place(4));
 });

@@ -14,9 +14,9 @@ import {
 } from '@nats-io/transport-node';
 import { setTimeout as wait } from 'node:timers/promises';
 import { HoldfastError } from '../../../protocol/error-codes.ts';
-import { explain, isRefusal, isTimeout, unavailable } from './failures.ts';
+import { explain, isRefusal, unavailable } from './failures.ts';
 import type { ResolvedNatsOptions } from './options.ts';
-import { Patience } from './patience.ts';
+import { Repeating } from './repeating.ts';
 
 /** A server that is silent for two of these is given up for a new connection. */
 const PING_INTERVAL_MS = 3_000;
@@ -44,10 +44,8 @@ export interface PublishSettings {
  */
 export class Connection {
   nats!: NatsConnection;
+  manager!: JetStreamManager;
   private client!: JetStreamClient;
-  /** By how long each waits for an answer. */
-  private readonly managers = new Map<number, JetStreamManager>();
-  private readonly patience: Patience;
   private state: State = { type: 'away', reason: 'It was not connected yet.' };
   /** Why the last request got no answer, though the connection stands: the stream has no leader, perhaps. */
   private failing: string | undefined;
@@ -60,7 +58,6 @@ export class Connection {
   /** `revive` is called after each return, before anybody else uses the connection. */
   constructor(options: ResolvedNatsOptions, revive: () => Promise<void>) {
     this.options = options;
-    this.patience = new Patience(options.deadlineMs);
     this.revive = revive;
   }
 
@@ -68,12 +65,10 @@ export class Connection {
   async open(): Promise<void> {
     try {
       this.nats = await connect(connectionOptions(this.options));
-      this.client = jetstream(this.nats);
-      for (const timeout of this.patience.steps) {
-        // The first sees whether JetStream is there.
-        const checkAPI = this.managers.size === 0;
-        this.managers.set(timeout, await jetstreamManager(this.nats, { timeout, checkAPI }));
-      }
+      const timeout = this.options.deadlineMs;
+      const repeating = repeatingRequests(this.nats, (ask) => this.repeat(ask));
+      this.client = jetstream(repeating, { timeout });
+      this.manager = await jetstreamManager(repeating, { timeout });
     } catch (error) {
       await this.nats?.close();
       const where = this.options.addresses.join(', ');
@@ -87,15 +82,6 @@ export class Connection {
   get trouble(): string | undefined {
     if (this.state.type === 'up') return this.failing;
     return this.state.type === 'away' ? this.state.reason : 'The connection was closed.';
-  }
-
-  /** An answer that is not there after this long is asked for again. */
-  get waitMs(): number {
-    return this.patience.waitMs(performance.now());
-  }
-
-  get manager(): JetStreamManager {
-    return this.managers.get(this.waitMs)!;
   }
 
   get deadlineMs(): number {
@@ -126,12 +112,7 @@ export class Connection {
     for (const [name, value] of Object.entries(settings.headers ?? {})) fields.set(name, value);
     const expect = settings.last === undefined ? {} : { lastSubjectSequence: settings.last };
     return this.unlessLost(
-      this.client.publish(subject, payload, {
-        headers: fields,
-        msgID: settings.id,
-        expect,
-        timeout: this.waitMs,
-      }),
+      this.client.publish(subject, payload, { headers: fields, msgID: settings.id, expect }),
     );
   }
 
@@ -150,9 +131,21 @@ export class Connection {
     }
   }
 
+  /** Whatever is asked of JetStream may be asked twice: publishes by their ids, all else by its nature. */
+  private repeat<T>(ask: () => Promise<T>): Promise<T> {
+    let asked = 0;
+    const repeating = new Repeating(() => {
+      if (asked++ > 0) this.failing = 'NATS takes long to answer.';
+      return ask();
+    });
+    const answer = this.unlessLost(repeating.answer);
+    const stop = (): void => repeating.stop();
+    answer.then(stop, stop);
+    return answer;
+  }
+
   /** Rejects at once when the connection is lost; without this, each request would wait for its own timeout. */
   unlessLost<T>(answer: Promise<T>): Promise<T> {
-    const { waitMs } = this;
     return new Promise<T>((resolve, reject) => {
       this.asking.add(reject);
       answer.then(
@@ -163,7 +156,6 @@ export class Connection {
         },
         (error: unknown) => {
           this.asking.delete(reject);
-          if (isTimeout(error)) this.patience.late(waitMs, performance.now());
           if (!isRefusal(error)) this.failing = explain(error);
           reject(error as Error);
         },
@@ -222,6 +214,15 @@ export class Connection {
     for (const fail of this.asking) fail(error);
     for (const done of this.waiting) done();
   }
+}
+
+/** The same connection, with requests that are repeated. */
+function repeatingRequests(
+  nats: NatsConnection,
+  repeat: <T>(ask: () => Promise<T>) => Promise<T>,
+): NatsConnection {
+  const request: NatsConnection['request'] = (...args) => repeat(() => nats.request(...args));
+  return Object.assign(Object.create(nats) as NatsConnection, { request });
 }
 
 function connectionOptions(options: ResolvedNatsOptions): NodeConnectionOptions {

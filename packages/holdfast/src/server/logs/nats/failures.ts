@@ -51,11 +51,6 @@ export function hadNoTaker(error: unknown): boolean {
   return error instanceof Error && error.name === 'JetStreamNotEnabled';
 }
 
-/** No answer came in time: it may be on its way. */
-export function isTimeout(error: unknown): boolean {
-  return error instanceof errors.TimeoutError;
-}
-
 /** The log can't do what was asked now. */
 export function unavailable(cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;

@@ -22,6 +22,8 @@ export interface ReaderSettings {
 export const TIME_HEADER = 'Holdfast-Time';
 /** NATS deletes the consumer of a reader that was left alone for so long. */
 const INACTIVE_MS = 30_000;
+/** A batch can’t be asked for twice, because what was delivered is not delivered again; so its messages get their time. */
+const MESSAGE_WAIT_MS = 10_000;
 
 /** Reads one subject from a sequence on, in order: an ephemeral pull consumer without acknowledgements. */
 export class Reader {
@@ -81,9 +83,9 @@ export class Reader {
     this.connection.manager.consumers.delete(this.stream, this.consumer).catch(() => {});
   }
 
-  /** `take` is given what comes, until it has all; each message is waited for as an answer is. */
+  /** `take` is given what comes, until it has all. */
   private async ask(request: string, take: (message: Msg) => 'more' | 'done'): Promise<void> {
-    const { nats, waitMs } = this.connection;
+    const { nats } = this.connection;
     const inbox = createInbox();
     await this.connection.unlessLost(
       new Promise<void>((resolve, reject) => {
@@ -93,7 +95,7 @@ export class Reader {
           if (error) reject(error);
           else resolve();
         };
-        const timer = setTimeout(() => end(new errors.TimeoutError()), waitMs);
+        const timer = setTimeout(() => end(new errors.TimeoutError()), MESSAGE_WAIT_MS);
         const subscription = nats.subscribe(inbox, {
           callback: (error, message) => {
             try {

@@ -26,10 +26,12 @@ export class Repeats {
   private count = 0;
   private readonly placesMax: number;
   private readonly ttlMs: number;
+  private readonly allPlacesMax: number;
 
-  constructor(placesMax: number, ttlMs: number) {
+  constructor(placesMax: number, ttlMs: number, allPlacesMax = PLACES_MAX) {
     this.placesMax = placesMax;
     this.ttlMs = ttlMs;
+    this.allPlacesMax = allPlacesMax;
   }
 
   find(session: string, sequence: number): Place | undefined {
@@ -58,7 +60,7 @@ export class Repeats {
     // Moved to the end, so that the first is the one unused longest.
     this.sessions.delete(session);
     this.sessions.set(session, published);
-    while (this.sessions.size > SESSIONS_MAX || this.count > PLACES_MAX) this.dropFirst();
+    while (this.sessions.size > SESSIONS_MAX || this.count > this.allPlacesMax) this.dropFirst();
   }
 
   expire(nowMs: number): void {
