@@ -8,8 +8,8 @@ import { expectEachOnce, Ledger, openClient, patient } from './support/ledger.ts
 const MESSAGE_BYTES = 65_536;
 /** One MiB in each round. */
 const MESSAGES_PER_ROUND = 16;
-/** With everybody reading, until retention (16 MiB) and the collector's slack have filled: what comes on top is the stopped one's. */
-const WARM_UP_ROUNDS = 200;
+/** With everybody reading, until retention (16 MiB) is full: what comes on top is the stopped one's, and garbage. */
+const WARM_UP_ROUNDS = 20;
 
 /** Memory in use, and its highest since it was last asked (proc(5): clear_refs, VmHWM). Linux only. */
 function takeMemory(pid: number): { nowBytes: number; peakBytes: number } {

@@ -82,12 +82,12 @@ describe('the memory log beyond the port', () => {
   });
 
   it('[WIRE-4] what was read stays as it is when its memory would be written to again', async () => {
-    const retention = { countMax: 40, bytesMax: 2_000_000 };
+    const retention = { countMax: 80, bytesMax: 4_000_000 };
     const subject = await LogSubject.open(memoryLog(), { retention });
     const filled = (n: number) => String(n % 7).repeat(40_000);
     const given: { n: number; payload: Uint8Array }[] = [];
     // Chunks are emptied and filled again several times over, and some are read from in between.
-    for (let n = 0; n < 300; n++) {
+    for (let n = 0; n < 500; n++) {
       await subject.add('t', filled(n));
       if (n % 20 > 0) continue;
       const { entries } = await subject.read('t', await subject.log.before('t', 1));

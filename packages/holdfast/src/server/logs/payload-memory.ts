@@ -1,8 +1,8 @@
-const CHUNK_BYTES = 262_144;
+const CHUNK_BYTES = 524_288;
 /** Beyond it a payload has memory of its own, so that a chunk's unused end stays a small part of it. */
 const SHARING_BYTES_MAX = CHUNK_BYTES / 4;
 /** Emptied chunks that wait for the next topic in need of one. */
-const SPARES_MAX = 8;
+const SPARES_MAX = 4;
 
 interface Chunk {
   readonly bytes: Uint8Array;
