@@ -18,7 +18,7 @@ const BULK_BYTES_MAX = 512 * 1_048_576;
 const ITEMS_MAX = 1_048_576;
 const DEPTH_MAX = 8;
 
-const CR = 13;
+const [LF, CR] = [10, 13];
 const [STATUS, ERROR, INTEGER, BULK, ARRAY] = [43, 45, 58, 36, 42];
 const kinds: ReadonlySet<number> = new Set([STATUS, ERROR, INTEGER, BULK, ARRAY]);
 
@@ -29,11 +29,10 @@ interface Open {
 
 /** Takes bytes as they come, and gives whole replies. Throws at what can't be one. */
 export class ReplyReader {
-  /** Of a reply's part that is not whole yet. */
+  /** What is there of a part that is not whole yet. */
   private rest: Buffer[] = [];
-  private restBytes = 0;
-  /** As many bytes must be there before it is looked at again. */
-  private awaitedBytes = 0;
+  /** As many bytes it lacks; 0 when only its next line end will tell. */
+  private lackingBytes = 0;
   /** Arrays that are not complete, the outermost first. */
   private readonly open: Open[] = [];
   private readonly give: (reply: Reply) => void;
@@ -44,20 +43,34 @@ export class ReplyReader {
 
   read(chunk: Buffer): void {
     let bytes = chunk;
-    if (this.restBytes > 0) {
-      this.rest.push(chunk);
-      this.restBytes += chunk.length;
-      if (this.restBytes < this.awaitedBytes) return;
-      bytes = Buffer.concat(this.rest, this.restBytes);
+    // A part that came in pieces is put together by itself; everything else stays where it came.
+    while (this.rest.length > 0) {
+      if (bytes.length === 0) return;
+      const wantedBytes = this.lackingBytes || bytes.indexOf(LF) + 1 || bytes.length;
+      const piece = bytes.subarray(0, wantedBytes);
+      this.rest.push(piece);
+      bytes = bytes.subarray(wantedBytes);
+      if (piece.length < this.lackingBytes) {
+        this.lackingBytes -= piece.length;
+        return;
+      }
+      const whole = Buffer.concat(this.rest);
+      this.rest = [];
+      this.readParts(whole);
     }
+    this.readParts(bytes);
+  }
+
+  private readParts(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
       const next = this.readPart(bytes, at);
-      if (next < 0) break;
+      if (next < 0) {
+        this.rest = [bytes.subarray(at)];
+        return;
+      }
       at = next;
     }
-    this.restBytes = bytes.length - at;
-    this.rest = this.restBytes > 0 ? [bytes.subarray(at)] : [];
   }
 
   /** Where the next part begins, or −1 when this one is not whole. */
@@ -67,10 +80,10 @@ export class ReplyReader {
     const end = bytes.indexOf(CR, at);
     if (end < 0 || end + 1 >= bytes.length) {
       if (bytes.length - at > LINE_BYTES_MAX) throw new ProtocolError('a line without an end');
-      this.awaitedBytes = 0;
+      this.lackingBytes = 0;
       return -1;
     }
-    if (kind === BULK) return this.readBulk(bytes, at, end + 2, numberIn(bytes, at + 1, end));
+    if (kind === BULK) return this.readBulk(bytes, end + 2, numberIn(bytes, at + 1, end));
     if (kind === ARRAY) this.begin(numberIn(bytes, at + 1, end));
     else if (kind === INTEGER) this.take(numberIn(bytes, at + 1, end));
     else if (kind === STATUS) this.take(bytes.toString('utf8', at + 1, end));
@@ -78,7 +91,7 @@ export class ReplyReader {
     return end + 2;
   }
 
-  private readBulk(bytes: Buffer, at: number, start: number, length: number): number {
+  private readBulk(bytes: Buffer, start: number, length: number): number {
     if (length < 0) {
       this.take(null);
       return start;
@@ -86,7 +99,7 @@ export class ReplyReader {
     if (length > BULK_BYTES_MAX) throw new ProtocolError(`${length} bytes at once`);
     const next = start + length + 2;
     if (next > bytes.length) {
-      this.awaitedBytes = next - at;
+      this.lackingBytes = next - bytes.length;
       return -1;
     }
     this.take(bytes.subarray(start, start + length));
