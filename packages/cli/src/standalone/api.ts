@@ -98,7 +98,8 @@ function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (!(error instanceof HoldfastError))
     return new Refusal(500, 'internal-error', 'It failed; the server’s log says why.');
-  return new Refusal(error.code === 'log-unavailable' ? 503 : 400, error.code, error.message);
+  const status = { 'log-unavailable': 503, 'log-full': 507 }[error.code as string] ?? 400;
+  return new Refusal(status, error.code, error.message);
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

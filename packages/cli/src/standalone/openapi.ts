@@ -39,6 +39,7 @@ function operation({ path, summary, method, input, output }: Route): unknown {
       400: { description: 'What is wrong with what was given.', content: json(error) },
       401: { description: 'The key is missing or wrong.', content: json(error) },
       503: { description: 'The log can’t be used now; try again.', content: json(error) },
+      507: { description: 'The log has no room; nothing was kept.', content: json(error) },
     },
   };
 }

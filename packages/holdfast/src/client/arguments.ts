@@ -7,14 +7,17 @@ import type { Start } from './types.ts';
 /** Where a subscription begins, as it stands on the wire. */
 export function wireStart(given: Start): WireStart {
   const { from, epoch, offset } =
-    typeof given === 'string'
+    typeof given !== 'object'
       ? { from: given, epoch: 0, offset: 0 }
       : 'last' in given
         ? { from: 'last' as const, epoch: 0, offset: given.last }
         : { from: 'position' as const, ...given };
   const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
   if (startChoices.includes(from) && isCount(epoch) && isCount(offset)) return { from, epoch, offset };
-  throw new HoldfastError('invalid-option', 'subscribe: "from" is no start.');
+  throw new HoldfastError(
+    'invalid-option',
+    'subscribe: "from" must be "now", "start", { last: n } or a position.',
+  );
 }
 
 /** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */

@@ -148,7 +148,9 @@ export class Dialer {
     if (line.urls.length > 0)
       line.cancelNext = this.#platform.clock.setTimer(() => this.#openNext(link, line), STAGGER_MS);
     socket.binaryType = 'arraybuffer';
-    socket.onerror = () => {};
+    let why: string | undefined;
+    // Pages are told nothing; Node says, for instance, that nobody listens there.
+    socket.onerror = ({ message }: { message?: string }) => (why = message);
     socket.onopen = () => {
       this.#isUnreached = false;
       line.socket = socket;
@@ -176,7 +178,7 @@ export class Dialer {
         return this.#tell((session, nowMs) => session.closed(link, code, reason, nowMs));
       }
       line.racing.delete(socket);
-      const text = `No connection could be made (close code ${code}).`;
+      const text = why || `No connection could be made (close code ${code}).`;
       this.#goOn(link, line, { code: 'unreachable', text });
     };
   }
@@ -204,7 +206,9 @@ export class Dialer {
     if (rejected && typeof given !== 'function')
       throw new HoldfastError(
         'unauthorized',
-        'The server refused the token; make `token` a function that fetches a new one.',
+        given
+          ? 'The server refused the token; make `token` a function that fetches a new one.'
+          : 'The server wants a token; give it as the option `token`.',
       );
     const token = typeof given === 'function' ? await given({ rejected }) : given;
     if (isText(token, TOKEN_BYTES_MAX)) return token;

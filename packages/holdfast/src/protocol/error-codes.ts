@@ -15,6 +15,7 @@ export const errorCodes = [
   'window-exceeded',
   'sequence-stale',
   'log-unavailable',
+  'log-full',
   // From either side.
   'too-big',
   'outcome-unknown',

@@ -36,7 +36,7 @@ export class Greeter {
     connection.handshake = undefined;
     if (identity === 'unknown') {
       const text = 'The server could not check the token; its log says why.';
-      return connection.close('internal-error', text);
+      return connection.close('auth-unavailable', text);
     }
     if (identity === 'refused') {
       const text = hello.token ? 'The token was not accepted.' : 'A token is required.';

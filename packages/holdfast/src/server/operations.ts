@@ -23,6 +23,8 @@ export class Operations {
   /** Requests that are not answered at once. */
   private running = 0;
   private readonly whenIdle = new Set<() => void>();
+  /** The log had no room for the last publish, which was said once. */
+  private isFull = false;
   private readonly node: Node;
 
   constructor(node: Node) {
@@ -60,11 +62,14 @@ export class Operations {
       (appended) => {
         if (appended.status === 'stale') return fail('sequence-stale', staleText);
         if (appended.status === 'appended') this.node.counters.published++;
+        this.isFull = false;
         connection.machine.appended(sequence, appended.position);
       },
       (error: unknown) => {
-        // What the log will never take fails for good; of anything else nobody knows whether it was kept.
-        if (error instanceof HoldfastError && error.code === 'too-big') fail('too-big', error.message);
+        // Of anything else nobody knows whether it was kept.
+        if (!(error instanceof HoldfastError)) this.logFailed(connection, error);
+        else if (error.code === 'too-big') fail('too-big', error.message);
+        else if (error.code === 'log-full') fail('log-full', this.noteFull(error));
         else this.logFailed(connection, error);
       },
     );
@@ -244,6 +249,13 @@ export class Operations {
       if (await this.isAllowed(connection, 'subscribe', read)) continue;
       connection.machine.cursors.revoke(cursor, topic.sent);
     }
+  }
+
+  /** Where the log is, and what is wrong there, is the operator's to know; gives what is the client's. */
+  private noteFull(error: Error): string {
+    if (!this.isFull) this.node.options.logger.warn(`Holdfast: publishes fail: ${error.message}`);
+    this.isFull = true;
+    return 'The server’s log has no room, and has not kept this. Publish it again later.';
   }
 
   /** The client comes back and sends again what it has no answer for; dedup keeps that harmless (SPEC PUB-3). */

@@ -102,6 +102,7 @@ export class ClientSession<Caller = unknown> {
       sequenceSent: publish.sentThrough,
       requestSent: request.sentThrough,
     });
+    link.sentBefore = [publish.sentThrough, request.sentThrough];
     const flight = links.flight.record(nowMs);
     if (flight) link.pending.push(flight);
     this.#askInterval(link);
@@ -111,8 +112,14 @@ export class ClientSession<Caller = unknown> {
   /** The socket has closed. */
   closed(link: Link, code: number, reason: string, nowMs: number): void {
     if (closeNameOf(code) === 'too-big') this.#cautious = true;
+    if (code >= 4_000) this.#untake(link);
     this.links.closed(link, code, reason, nowMs);
     this.flush(nowMs);
+  }
+
+  /** Who turns a client away before the welcome has taken in nothing that came with its hello (SPEC ADM-3). */
+  #untake({ stage, sentBefore }: Link): void {
+    if (stage === 'greeting' && sentBefore) [this.publish.sentThrough, this.request.sentThrough] = sentBefore;
   }
 
   /** A link could not be dialled; `isFinal` when trying again can't help, `waitMs` when the server wants nobody before. */
@@ -224,6 +231,7 @@ export class ClientSession<Caller = unknown> {
       case 'token-wanted':
         return this.#host.tokenWanted();
       case 'go-away':
+        this.#untake(link);
         this.links.goAway(link, record, nowMs);
         return this.flush(nowMs);
       case 'return-window':

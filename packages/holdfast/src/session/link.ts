@@ -10,6 +10,8 @@ export interface Link {
   greetedAtMs: number;
   /** Nothing but the hello goes out before the welcome. */
   bare: boolean;
+  /** What its hello said was sent before it. */
+  sentBefore?: [publish: number, request: number];
   readonly aliases: Aliases;
   /** What leaves at the end of the turn. */
   pending: WireRecord[];

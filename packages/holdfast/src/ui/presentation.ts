@@ -146,7 +146,7 @@ const codesOf: Partial<Record<Trouble, RegExp>> = {
   outdated: /^unsupported-version$/,
   network: /^(offline|network-lost|network-changed|half-open)$/,
   server:
-    /^(gone|going-away|overloaded|overload|internal-error|log-unavailable|server-(crash|drain|closed)|http-(429|5\d\d))$/,
+    /^(gone|going-away|overloaded|overload|internal-error|(log|auth)-unavailable|server-(crash|drain|closed)|http-(429|5\d\d))$/,
   app: /^(protocol-error|too-big|policy-violation|invalid-option|http-4\d\d)$/,
 };
 

@@ -98,6 +98,14 @@ describe('addresses', () => {
     });
   }
 
+  it('[RET-5] says what the socket says of its failure, where it does', async () => {
+    const wire = new Wire();
+    await wire.turn();
+    wire.socket.onerror!({ message: 'connect ECONNREFUSED 127.0.0.1:9' } as never);
+    wire.socket.hangUp();
+    expect(wire.client.status.cause?.text).toBe('connect ECONNREFUSED 127.0.0.1:9');
+  });
+
   it('[RET-3] a socket that can’t be made counts as a failed attempt', async () => {
     const wire = new Wire();
     wire.refuseToOpen = () => new Error('The port is blocked.');
@@ -120,6 +128,29 @@ describe('tokens', () => {
     const bed = new Bed({ token }, { authenticate });
     await bed.until(() => bed.client.status.phase === 'live');
     expect(asked).toEqual([false, true]);
+  });
+
+  it('[RES-4] what went out beside a token that was refused goes out again as new', async () => {
+    const authenticate = ({ token }: { token: string }) => (token === 'good' ? { id: 'ann' } : undefined);
+    const token = ({ rejected }: { rejected: boolean }): string => (rejected ? 'good' : 'stale');
+    const bed = new Bed({ token }, { authenticate });
+    bed.server.method('double', (n: number) => 2 * n);
+    const published = bed.client.publish('news', 1);
+    expect(await bed.wait(bed.client.request('double', 2))).toBe(4);
+    expect(await bed.wait(published)).toMatchObject({ offset: 1 });
+  });
+
+  it('[RES-4] what went out to a server that was too busy goes out again as new', async () => {
+    const bed = new Bed({}, { handshakesPerSecond: 1 });
+    const others = [bed.another(), bed.another()];
+    for (const client of [bed.client, ...others])
+      expect(await bed.wait(client.publish('news', 1))).toHaveProperty('offset');
+  });
+
+  it('[CLOSE-2] a server that wants one is told apart from one that refuses it', async () => {
+    const bed = new Bed({}, { authenticate: () => undefined });
+    await bed.until(() => bed.client.status.phase === 'failed');
+    expect(bed.client.status.cause?.text).toContain('option `token`');
   });
 
   it('[CLOSE-2] a text that is refused ends in "failed", with what to do', async () => {

@@ -212,7 +212,7 @@ describe('jwt', () => {
     const client = await RawClient.dial(port);
     const token = await sign({ sub: 'ann' });
     client.hello({ token });
-    expect(await client.end()).toEqual({ code: 1011, reason: aSentence });
+    expect(await client.end()).toEqual({ code: 4011, reason: aSentence });
     expect(lines.join('\n')).toContain('JSON Web Key Set');
     expect(lines.join('\n')).not.toContain(token);
   });

@@ -13,6 +13,10 @@ const causeOfName: Partial<Record<CloseName, { id: Definite; fix?: string }>> = 
   },
   'too-big': { id: 'too-big', fix: 'Split the message, or raise limits.messageBytesMax.' },
   'internal-error': { id: 'server-closed', fix: 'Look into the server’s log.' },
+  'auth-unavailable': {
+    id: 'server-closed',
+    fix: 'Look into the server’s log: its `authenticate` failed, for want of a database or of keys.',
+  },
   'protocol-error': {
     id: 'protocol-error',
     fix: 'Use the same major version at both ends; look for a proxy that alters bytes.',

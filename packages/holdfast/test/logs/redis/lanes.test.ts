@@ -90,7 +90,7 @@ it('[PUB-3] what Redis refuses fails with all that follows it, so that none of t
   for (const result of results) {
     expect(result).toMatchObject({
       status: 'rejected',
-      reason: { code: 'log-unavailable', message: expect.stringContaining('raise its maxmemory') as string },
+      reason: { code: 'log-full', message: expect.stringContaining('raise its maxmemory') as string },
     });
   }
   expect(seen, 'none is tried again').toEqual([1, 2, 3]);

@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { HoldfastError } from '../../../protocol/error-codes.ts';
 import type { Entry } from '../../../protocol/schema.ts';
 import type { LogConfig } from '../../message-log.ts';
 import { failure, formatOf, openTree, realFolder, type Format } from './file.ts';
@@ -174,12 +175,12 @@ export class Environment {
   private async explained(error: unknown): Promise<Error> {
     const cause = await causeOf(error);
     const isFull = /ENOSPC|no space|MDB_MAP_FULL/i.test(String(cause)) || hasNoRoom(this.folder);
-    return failure(
-      this.folder,
-      isFull ? 'cannot be written: the disk is full.' : 'cannot be written.',
-      isFull ? 'Free some space; nothing acknowledged is lost.' : 'Look at the disk and the system’s log.',
-      cause,
-    );
+    if (!isFull)
+      return failure(this.folder, 'cannot be written.', 'Look at the disk and the system’s log.', cause);
+    // The transaction was undone as a whole: its last write, which makes it hold, needs no room.
+    const fix = 'Free some space; nothing acknowledged is lost.';
+    const { message } = failure(this.folder, 'cannot be written: the disk is full.', fix, cause);
+    return new HoldfastError('log-full', message);
   }
 }
 

@@ -51,10 +51,16 @@ export function hadNoTaker(error: unknown): boolean {
   return error instanceof Error && error.name === 'JetStreamNotEnabled';
 }
 
+/** JetStream says that it has not stored something. */
+function hadNoRoom(error: unknown): boolean {
+  return hasCode(error, apiCodes.storeFailed, apiCodes.outOfResources, apiCodes.outOfStorage);
+}
+
 /** The log can't do what was asked now. */
 export function unavailable(cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;
-  return new HoldfastError('log-unavailable', `NATS can’t be used: ${explain(cause)}`);
+  const code = hadNoRoom(cause) ? 'log-full' : 'log-unavailable';
+  return new HoldfastError(code, `NATS can’t be used: ${explain(cause)}`);
 }
 
 /** What is wrong, and what to do, in a sentence or two; what NATS says never holds a secret. */
@@ -63,7 +69,7 @@ export function explain(cause: unknown): string {
   if (violation) {
     return `Its user may not ${violation.operation} "${violation.subject}". Grant what natsLog() needs, with its prefix for PREFIX: ${rightsNeeded}.`;
   }
-  if (hasCode(cause, apiCodes.storeFailed, apiCodes.outOfResources, apiCodes.outOfStorage)) {
+  if (hadNoRoom(cause)) {
     return `${said(cause)}. Give the stream or the JetStream account more room, or keep less in the topics.`;
   }
   for (const [pattern, advice] of advices) {

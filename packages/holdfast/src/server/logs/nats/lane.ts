@@ -43,15 +43,18 @@ export class Lane<T> {
       if (!first) continue;
       // All that waits behind it fails, too: it would overtake it, should it be done again.
       const isOver = isRefusal(first.reason) || performance.now() >= first.job.deadlineMs;
-      if (isOver) this.failAll(first.reason);
+      if (isOver) this.failAll(again, first.reason);
       else await wait(RETRY_MS);
     }
     this.running = false;
     this.whenIdle();
   }
 
-  private failAll(reason: unknown): void {
-    for (const { reject } of this.queue.splice(0)) reject(unavailable(reason));
+  /** Of each that was tried it is told what came of it; of the others, why they were not. */
+  private failAll(tried: readonly { job: Job<T>; reason: unknown }[], reason: unknown): void {
+    const reasons = new Map(tried.map((failed) => [failed.job, failed.reason]));
+    for (const job of this.queue.splice(0))
+      job.reject(unavailable(reasons.has(job) ? reasons.get(job) : reason));
   }
 }
 

@@ -24,7 +24,9 @@ export function has(error: unknown, ...codes: readonly string[]): boolean {
 /** An append or a read that can't be done now. */
 export function unavailable(cause: unknown): HoldfastError {
   if (cause instanceof HoldfastError) return cause;
-  return new HoldfastError('log-unavailable', `Redis can’t be used: ${explain(cause)}`);
+  // A script that begins without memory to write does nothing; a repeat is recognized before that.
+  const code = has(cause, 'OOM') ? 'log-full' : 'log-unavailable';
+  return new HoldfastError(code, `Redis can’t be used: ${explain(cause)}`);
 }
 
 /** What is wrong, and what to do, in a sentence or two; Redis' own words never hold a secret. */
