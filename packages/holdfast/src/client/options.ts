@@ -54,33 +54,52 @@ export interface ResolvedClientOptions extends Omit<ClientOptions, 'outbox' | 'b
   codec: PayloadCodec;
 }
 
+const defaultOutbox = { countMax: 1_000, bytesMax: 4_194_304 };
+
+/** By their names; the numbers are defaults. */
+const known = {
+  connectTimeoutMs: 8_000,
+  requestTimeoutMs: 30_000,
+  ...{ token: 0, storage: 0, storageKey: 0, outbox: 0, backoff: 0, heartbeat: 0, lines: 0, codec: 0 },
+} satisfies Record<keyof ClientOptions, number>;
+
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
   const resolved = {
     ...options,
-    outbox: { countMax: 1_000, bytesMax: 4_194_304, ...options.outbox },
+    outbox: { ...defaultOutbox, ...options.outbox },
     backoff: { ...defaultBackoff, ...options.backoff },
     lines: { ...defaultLines, ...options.lines },
-    connectTimeoutMs: options.connectTimeoutMs ?? 8_000,
-    requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    connectTimeoutMs: options.connectTimeoutMs ?? known.connectTimeoutMs,
+    requestTimeoutMs: options.requestTimeoutMs ?? known.requestTimeoutMs,
     codec: options.codec ?? jsonCodec,
   };
   const { outbox, backoff, lines, connectTimeoutMs, requestTimeoutMs, heartbeat } = resolved;
   const interval = typeof heartbeat === 'object' ? heartbeat : {};
   const numbers = { ...outbox, ...backoff, ...lines, ...interval, connectTimeoutMs, requestTimeoutMs };
+  checkNames(options, known);
+  checkNames(outbox, defaultOutbox);
+  checkNames(backoff, defaultBackoff);
+  checkNames(lines, defaultLines);
+  checkNames(interval, { intervalMs: 0 });
   for (const [name, value] of Object.entries(numbers)) {
     // Of durations, "never" makes sense of those alone that only this side keeps.
-    const isPossible = value > 0 && (name !== 'intervalMs' || value < Infinity);
+    const isPossible = typeof value === 'number' && value > 0 && (name !== 'intervalMs' || value < Infinity);
     if (!isPossible) invalid(`"${name}" is ${value}; it must be a number above 0`);
   }
   return resolved;
 }
 
+function checkNames(given: object, names: object): void {
+  for (const name of Object.keys(given)) if (!(name in names)) invalid(`there is no option "${name}" here`);
+}
+
 /** An address as a WebSocket takes it; `http` and `https` are read as `ws` and `wss`. */
-export function checkEndpoint(address: string): string {
+export function checkEndpoint(given: string | URL): string {
+  const address = String(given);
   if (/^(ws|http)s?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(address)) return address.replace(/^http/, 'ws');
   // Credentials in an address end up in logs, so they are refused, too.
   invalid(
-    `"${String(address).replace(/\/[^/]*@/, '/…@')}" must be like wss://host/path; credentials go into the option "token"`,
+    `"${address.replace(/\/[^/]*@/, '/…@')}" must be like wss://host/path; credentials go into the option "token"`,
   );
 }
 

@@ -13,6 +13,10 @@ describe('options', () => {
     ['a connect timeout of 0', { connectTimeoutMs: 0 }],
     ['a heartbeat that never comes', { heartbeat: { intervalMs: Infinity } }],
     ['a request timeout that is a text', { requestTimeoutMs: 'soon' as never }],
+    ['a number that is a text', { requestTimeoutMs: '3000' as never }],
+    ['an option that there is not', { tokn: 'secret' } as never],
+    ['one that there is not within another', { backoff: { baseMS: 5 } as never }],
+    ['one in the wrong place', { baseMs: 5 } as never],
   ];
   for (const [name, options] of wrong) {
     it(`[ERR-1] ${name} throws "invalid-option" at once`, () => {
