@@ -60,7 +60,14 @@ const defaultOutbox = { countMax: 1_000, bytesMax: 4_194_304 };
 const known = {
   connectTimeoutMs: 8_000,
   requestTimeoutMs: 30_000,
-  ...{ token: 0, storage: 0, storageKey: 0, outbox: 0, backoff: 0, heartbeat: 0, lines: 0, codec: 0 },
+  token: 0,
+  storage: 0,
+  storageKey: 0,
+  outbox: 0,
+  backoff: 0,
+  heartbeat: 0,
+  lines: 0,
+  codec: 0,
 } satisfies Record<keyof ClientOptions, number>;
 
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
