@@ -223,10 +223,9 @@ export class Dialer {
     let sent = false;
     for (const [link, { socket }] of this.#open) {
       if (!socket) continue;
-      encodeBatches(link.pending.splice(0), bytesMax, (bytes) => {
-        socket.send(bytes);
-        sent = true;
-      });
+      const records = link.pending.splice(0);
+      sent ||= records.length > 0;
+      encodeBatches(records, bytesMax, socket);
     }
     return sent;
   }

@@ -17,6 +17,11 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const SMALL_BYTES = 48;
 
+/** Such as a socket; it has taken its copy when it returns. */
+export interface Borrower {
+  send(bytes: Uint8Array): void;
+}
+
 export class ByteWriter {
   #bytes = new Uint8Array(4_096);
   #length = 0;
@@ -55,13 +60,15 @@ export class ByteWriter {
 
   /** A copy of what was written; the writer is empty afterwards. */
   take(): Uint8Array {
-    return this.lend((bytes) => bytes.slice());
+    const taken = this.#bytes.slice(0, this.#length);
+    this.#drop(this.#length);
+    return taken;
   }
 
   /** Lends the first `count` bytes written, all by default, for the time of the call, and drops them. */
-  lend<T>(borrower: (bytes: Uint8Array) => T, count = this.#length): T {
+  lend(borrower: Borrower, count = this.#length): void {
     try {
-      return borrower(this.#bytes.subarray(0, count));
+      borrower.send(this.#bytes.subarray(0, count));
     } finally {
       this.#drop(count);
     }

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from './bytes.ts';
+import { ByteReader, ByteWriter, type Borrower } from './bytes.ts';
 import { RECORDS_MAX } from './limits.ts';
 import { schema, type Entry, type Field, type RecordType, type Top, type WireRecord } from './schema.ts';
 
@@ -30,13 +30,13 @@ export function encode(records: readonly WireRecord[]): Uint8Array {
 
 /**
  * Encodes records into as few WebSocket messages of at most `bytesMax` as their order allows, and hands each to
- * `send`, which must have taken its copy when it returns. A record that alone exceeds `bytesMax` makes a message
+ * `socket`, which must have taken its copy when it returns. A record that alone exceeds `bytesMax` makes a message
  * of its own: refusing it is the caller's business. `shortcut` is asked first, and says whether it wrote the record.
  */
 export function encodeBatches(
   records: readonly WireRecord[],
   bytesMax: number,
-  send: (message: Uint8Array) => void,
+  socket: Borrower,
   shortcut?: (record: WireRecord, writer: ByteWriter) => boolean,
 ): void {
   let count = 0;
@@ -44,12 +44,12 @@ export function encodeBatches(
     const before = writer.size;
     if (!shortcut?.(record, writer)) writeRecord(record);
     if (before > 0 && (writer.size > bytesMax || count === RECORDS_MAX)) {
-      writer.lend(send, before);
+      writer.lend(socket, before);
       count = 0;
     }
     count++;
   }
-  if (writer.size > 0) writer.lend(send);
+  if (writer.size > 0) writer.lend(socket);
 }
 
 function writeRecord(record: WireRecord): void {

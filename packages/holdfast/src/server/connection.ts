@@ -169,7 +169,7 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
     const { pending } = this;
     if (!pending) return;
     this.pending = undefined;
-    encodeBatches(pending, this.node.limits.messageBytesMax, (bytes) => this.socket.send(bytes), writeHot);
+    encodeBatches(pending, this.node.limits.messageBytesMax, this.socket, writeHot);
     this.lastOutMs = this.node.nowMs();
     this.node.counters.messagesOut += pending.length;
     this.checkRoom();

@@ -209,7 +209,7 @@ export class Hub {
     if (topic.live.size === 0) return;
     writeRun({ alias, epoch: sent.epoch, previous: sent.offset, entries }, this.writer);
     // Lent, not copied: sockets frame it once for all, and large messages are copied often enough.
-    this.writer.lend((bytes) => this.offerRun(topic, bytes, sent));
+    this.writer.lend({ send: (bytes) => this.offerRun(topic, bytes, sent) });
   }
 
   private offerRun(topic: HubTopic, bytes: Uint8Array, before: Position): void {

@@ -86,13 +86,14 @@ export class ReplyBook {
 
   private keptOf(request: number): Kept | undefined {
     if (request > this.highest) return undefined;
-    for (const kept of this.kept) if (kept.request === request) return kept;
+    for (let i = 0; i < this.kept.length; i++) if (this.kept[i]!.request === request) return this.kept[i];
     return undefined;
   }
 
   private dropFinished(): void {
     let left = 0;
-    for (const kept of this.kept) {
+    for (let i = 0; i < this.kept.length; i++) {
+      const kept = this.kept[i]!;
       if (kept.outcome === 'running' || kept.request >= this.finishedBelow) this.kept[left++] = kept;
       else this.bytes -= sizeOf(kept.outcome);
     }

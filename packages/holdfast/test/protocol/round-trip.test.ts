@@ -118,6 +118,6 @@ describe('the JSON payload codec', () => {
 function batchesOf(records: readonly WireRecord[], bytesMax: number): Uint8Array[] {
   const batches: Uint8Array[] = [];
   // The bytes are lent for the time of the call.
-  encodeBatches(records, bytesMax, (bytes) => batches.push(bytes.slice()));
+  encodeBatches(records, bytesMax, { send: (bytes) => void batches.push(bytes.slice()) });
   return batches;
 }
