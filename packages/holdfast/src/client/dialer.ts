@@ -22,6 +22,8 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
   /** Where there is one, ends a connection without waiting for a peer that may be gone. */
   terminate?(): void;
+  /** Where that can be known: what HTTP answered instead of the upgrade. */
+  answer?: HttpAnswer;
 }
 
 export type OpenSocket = (url: string, protocols: string[]) => WebSocketLike;
@@ -178,6 +180,7 @@ export class Dialer {
         return this.#tell((session, nowMs) => session.closed(link, code, reason, nowMs));
       }
       line.racing.delete(socket);
+      line.answer = socket.answer ?? line.answer;
       const text = why || `No connection could be made (close code ${code}).`;
       this.#goOn(link, line, { code: 'unreachable', text });
     };

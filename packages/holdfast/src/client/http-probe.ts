@@ -29,14 +29,19 @@ export async function askHttp(
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       body?.cancel().catch(() => {});
-      const retryAfterMs = Math.min(Number(headers.get('retry-after')) * 1_000, RETRY_AFTER_MS_MAX);
-      return { status, retryAfterMs: retryAfterMs >= 1_000 ? retryAfterMs : undefined };
+      return answerOf(status, headers.get('retry-after'));
     } catch (error) {
       // Unreachable, or an answer that another origin's page may not read: the second mode tells which.
       if ((error as Error).name === 'TimeoutError') break;
     }
   }
   return undefined;
+}
+
+/** An answer with this status and Retry-After, of which seconds are understood (RFC 9110 §10.2.3). */
+export function answerOf(status: number, retryAfter: string | null | undefined): HttpAnswer {
+  const retryAfterMs = Math.min(Number(retryAfter) * 1_000, RETRY_AFTER_MS_MAX);
+  return { status, retryAfterMs: retryAfterMs >= 1_000 ? retryAfterMs : undefined };
 }
 
 /** Round trips to an address in milliseconds, Infinity for one without an answer. One more goes first, to connect. */
