@@ -58,7 +58,7 @@ export interface NodeParts {
 const UPKEEP_INTERVAL_MS = 10_000;
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 /** Of the budget, for those who return after an outage; the rest is for newcomers and for chance. */
-const RETURN_SHARE = 0.8;
+const RETURN_SHARE = 0.7;
 /** Clients that move wait for nothing meanwhile, so the nodes that take them are given more time than after a crash. */
 const DRAIN_PATIENCE = 4;
 

@@ -136,10 +136,10 @@ describe('the budget of handshakes', () => {
   it('[RET-1] a client hears of another return window with its heartbeat', async () => {
     const node = await VirtualNode.start({ handshakesPerSecond: 10, heartbeat: { intervalMs: 5_000 } });
     const first = await node.dial();
-    expect(first.ofType('welcome')[0]!.returnWindowMs).toBe(125);
+    expect(first.ofType('welcome')[0]!.returnWindowMs).toBe(143);
     for (let i = 0; i < 7; i++) await node.dial();
     await node.clock.advance(6_000);
-    expect(first.ofType('return-window')).toEqual([{ type: 'return-window', returnWindowMs: 1_000 }]);
+    expect(first.ofType('return-window')).toEqual([{ type: 'return-window', returnWindowMs: 1_143 }]);
     // One more is no news.
     await node.dial();
     first.send({ type: 'ping', id: 1, tops: [] });

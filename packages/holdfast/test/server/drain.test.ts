@@ -73,7 +73,7 @@ describe('a draining node', () => {
     void node.server.drain({ deadlineMs: 30_000 });
     await node.clock.advance(10);
     const slots = peers.map((peer) => peer.ofType('go-away')[0]!.reconnectInMs);
-    expect(slots).toEqual([0, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500]);
+    expect(slots).toEqual([0, 572, 1_143, 1_715, 2_286, 2_858, 3_429, 4_001]);
     expect((await node.dial()).end, 'nobody is let in any more').toMatchObject({ code: 1006 });
   });
 
