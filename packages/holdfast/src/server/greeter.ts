@@ -82,9 +82,8 @@ export class Greeter {
     if (sessions.connectedOf(identity.id) < limits.connectionsPerIdentityMax) return false;
     const reason = `${limits.connectionsPerIdentityMax} sessions of your user are connected, the limit.`;
     const reconnectInMs = pacer.unbooked(FULL_RETRY_MS);
-    connection.machine.goAway(reconnectInMs, reason);
     const text = refusalText({ text: reason, delayMs: reconnectInMs });
-    connection.close('overloaded', text);
+    connection.machine.turnAway(reconnectInMs, reason, text);
     return true;
   }
 

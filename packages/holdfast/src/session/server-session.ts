@@ -81,6 +81,8 @@ export class ServerSession<Topic = unknown> {
   private state: State = { name: 'awaiting-hello' };
   /** It was asked to move. */
   wasToldToGo = false;
+  /** What is to be said right behind the welcome. */
+  private farewell: WireRecord<'go-away'> | undefined;
   private appending = 0;
   private calling = 0;
   /** Of those, the ones whose answers have not left yet. */
@@ -119,6 +121,7 @@ export class ServerSession<Topic = unknown> {
     this.unknownThrough = unknownThrough;
     const { messageBytesMax, windowMax: window } = limits;
     this.send({ type: 'welcome', ...greeting, node, heartbeatMs, graceMs, messageBytesMax, window });
+    if (this.farewell) this.send(this.farewell);
     const flight = waiting[0]?.type === 'flight' ? waiting[0] : undefined;
     this.host.welcomed(hello.node, flight);
     for (const record of waiting) this.handleRecord(record);
@@ -146,10 +149,21 @@ export class ServerSession<Topic = unknown> {
     if (!this.isClosed) this.host.send(record);
   }
 
-  /** Asks the client to move at its own time (SPEC DRAIN-1). */
+  /**
+   * Asks the client to move at its own time (SPEC DRAIN-1). One that is not welcomed yet hears it behind its welcome:
+   * before, it would mean that nothing was taken in (SPEC ADM-3).
+   */
   goAway(reconnectInMs: number, reason: string): void {
     this.wasToldToGo = true;
+    const record = { type: 'go-away', reconnectInMs, reason } as const;
+    if (this.state.name === 'live') this.send(record);
+    else this.farewell = record;
+  }
+
+  /** Sends away who is not welcomed; the client may come back then (SPEC ADM-3). */
+  turnAway(reconnectInMs: number, reason: string, text: string): void {
     this.send({ type: 'go-away', reconnectInMs, reason });
+    this.close('overloaded', text);
   }
 
   close(name: CloseName, text: string): void {

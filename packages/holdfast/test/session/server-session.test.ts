@@ -60,6 +60,13 @@ describe('a connection before its welcome', () => {
     });
   });
 
+  it('[ADM-3, DRAIN-1] hears that it is to move behind its welcome, and not before', () => {
+    const hand = new ServerHand();
+    hand.say(hello(), publish(1));
+    expect(hand.do((session) => session.goAway(700, 'The server is being drained.'))).toEqual([]);
+    expect(sent(hand.greet()).map(({ type }) => type)).toEqual(['welcome', 'go-away']);
+  });
+
   it('[HELLO-1] a second hello closes it', () => {
     const hand = ServerHand.live();
     expect(hand.say(hello())).toMatchObject([{ type: 'close', name: 'protocol-error' }]);
