@@ -106,7 +106,11 @@ describe.runIf(requirePeer('redis-server'))('Redis as a cluster of three', () =>
     onTestFinished(() => replica.stop());
     const before = [];
     for (const n of oneTo(20)) before.push(await a.add('t', `before ${n}`, 'session', n));
-    await owner.command('WAIT', '1', '5000');
+    // WAIT would only look at what its own connection has written.
+    await vi.waitFor(async () => {
+      const info = String(await owner.command('INFO', 'replication'));
+      expect(info).toContain(`state=online,offset=${/master_repl_offset:(\d+)/.exec(info)![1]},`);
+    }, patient);
     const follower = await b.follow('t');
     await owner.kill();
     await vi.waitFor(() => expect(a.log.health?.()).toMatch(/127\.0\.0\.1:\d+/), patient);
