@@ -112,8 +112,9 @@ describe.runIf(requirePeer('nats-server'))('holdfast/logs/nats on one server', (
         await Promise.all([a.log.trim(), b.log.trim()]);
         const { subjects } = (await streams.info('gone', { subjects_filter: 'gone.>' })).state;
         expect(Object.keys(subjects!).filter((subject) => !subject.startsWith('gone.control.'))).toEqual([]);
+        // A node whose look came before the other's has its own copy of the end until the next.
+        expect(await a.kept('t')).toEqual([]);
       }, patient);
-      expect(await a.kept('t')).toEqual([]);
       const two = await a.add('t', 'two');
       await follower.until('two');
       for (const node of [a, b]) {
