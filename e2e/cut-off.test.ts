@@ -10,7 +10,7 @@ import { openNetwork } from './support/network.ts';
 import { Publishing } from './support/publishing.ts';
 import { RedisServer } from './support/redis.ts';
 import { openChaos } from './support/servers.ts';
-import { haproxy } from './zoo/proxies.ts';
+import { openHaproxy } from './support/haproxy.ts';
 
 /** The full run (`HOLDFAST_FULL=1`) has the servers' own timers, and the cut that was promised; else a cut is as long as it takes. */
 const full = process.env['HOLDFAST_FULL'] === '1';
@@ -122,30 +122,6 @@ class Node {
   }
 }
 
-/** HAProxy before the nodes, which asks each whether it is ready. */
-async function openProxy(nodes: readonly Node[]): Promise<string> {
-  const servers = nodes.map(
-    ({ address }, index) => `server node${index} ${address} check inter 500ms fall 2 rise 2`,
-  );
-  const proxy = await haproxy(
-    (bind) => `
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 1h
-listen nodes
-  bind ${bind}
-  balance roundrobin
-  option httpchk GET /readyz
-  ${servers.join('\n  ')}
-`,
-  );
-  onTestFinished(() => proxy.stop());
-  return proxy.url;
-}
-
 /** What each client went through from now on. */
 function watch(clients: readonly Client[]): Set<string> {
   const phases = new Set<string>();
@@ -180,10 +156,13 @@ describe.each(Object.entries(scenes))('one of two nodes is cut off from %s', (_,
       const far = await Node.start(scene.log(true), scene.far);
       const near = await Node.start(scene.log(false));
       await Promise.all([far.knows(2), near.knows(2)]);
-      const proxy = await openProxy([far, near]);
+      const proxy = await openHaproxy(
+        [far, near].map(({ address }) => address),
+        'inter 500ms fall 2 rise 2',
+      );
       const addresses = [far, near].map(({ address }) => `ws://${address}/`);
       // A quarter begins at either node, and half come through the proxy.
-      const ways = [addresses, proxy, addresses.toReversed(), proxy];
+      const ways = [addresses, proxy.url, addresses.toReversed(), proxy.url];
       const clients = oneTo(CLIENTS).map((n) => openClient(ways[n % ways.length]!).client);
       const readers = TOPICS.map((topic) => clients.map((client) => new Ledger(client, topic, 'start')));
       await Promise.all(readers.flat().map(({ ready }) => ready));

@@ -5,7 +5,7 @@ import { type Child, startChild } from './support/child.ts';
 import { expectEachOnce, type Numbered, openClient, patient } from './support/ledger.ts';
 import { openNginx } from './support/nginx.ts';
 import { RedisServer } from './support/redis.ts';
-import { haproxy } from './zoo/proxies.ts';
+import { openHaproxy } from './support/haproxy.ts';
 
 /** The figures in the docs are of 500; CI is content with fewer, and holds no times against a slow machine. */
 const clientCount = Number(process.env['ROLLING_CLIENTS'] ?? 60);
@@ -92,29 +92,12 @@ const proxies = {
   nginx: (ports: readonly number[]) =>
     openNginx(ports, 'proxy_read_timeout 60s; proxy_next_upstream error timeout http_503;'),
 
-  async haproxy(ports: readonly number[]): Promise<{ port: number }> {
-    const servers = ports.map((port, index) => `server node${index} 127.0.0.1:${port} check inter 1s`);
-    const proxy = await haproxy(
-      (bind) => `
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 1h
-listen nodes
-  bind ${bind}
-  balance roundrobin
-  option httpchk GET /readyz
-  option redispatch 1
-  retry-on conn-failure empty-response response-timeout 503
-  retries 3
-  ${servers.join('\n  ')}
-`,
-    );
-    onTestFinished(() => proxy.stop());
-    return { port: proxy.port };
-  },
+  haproxy: (ports: readonly number[]) =>
+    openHaproxy(
+      ports.map((port) => `127.0.0.1:${port}`),
+      'inter 1s',
+      ['option redispatch 1', 'retry-on conn-failure empty-response response-timeout 503', 'retries 3'],
+    ),
 };
 
 describe.each(['nginx', 'haproxy'] as const)('a rolling restart of two nodes behind %s', (name) => {

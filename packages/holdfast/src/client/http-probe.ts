@@ -16,12 +16,8 @@ const RETRY_AFTER_MS_MAX = 3_600_000;
  * Asks an address by HTTP; undefined when nothing answers. Never rejects. Where an answer of another origin may not be
  * read, as in browsers, it is asked a second time for whether there is one.
  */
-export async function askHttp(
-  url: string,
-  fetch: Fetch,
-  modes: readonly RequestMode[] = ['cors', 'no-cors'],
-): Promise<HttpAnswer | undefined> {
-  for (const mode of modes) {
+export async function askHttp(url: string, fetch: Fetch): Promise<HttpAnswer | undefined> {
+  for (const mode of ['cors', 'no-cors'] as const) {
     try {
       const { status, headers, body } = await fetch(url.replace(/^ws/, 'http'), {
         mode,

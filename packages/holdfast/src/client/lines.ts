@@ -83,13 +83,13 @@ export class Lines {
     this.#measure = measure;
     this.#options = options;
     this.#endpoints = endpoints;
-    if (typeof endpoints !== 'function') this.#take(endpoints);
+    if (typeof endpoints !== 'function') this.#know(endpoints);
   }
 
   /** The addresses of the next attempt, the best first. */
   async candidates(): Promise<string[]> {
     const endpoints = this.#endpoints;
-    const urls = this.#take(typeof endpoints === 'function' ? await endpoints() : endpoints);
+    const urls = this.#know(typeof endpoints === 'function' ? await endpoints() : endpoints);
     const first = this.#target ?? this.current;
     // The one in use keeps its place until an attempt at it has failed.
     const rank = (url: string): number => (url === first && !this.#penaltyOf(url) ? -1 : this.#scoreOf(url));
@@ -97,7 +97,8 @@ export class Lines {
     return (free.length > 0 ? free : urls).toSorted((a, b) => rank(a) - rank(b)).slice(0, CANDIDATES_MAX);
   }
 
-  #take(given: string | readonly string[]): string[] {
+  /** Checks the endpoints, and knows of no others from now on. */
+  #know(given: string | readonly string[]): string[] {
     const list = [given].flat();
     // An empty list is as wrong as an empty address.
     const urls = (list.length > 0 ? list : ['']).map(checkEndpoint);

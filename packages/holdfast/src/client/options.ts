@@ -55,20 +55,19 @@ export interface ResolvedClientOptions extends Omit<ClientOptions, 'outbox' | 'b
 }
 
 const defaultOutbox = { countMax: 1_000, bytesMax: 4_194_304 };
+const defaultTimeouts = { connectTimeoutMs: 8_000, requestTimeoutMs: 30_000 };
 
-/** By their names; the numbers are defaults. */
-const known = {
-  connectTimeoutMs: 8_000,
-  requestTimeoutMs: 30_000,
-  token: 0,
-  storage: 0,
-  storageKey: 0,
-  outbox: 0,
-  backoff: 0,
-  heartbeat: 0,
-  lines: 0,
-  codec: 0,
-} satisfies Record<keyof ClientOptions, number>;
+/** Those of `ClientOptions` that are not timeouts, for who writes JavaScript. */
+const otherNames: readonly (keyof ClientOptions)[] = [
+  'token',
+  'storage',
+  'storageKey',
+  'outbox',
+  'backoff',
+  'heartbeat',
+  'lines',
+  'codec',
+];
 
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
   const resolved = {
@@ -76,18 +75,18 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     outbox: { ...defaultOutbox, ...options.outbox },
     backoff: { ...defaultBackoff, ...options.backoff },
     lines: { ...defaultLines, ...options.lines },
-    connectTimeoutMs: options.connectTimeoutMs ?? known.connectTimeoutMs,
-    requestTimeoutMs: options.requestTimeoutMs ?? known.requestTimeoutMs,
+    connectTimeoutMs: options.connectTimeoutMs ?? defaultTimeouts.connectTimeoutMs,
+    requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
     codec: options.codec ?? jsonCodec,
   };
   const { outbox, backoff, lines, connectTimeoutMs, requestTimeoutMs, heartbeat } = resolved;
   const interval = typeof heartbeat === 'object' ? heartbeat : {};
   const numbers = { ...outbox, ...backoff, ...lines, ...interval, connectTimeoutMs, requestTimeoutMs };
-  checkNames(options, known);
-  checkNames(outbox, defaultOutbox);
-  checkNames(backoff, defaultBackoff);
-  checkNames(lines, defaultLines);
-  checkNames(interval, { intervalMs: 0 });
+  checkNames(options, [...otherNames, ...Object.keys(defaultTimeouts)]);
+  checkNames(outbox, Object.keys(defaultOutbox));
+  checkNames(backoff, Object.keys(defaultBackoff));
+  checkNames(lines, Object.keys(defaultLines));
+  checkNames(interval, ['intervalMs']);
   for (const [name, value] of Object.entries(numbers)) {
     // Of durations, "never" makes sense of those alone that only this side keeps.
     const isPossible = typeof value === 'number' && value > 0 && (name !== 'intervalMs' || value < Infinity);
@@ -96,8 +95,9 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   return resolved;
 }
 
-function checkNames(given: object, names: object): void {
-  for (const name of Object.keys(given)) if (!(name in names)) invalid(`there is no option "${name}" here`);
+function checkNames(given: object, names: readonly string[]): void {
+  for (const name of Object.keys(given))
+    if (!names.includes(name)) invalid(`there is no option "${name}" here`);
 }
 
 /** An address as a WebSocket takes it; `http` and `https` are read as `ws` and `wss`. */

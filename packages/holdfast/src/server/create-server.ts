@@ -46,10 +46,10 @@ export type { Handshake } from './engine.ts';
 export type { MessageLog } from './message-log.ts';
 export type { Disconnect } from './node.ts';
 export type { Action, AuthenticateRequest, Identity, Logger, ServerOptions } from './options.ts';
+export type { HoldfastServer } from './server.ts';
 export type {
   DrainOptions,
   HistoryPage,
-  HoldfastServer,
   MethodContext,
   PublishOptions,
   ReadOptions,
@@ -57,5 +57,5 @@ export type {
   ServerStats,
   SessionHandle,
   TopicHandle,
-} from './server.ts';
+} from './types.ts';
 export type { TopicOptions } from './topic-options.ts';

@@ -1,3 +1,5 @@
+import { PROTOCOL_VERSION } from '../protocol/version.ts';
+
 /**
  * The port behind which sockets live. An engine upgrades connections, and hands over whole WebSocket messages;
  * it knows nothing of sessions. `testing/contracts/engine-contract.ts` is the suite that each engine passes.
@@ -53,4 +55,22 @@ export interface Engine<HttpServer = unknown> {
   attach(httpServer: HttpServer, path: string): void;
   /** Stops listening and detaches. Connections are the server's to close. */
   close(): Promise<void>;
+}
+
+/** From our Close frame to the end of the socket, for what is still queued and for the peer's own. */
+export const CLOSE_TIMEOUT_MS = 5_000;
+
+/** RFC 6455 §5.5: a control frame has 125 bytes, of which the code takes two. */
+export const REASON_BYTES_MAX = 123;
+
+/** Why an upgrade that offers these subprotocols, as the header has them, is refused; undefined when it is not. */
+export function whyNotSpoken(header: string | null | undefined): string | undefined {
+  const offered = (header ?? '').split(',').map((name) => name.trim());
+  if (offered.includes(PROTOCOL_VERSION)) return undefined;
+  return `This server speaks the WebSocket subprotocol ${PROTOCOL_VERSION}; the client offered ${offered[0] ? offered.join(', ') : 'none'}.`;
+}
+
+/** What is said to whoever knocks elsewhere. */
+export function wrongPathText(path: string | undefined): string {
+  return `Nothing is served at this path; WebSocket connections go to ${path}.`;
 }

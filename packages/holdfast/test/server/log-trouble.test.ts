@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { connect } from '../../src/client/node.ts';
 import { HoldfastError, memoryLog } from '../../src/server/create-server.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
 import { aSentence, deferred, startServer } from './fixture.ts';
@@ -90,4 +91,24 @@ it('[SUB-8] a log is told that inboxes end with their sessions, and no other top
   await startServer({ log });
   expect(isTransient('$inbox:session')).toBe(true);
   for (const topic of ['news', '$user:somebody']) expect(isTransient(topic)).toBeUndefined();
+});
+
+it('[ERR-1] a log without room fails the publish and nothing else; where it is, its operator alone is told, once', async () => {
+  const log = memoryLog();
+  const append = log.append.bind(log);
+  let hasRoom = false;
+  log.append = (...publish) =>
+    hasRoom ? append(...publish) : Promise.reject(new HoldfastError('log-full', 'The disk at /srv is full.'));
+  const { port, lines } = await startServer({ log });
+  const client = connect(`ws://127.0.0.1:${port}/`);
+  onTestFinished(() => client.close());
+  for (let n = 0; n < 3; n++) {
+    const refused = await client.publish('t', n).catch((error: unknown) => error as HoldfastError);
+    expect(refused).toMatchObject({ code: 'log-full', message: aSentence });
+    expect((refused as HoldfastError).message).not.toContain('/srv');
+  }
+  expect(lines.filter((line) => line.includes('/srv'))).toHaveLength(1);
+  hasRoom = true;
+  expect(await client.publish('t', 3)).toMatchObject({ offset: 1 });
+  expect(client.status.cause).toBeUndefined();
 });

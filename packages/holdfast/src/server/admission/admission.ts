@@ -1,4 +1,10 @@
-import type { EngineHost, EngineSocket, Handshake, SocketHandler } from '../engine.ts';
+import {
+  wrongPathText,
+  type EngineHost,
+  type EngineSocket,
+  type Handshake,
+  type SocketHandler,
+} from '../engine.ts';
 import type { Node } from '../node.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { ClientAddress } from './client-address.ts';
@@ -119,8 +125,7 @@ export class Admission {
     if (refusal) return { ...refusal, text: JSON.stringify({ error: refusal.text }) };
     // A client whose upgrade was refused asks by HTTP why (SPEC RET-5): it has the wrong path, and no proxy in its way.
     if (this.path !== undefined && path !== this.path) {
-      const error = `Nothing is served at this path; WebSocket connections go to ${this.path}.`;
-      return { status: 404, text: JSON.stringify({ error }) };
+      return { status: 404, text: JSON.stringify({ error: wrongPathText(this.path) }) };
     }
     return {
       status: 426,

@@ -1,4 +1,4 @@
-import type { ServerStats } from '../server.ts';
+import type { ServerStats } from '../types.ts';
 
 /** The figures of every node that is known to live, and their sums. */
 export interface ClusterStats {

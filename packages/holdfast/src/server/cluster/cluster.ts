@@ -6,7 +6,7 @@ import type { Node } from '../node.ts';
 import type { NodeFate } from '../causes/verdict.ts';
 import type { Processes } from '../resources/processes.ts';
 import { resumableMs } from '../resume-token.ts';
-import type { ServerStats } from '../server.ts';
+import type { ServerStats } from '../types.ts';
 import type { Session } from '../sessions.ts';
 import { Accounts } from './accounts.ts';
 import { sumOf, type ClusterStats } from './cluster-stats.ts';

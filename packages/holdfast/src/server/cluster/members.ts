@@ -1,4 +1,4 @@
-import type { ServerStats } from '../server.ts';
+import type { ServerStats } from '../types.ts';
 import { LIST_MAX, type NodeMessage } from './node-messages.ts';
 
 /** What was heard of a node. */

@@ -1,4 +1,4 @@
-import type { ServerStats } from '../server.ts';
+import type { ServerStats } from '../types.ts';
 
 /**
  * What nodes tell each other over the log's broadcast: at most once and in no order, so that each kind either may

@@ -1,7 +1,17 @@
 import { HoldfastError } from '../../protocol/error-codes.ts';
 import { PROTOCOL_VERSION } from '../../protocol/version.ts';
 import { cutText } from '../cut-text.ts';
-import type { Engine, EngineHost, EngineSocket, Handshake, SocketHandler } from '../engine.ts';
+import {
+  CLOSE_TIMEOUT_MS,
+  REASON_BYTES_MAX,
+  whyNotSpoken,
+  wrongPathText,
+  type Engine,
+  type EngineHost,
+  type EngineSocket,
+  type Handshake,
+  type SocketHandler,
+} from '../engine.ts';
 
 /** Answers what is no business of Holdfast's: an application's own routes. `server` is Bun's. */
 export type Fetch = (request: Request, server: never) => Response | Promise<Response>;
@@ -10,12 +20,6 @@ export type Fetch = (request: Request, server: never) => Response | Promise<Resp
 export function bunEngine(host: EngineHost, path: string | undefined, fetch?: Fetch): Engine<never> {
   return new BunEngine(host, path, fetch);
 }
-
-/** From our Close frame to the end of the socket, for what is still queued and for the peer's own. */
-const CLOSE_TIMEOUT_MS = 5_000;
-
-/** RFC 6455 §5.5: a control frame has 125 bytes, of which the code takes two. */
-const REASON_BYTES_MAX = 123;
 
 /** What Bun says of a message over `maxPayloadLength`, whose sender it has told 1009. */
 const TOO_BIG = 'Received too big message';
@@ -99,8 +103,7 @@ class BunEngine implements Engine<never> {
     if (isUpgrade && (this.path === undefined || pathname === this.path))
       return this.upgrade(request, server, pathname + search);
     if (this.fetch) return this.fetch(request, server as never);
-    if (isUpgrade)
-      return refuse(404, `Nothing is served at this path; WebSocket connections go to ${this.path}.`);
+    if (isUpgrade) return refuse(404, wrongPathText(this.path));
     const { status, text, retryAfterSeconds } = this.host.answer(pathname + search);
     return new Response(text, {
       status,
@@ -116,13 +119,8 @@ class BunEngine implements Engine<never> {
   private upgrade(request: Request, server: BunServer, url: string): Response | undefined {
     const address = server.requestIP(request)?.address ?? '';
     const handshake: Handshake = { url, headers: Object.fromEntries(request.headers), address };
-    const offered = (request.headers.get('sec-websocket-protocol') ?? '')
-      .split(',')
-      .map((name) => name.trim());
-    if (!offered.includes(PROTOCOL_VERSION)) {
-      const text = `This server speaks the WebSocket subprotocol ${PROTOCOL_VERSION}; the client offered ${offered[0] ? offered.join(', ') : 'none'}.`;
-      return refuse(400, text);
-    }
+    const unspoken = whyNotSpoken(request.headers.get('sec-websocket-protocol'));
+    if (unspoken) return refuse(400, unspoken);
     const refused = this.host.admit(handshake);
     if (refused) return refuse(refused.status, refused.text, refused.retryAfterSeconds);
     const data = new BunSocket(handshake);

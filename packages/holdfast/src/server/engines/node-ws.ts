@@ -5,18 +5,21 @@ import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import { PROTOCOL_VERSION } from '../../protocol/version.ts';
 import { cutText } from '../cut-text.ts';
 import { checkHttpServer } from '../option-checks.ts';
-import type { Engine, EngineHost, EngineSocket, Handshake } from '../engine.ts';
+import {
+  CLOSE_TIMEOUT_MS,
+  REASON_BYTES_MAX,
+  whyNotSpoken,
+  wrongPathText,
+  type Engine,
+  type EngineHost,
+  type EngineSocket,
+  type Handshake,
+} from '../engine.ts';
 
 /** Sockets of Node's HTTP server, upgraded by `ws`. */
 export function nodeWsEngine(host: EngineHost, path: string | undefined): Engine<HttpServer> {
   return new NodeWsEngine(host, path);
 }
-
-/** From our Close frame to the end of the socket, for what is still queued and for the peer's own. */
-const CLOSE_TIMEOUT_MS = 5_000;
-
-/** RFC 6455 §5.5: a control frame has 125 bytes, of which the code takes two. */
-const REASON_BYTES_MAX = 123;
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -96,7 +99,7 @@ class NodeWsEngine implements Engine<HttpServer> {
       if (path !== undefined && pathname !== path) {
         // On an application's server another listener may be waiting for this path; on our own there is none.
         if (server === this.own || server.listenerCount('upgrade') === 1) {
-          refuse(socket, 404, `Nothing is served at this path; WebSocket connections go to ${path}.`);
+          refuse(socket, 404, wrongPathText(path));
         }
         return;
       }
@@ -112,11 +115,8 @@ class NodeWsEngine implements Engine<HttpServer> {
     socket.on('error', ignore);
     const { url = '/', headers } = request;
     const handshake: Handshake = { url, headers, address: socket.remoteAddress ?? '' };
-    const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-    if (!offered.includes(PROTOCOL_VERSION)) {
-      const text = `This server speaks the WebSocket subprotocol ${PROTOCOL_VERSION}; the client offered ${offered[0] ? offered.join(', ') : 'none'}.`;
-      return refuse(socket, 400, text);
-    }
+    const unspoken = whyNotSpoken(headers['sec-websocket-protocol']);
+    if (unspoken) return refuse(socket, 400, unspoken);
     const refused = this.host.admit(handshake);
     if (refused) return refuse(socket, refused.status, refused.text, refused.retryAfterSeconds);
     this.webSockets.handleUpgrade(request, socket, head, (webSocket) => {

@@ -1,5 +1,7 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../../src/protocol/error-codes.ts';
+import { apiCodes } from '../../../src/server/logs/nats/failures.ts';
 import { Lane } from '../../../src/server/logs/nats/lane.ts';
 
 const later = performance.now() + 60_000;
@@ -83,5 +85,21 @@ describe('a lane', () => {
     await expect(lane.do(work.attempt('a'), later)).rejects.toBe(refusal);
     expect(await lane.do(work.attempt('b'), later)).toBe('b');
     expect(work.attempts).toEqual(['a', 'b']);
+  });
+
+  it('[ERR-1] a stream without room fails with log-full what it refused or never saw, and nothing that may be kept', async () => {
+    const full = new JetStreamApiError({
+      code: 503,
+      err_code: apiCodes.storeFailed,
+      description: 'maximum bytes',
+    });
+    const work = new Work({ a: [full], b: [passing()] });
+    const lane = new Lane<string>(2, () => {});
+    const first = lane.do(work.attempt('first'), later);
+    const outcomes = Promise.allSettled(['a', 'b', 'c'].map((name) => lane.do(work.attempt(name), later)));
+    await first;
+    const codes = (await outcomes).map((outcome) => (outcome as { reason: { code: string } }).reason.code);
+    expect(codes).toEqual(['log-full', 'log-unavailable', 'log-full']);
+    expect(work.attempts).toEqual(['first', 'a', 'b']);
   });
 });

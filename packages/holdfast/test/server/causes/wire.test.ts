@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { endings, type WireRecord } from '../../../src/protocol/schema.ts';
-import type { ServerEvents } from '../../../src/server/server.ts';
+import type { ServerEvents } from '../../../src/server/types.ts';
 import { startServer, type Server } from '../fixture.ts';
 import { startNodes } from '../cluster/nodes.ts';
 import { helloRecord, RawClient, type Hello } from '../raw-client.ts';
