@@ -1,13 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 
 const documents = [
   'README.md',
+  'ARCHITECTURE.md',
   'CONTRIBUTING.md',
+  'SPEC.md',
   ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
   ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`),
 ].filter((path) => path.endsWith('.md'));
@@ -90,3 +100,27 @@ it('every command in the documents exists', () => {
   expect(ofHoldfast.filter((name) => !main.includes(`  ${name}: {`))).toEqual([]);
   expect(Math.min(ofNpm.length, ofHoldfast.length)).toBeGreaterThan(3);
 });
+
+it('every link within the documents leads somewhere', () => {
+  const links = documents.flatMap((document) =>
+    Array.from(
+      readFileSync(join(root, document), 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g),
+    ).map(([, path, anchor]) => ({ document, path: path!, anchor })),
+  );
+  expect(links.length).toBeGreaterThan(30);
+  const leadsNowhere = links.filter(({ document, path, anchor }) => {
+    const target = path === '' ? join(root, document) : join(root, dirname(document), path);
+    return !existsSync(target) || (anchor && !anchorsOf(target).includes(anchor));
+  });
+  expect(leadsNowhere).toEqual([]);
+});
+
+/** The names that the headings of a document get where Markdown is shown. */
+function anchorsOf(path: string): string[] {
+  return Array.from(readFileSync(path, 'utf8').matchAll(/^#+ (.+)$/gm), ([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
