@@ -63,6 +63,20 @@ const examples: readonly RuleExample[] = [
     right: haproxy(),
   },
   {
+    rule: 'HAP001',
+    when: 'where 0 stands, which HAProxy takes as not set',
+    wrong: haproxy({ timeouts: timeouts.replace('tunnel 1h', 'tunnel 0') }),
+    on: 'backend app',
+    right: haproxy({ timeouts: timeouts.replace('tunnel 1h', 'tunnel 0').replaceAll('30s', '24h') }),
+  },
+  {
+    rule: 'HAP002',
+    when: 'without a heartbeat',
+    wrong: haproxy({ timeouts: timeouts.replace('tunnel 1h', 'tunnel 30s') }),
+    on: 'timeout tunnel 30s',
+    right: haproxy(),
+  },
+  {
     rule: 'HAP003',
     wrong: haproxy({ timeouts: without('timeout client-fin 30s') }),
     on: 'timeout tunnel',
@@ -122,10 +136,25 @@ const examples: readonly RuleExample[] = [
     right: haproxy({ back: 'timeout queue 5s\n  server a 127.0.0.1:1 maxconn 100' }),
   },
   {
-    rule: 'HAP011',
-    wrong: haproxy({ back: 'server a 127.0.0.1:1 ssl alpn h2,http/1.1' }),
+    rule: 'HAP009',
+    when: 'in the line that holds for every server',
+    wrong: haproxy({ back: 'default-server maxconn 100\n  server a 127.0.0.1:1' }),
     on: 'server a',
-    right: haproxy({ back: 'server a 127.0.0.1:1 ssl alpn h2,http/1.1 ws h1' }),
+    right: haproxy({ back: 'server a 127.0.0.1:1\n  default-server maxconn 100' }),
+  },
+  {
+    rule: 'HAP011',
+    context: { connections: 100 },
+    wrong: haproxy({ back: 'server a 127.0.0.1:1 ssl alpn h2' }),
+    on: 'server a',
+    right: haproxy({ back: 'server a 127.0.0.1:1 ssl alpn h2 ws h1' }),
+  },
+  {
+    rule: 'HAP011',
+    when: 'where connections are shared, though they would fall back',
+    wrong: haproxy({ back: 'http-reuse always\n  server a 127.0.0.1:1 ssl alpn h2,http/1.1' }),
+    on: 'server a',
+    right: haproxy({ back: 'server a 127.0.0.1:1 ssl alpn h2,http/1.1' }),
   },
   {
     rule: 'HAP012',
@@ -207,6 +236,14 @@ frontend web from long
 `;
     expect(idsOf(lintText('haproxy', text))).not.toContain('HAP001');
     expect(idsOf(lintText('haproxy', text.replace('app from long', 'app')))).toContain('HAP001');
+  });
+
+  it('judge every backend where the name is only known at run time', () => {
+    const text = haproxy({ timeouts: without('timeout tunnel 1h') }).replace(
+      'default_backend app',
+      'use_backend %[req.hdr(host),lower,map(/hosts.map)]',
+    );
+    expect(idsOf(lintText('haproxy', text))).toEqual(['HAP001']);
   });
 
   it('judge only the backend that is marked as the one for WebSockets', () => {

@@ -14,9 +14,9 @@ export const haproxyRules = {
   },
   HAP002: {
     severity: 'error',
-    title: 'timeout tunnel is not above the heartbeat',
-    why: 'The socket ends between two heartbeats.',
-    fix: 'timeout tunnel 90s   # two to three heartbeats',
+    title: 'timeout tunnel ends silent sockets too early',
+    why: 'A socket that is silent for that long is closed without a Close frame: the client sees 1006.',
+    fix: 'timeout tunnel 90s   # two to three heartbeats; 1h without a heartbeat',
     source: lab,
   },
   HAP003: {
@@ -77,10 +77,10 @@ export const haproxyRules = {
   },
   HAP011: {
     severity: 'warning',
-    title: 'the server may be asked for WebSockets over HTTP/2',
-    why: 'With alpn h2 HAProxy may use RFC 8441 towards an application that lacks it.',
+    title: 'the server is asked for WebSockets over HTTP/2',
+    why: 'HAProxy then asks by RFC 8441, and answers 502 when the application lacks it.',
     fix: 'server app1 10.0.0.1:443 ssl alpn h2,http/1.1 ws h1',
-    source: manual,
+    source: lab,
   },
   HAP012: {
     severity: 'info',

@@ -1,8 +1,8 @@
 import { sayDuration } from '../durations.ts';
 import type { Findings, LintContext } from '../finding.ts';
 import { appendLine } from './edits.ts';
-import type { Section } from './parse.ts';
-import { effective, hasOption, holdsWord, serversOf, durationMs, wordAfter, type Way } from './scope.ts';
+import type { Line, Section } from './parse.ts';
+import { durationMs, effective, hasOption, serverSetting, serversOf, type Way } from './scope.ts';
 
 /** HAP006 to HAP009, HAP013 and HAP014: how many sockets fit, where they go, and what a reload does to them. */
 export function checkCapacity(
@@ -48,18 +48,27 @@ function checkMaxconn(section: Section, { connections }: LintContext, findings: 
 
 function checkServers(back: Section, { connections }: LintContext, findings: Findings): void {
   const servers = serversOf(back);
-  const limits = servers.map((server) => Number(wordAfter(server, 'maxconn') ?? Number.POSITIVE_INFINITY));
+  const limits = servers.map((server) =>
+    Number(serverSetting(back, server, 'maxconn') ?? Number.POSITIVE_INFINITY),
+  );
   const together = limits.reduce((sum, limit) => sum + limit, 0);
-  if (connections !== undefined && together >= connections) return;
+  const isEnough = connections !== undefined && together >= connections;
   for (const [index, server] of servers.entries()) {
     const limit = limits[index] ?? Number.POSITIVE_INFINITY;
-    if (Number.isFinite(limit)) findings.add('HAP009', server, `This server holds at most ${limit} sockets.`);
+    if (Number.isFinite(limit) && !isEnough)
+      findings.add('HAP009', server, `This server holds at most ${limit} sockets.`);
+    if (asksOverHttp2(back, server))
+      findings.add('HAP011', server, 'This server is asked over h2 and has no "ws h1".');
   }
-  for (const server of servers) {
-    const alpn = wordAfter(server, 'alpn')?.split(',') ?? [];
-    if (alpn.includes('h2') && !holdsWord(server, 'ws'))
-      findings.add('HAP011', server, 'This server offers h2 and has no "ws h1".');
-  }
+}
+
+/** A new connection for a WebSocket falls back to http/1.1 where ALPN has it; one that is shared stays as it is. */
+function asksOverHttp2(back: Section, server: Line): boolean {
+  if (serverSetting(back, server, 'ws') !== undefined) return false;
+  if (serverSetting(back, server, 'proto') === 'h2') return true;
+  const alpn = serverSetting(back, server, 'alpn')?.split(',') ?? [];
+  const reuse = effective(back, 'http-reuse')?.words[1]?.value ?? 'safe';
+  return alpn.includes('h2') && (!alpn.includes('http/1.1') || reuse === 'always' || reuse === 'aggressive');
 }
 
 function checkBalance(back: Section, findings: Findings): void {
@@ -75,12 +84,12 @@ function checkBalance(back: Section, findings: Findings): void {
     findings.add(
       'HAP013',
       balance ?? back.head,
-      `backend ${back.name} spreads handshakes by ${algorithm}.`,
+      `${back.kind} ${back.name} spreads handshakes by ${algorithm}.`,
       edits,
     );
   }
   if (!hasOption(back, 'redispatch')) {
-    findings.add('HAP014', back.head, `backend ${back.name} has no option redispatch.`, [
+    findings.add('HAP014', back.head, `${back.kind} ${back.name} has no option redispatch.`, [
       appendLine(back, 'option redispatch'),
     ]);
   }

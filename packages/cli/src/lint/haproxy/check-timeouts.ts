@@ -1,9 +1,9 @@
 import { idleTimeoutForHeartbeatMs } from '../../facts/intermediaries.ts';
-import { sayDuration } from '../durations.ts';
+import { cutsSilence, sayDuration, sayTooShortFor } from '../durations.ts';
 import type { Findings, LintContext } from '../finding.ts';
 import { appendLine, replaceWord } from './edits.ts';
-import type { Section } from './parse.ts';
-import { effective, modeOf, serversOf, timeoutMs, wordAfter, type Way } from './scope.ts';
+import type { Line, Section } from './parse.ts';
+import { effective, modeOf, serverSetting, serversOf, timeoutMs, type Way } from './scope.ts';
 
 /** A handshake that waits longer for a slot is given up by its client first. */
 const QUEUE_MAX_MS = 30_000;
@@ -25,8 +25,17 @@ function say({ kind, name }: Section): string {
   return `${kind} ${name}`;
 }
 
+/** The limit of silence that the fix of HAP001 asks for. */
+const TUNNEL_WANTED_MS = 3_600_000;
+
+/** The line that sets a tunnel timeout; HAProxy takes 0 as not set. */
+function tunnelOf(back: Section): Line | undefined {
+  const line = effective(back, 'timeout', 'tunnel');
+  return timeoutMs(line) === 0 ? undefined : line;
+}
+
 function checkTunnel({ front, back }: Way, { heartbeatMs }: LintContext, findings: Findings): void {
-  const tunnel = effective(back, 'timeout', 'tunnel');
+  const tunnel = tunnelOf(back);
   const wanted = heartbeatMs === undefined ? '1h' : `${idleTimeoutForHeartbeatMs(heartbeatMs) / 1_000}s`;
   if (!tunnel) {
     const client = timeoutMs(effective(front, 'timeout', 'client'));
@@ -34,6 +43,7 @@ function checkTunnel({ front, back }: Way, { heartbeatMs }: LintContext, finding
     const idleMs = Math.min(client ?? Number.POSITIVE_INFINITY, server ?? Number.POSITIVE_INFINITY);
     // Two heartbeats within the ordinary timeout keep a socket alive without a tunnel timeout.
     if (heartbeatMs !== undefined && idleMs >= heartbeatMs * 2) return;
+    if (Number.isFinite(idleMs) && idleMs >= TUNNEL_WANTED_MS) return;
     const now = Number.isFinite(idleMs) ? `, so ${sayDuration(idleMs)} of silence end a socket` : '';
     findings.add('HAP001', back.head, `${say(back)} has no timeout tunnel${now}.`, [
       appendLine(back, `timeout tunnel ${wanted}`),
@@ -41,8 +51,8 @@ function checkTunnel({ front, back }: Way, { heartbeatMs }: LintContext, finding
     return;
   }
   const tunnelMs = timeoutMs(tunnel);
-  if (tunnelMs !== undefined && heartbeatMs !== undefined && tunnelMs > 0 && tunnelMs <= heartbeatMs) {
-    const message = `timeout tunnel is ${sayDuration(tunnelMs)}, and the heartbeat comes only every ${sayDuration(heartbeatMs)}.`;
+  if (tunnelMs !== undefined && cutsSilence(tunnelMs, heartbeatMs)) {
+    const message = `timeout tunnel is ${sayDuration(tunnelMs)}, ${sayTooShortFor(heartbeatMs)}.`;
     findings.add('HAP002', tunnel, message, replaceWord(tunnel, 2, wanted));
   }
   if (!effective(front, 'timeout', 'client-fin')) {
@@ -66,7 +76,7 @@ function checkOrdinary({ front, back }: Way, findings: Findings): void {
   const clientMs = timeoutMs(client);
   const serverMs = timeoutMs(server);
   // With a tunnel timeout these two bound the handshake only, where a difference does no harm.
-  const decides = !effective(back, 'timeout', 'tunnel') && clientMs !== undefined && serverMs !== undefined;
+  const decides = !tunnelOf(back) && clientMs !== undefined && serverMs !== undefined;
   if (client && decides && clientMs !== serverMs) {
     findings.add(
       'HAP005',
@@ -78,7 +88,7 @@ function checkOrdinary({ front, back }: Way, findings: Findings): void {
 
 /** Only servers with a limit let handshakes wait. */
 function checkQueue(back: Section, findings: Findings): void {
-  if (!serversOf(back).some((server) => wordAfter(server, 'maxconn') !== undefined)) return;
+  if (!serversOf(back).some((server) => serverSetting(back, server, 'maxconn') !== undefined)) return;
   const queue = effective(back, 'timeout', 'queue');
   const queueMs = timeoutMs(queue);
   if (!queue)

@@ -66,6 +66,16 @@ export function wordAfter(line: Line, word: string): string | undefined {
   return index === -1 ? undefined : line.words[index + 1]?.value;
 }
 
+/** What a server line sets, or else the last "default-server" above it, or one of the defaults. */
+export function serverSetting(back: Section, server: Line, word: string): string | undefined {
+  for (let at: Section | undefined = back; at; at = at.defaults) {
+    const general = ownLines(at, 'default-server').filter(({ start }) => start < server.start);
+    const line = [...general, ...(at === back ? [server] : [])].findLast((one) => holdsWord(one, word));
+    if (line) return wordAfter(line, word);
+  }
+  return undefined;
+}
+
 /** Every pair of a front and a back that has servers. A listen section is both. */
 export function waysOf(sections: readonly Section[]): Way[] {
   const backs = sections
@@ -74,11 +84,15 @@ export function waysOf(sections: readonly Section[]): Way[] {
   return backs.flatMap((back) => {
     if (back.kind === 'listen') return [{ front: back, back }];
     const fronts = sections.filter(
-      (front) =>
-        (front.kind === 'frontend' || front.kind === 'listen') && backendsOf(front).includes(back.name),
+      (front) => (front.kind === 'frontend' || front.kind === 'listen') && leadsTo(front, back),
     );
     return fronts.map((front) => ({ front, back }));
   });
+}
+
+/** A name that is only known at run time, such as %[req.hdr(host),map(…)], may be that of any backend. */
+function leadsTo(front: Section, back: Section): boolean {
+  return backendsOf(front).some((name) => name === back.name || name.includes('%['));
 }
 
 export function backendsOf(front: Section): readonly string[] {
