@@ -47,7 +47,8 @@ function lint(
   if (fix) files.save();
   if (format === 'json') io.out(reportJson(linted));
   else if (format === 'sarif') io.out(reportSarif(linted, io.cwd));
-  else io.out(reportText(linted, { colours: io.colours, ...(fix && { mended }) }));
+  else
+    io.out(reportText(linted, { colours: io.colours, passedOver: files.passedOver, ...(fix && { mended }) }));
   const isClean = linted.every(({ findings }) => findings.every(({ rule }) => rule.severity === 'info'));
   return isClean ? EXIT_OK : EXIT_PROBLEM;
 }

@@ -21,12 +21,15 @@ const byName: readonly (readonly [RegExp, Product])[] = [
 
 /** Lines that only one product writes, the most telling first. */
 const byText: readonly (readonly [RegExp, Product])[] = [
+  [
+    /^[ \t]*(global|defaults|frontend|backend|listen(?![ \t]+[\d.:*]+\s*$))([ \t]+[\w.:*-]+)*[ \t]*(#.*)?\r?$/m,
+    'haproxy',
+  ],
   [/^\s*<\/?(VirtualHost|Location|Directory|IfModule|Proxy|IfDefine|Files)\b/im, 'apache'],
   [
-    /^\s*(ProxyPass(Match|Reverse)?|RewriteRule|LoadModule|ServerRoot|MaxRequestWorkers|ProxyTimeout|Timeout)\s+[^;{]*$/im,
+    /^\s*(ProxyPass(Match|Reverse)?|RewriteRule|LoadModule|ServerRoot|MaxRequestWorkers|ProxyTimeout|Timeout[ \t]+\d+)\b[^;{]*$/im,
     'apache',
   ],
-  [/^(global|defaults|frontend|backend|listen)(\s+[\w.:-]+)*\s*(#.*)?$/m, 'haproxy'],
   [/^\s*(server|location|http|events|upstream|map|stream)\b[^;\n]*\{/m, 'nginx'],
   [/^\s*(proxy_pass|proxy_set_header|worker_processes|include)\s[^;]*;/m, 'nginx'],
   [/^\s*(reverse_proxy|file_server|php_fastcgi|redir|encode|tls|root|respond)(\s+[^;]*)?$/m, 'caddy'],
@@ -45,7 +48,8 @@ export function detectProduct(source: SourceFile): Product | undefined {
 }
 
 function detectYaml(text: string): Product | undefined {
-  if (/^\s*"?apiVersion"?\s*:/m.test(text) && /^\s*"?kind"?\s*:/m.test(text)) return 'kubernetes';
+  if (/(^|[{,])\s*"?apiVersion"?\s*:/m.test(text) && /(^|[{,])\s*"?kind"?\s*:/m.test(text))
+    return 'kubernetes';
   if (/"?static_resources"?\s*:|envoy\.extensions\.|envoy\.config\./.test(text)) return 'envoy';
   if (/^"?(entryPoints|providers|http|tcp|certificatesResolvers)"?\s*:/im.test(text)) return 'traefik';
   return undefined;

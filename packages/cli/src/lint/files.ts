@@ -10,8 +10,10 @@ export const FILE_BYTES_MAX = 4 * 1024 * 1024;
  * the disk together when all of them are known.
  */
 export class Files {
-  /** Includes that are not there count as empty, as on a machine without the certificates of the server. */
+  /** Includes that are not there are passed over, as on a machine without the certificates of the server. */
   readonly skipsMissing: boolean;
+  /** Those that were passed over: what they hold is not known. */
+  readonly passedOver = new Set<string>();
   readonly #changed = new Map<string, string>();
 
   constructor({ skipsMissing = false } = {}) {

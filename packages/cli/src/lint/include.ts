@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Files } from './files.ts';
 import { expandGlob, hasWildcard } from './glob.ts';
-import { InputError, SourceFile, type Place } from './source-file.ts';
+import { InputError, type Place, type SourceFile } from './source-file.ts';
 
 /** More than any real configuration, and a stop for one that multiplies itself. */
 const FILES_MAX = 512;
@@ -17,8 +17,8 @@ export class Includes {
     this.#files = files;
   }
 
-  /** Throws an InputError that points to the including line; an empty file stands for a missing one that may be. */
-  read(path: string, include: Place, way: readonly string[]): SourceFile {
+  /** Throws an InputError that points to the including line; `undefined` is a missing file that is passed over. */
+  read(path: string, include: Place, way: readonly string[]): SourceFile | undefined {
     if (way.includes(path)) throw include.source.errorAt(include.start, `${path} includes itself`);
     if (way.length > DEPTH_MAX)
       throw include.source.errorAt(include.start, 'includes stand too deep in each other');
@@ -26,12 +26,17 @@ export class Includes {
     if (this.#read > FILES_MAX) {
       throw include.source.errorAt(include.start, `this configuration has more than ${FILES_MAX} files`);
     }
-    if (this.#files.skipsMissing && !existsSync(path)) return new SourceFile(path, '');
+    const isMissing = !existsSync(path);
+    if (isMissing && this.#files.skipsMissing) {
+      this.#files.passedOver.add(path);
+      return undefined;
+    }
     try {
       return this.#files.read(path);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      throw include.source.errorAt(include.start, `the include failed: ${error.message}`);
+      const hint = isMissing ? ' (--skip-missing passes over it)' : '';
+      throw include.source.errorAt(include.start, `the include failed: ${error.message}${hint}`);
     }
   }
 }

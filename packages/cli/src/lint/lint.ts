@@ -43,9 +43,19 @@ export function lintFile(
       `${path} does not look like a configuration of nginx, HAProxy, Apache, Caddy, Envoy, Traefik or Kubernetes; if it is one, name it with --as.`,
     );
   }
-  const { findings, routes } = checks[product](source, context, files);
-  return { path, product, routes, findings: findings.toSorted(byPlace) };
+  try {
+    const { findings, routes } = checks[product](source, context, files);
+    return { path, product, routes, findings: findings.toSorted(byPlace) };
+  } catch (error) {
+    if (!(error instanceof InputError) || !templateMarks.test(source.text)) throw error;
+    throw new InputError(
+      `${error.message} (This looks like a template: render it, and check what comes out.)`,
+    );
+  }
 }
+
+/** Helm, Go and Jinja write the one, ERB and its like the other. */
+const templateMarks = /\{\{|\{%|<%/;
 
 function byPlace(a: Checked['findings'][number], b: Checked['findings'][number]): number {
   return (

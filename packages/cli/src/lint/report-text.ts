@@ -8,6 +8,8 @@ export interface TextOptions {
   readonly colours: boolean;
   /** How many findings were mended; absent when that was not asked for. */
   readonly mended?: number;
+  /** Includes that were not looked at. */
+  readonly passedOver?: ReadonlySet<string>;
 }
 
 /** One paragraph per finding, then one sentence in sum. */
@@ -23,6 +25,8 @@ export function reportText(files: readonly LintedFile[], options: TextOptions): 
       ? [`${file.path}: no route that could carry a WebSocket was found, so there was little to check.\n`]
       : []),
   ]);
+  const unread = [...(options.passedOver ?? [])];
+  if (unread.length > 0) paragraphs.push(`Not on this machine, so not looked at: ${unread.join(', ')}.\n`);
   return `${[...paragraphs, summary(files, options)].join('\n')}\n`;
 }
 

@@ -112,6 +112,31 @@ describe('the rules for Apache', () => {
 
   testExamples('apache', examples);
 
+  it.each([
+    ['by ProxyPass', 'ProxyPass /ws balancer://nodes/ws timeout=3600'],
+    ['by RewriteRule', 'ProxyTimeout 3600\nRewriteRule ^/(.*) balancer://nodes/$1 [P,L]'],
+  ])('look at the members of a balancer that is reached %s', (_by, pass) => {
+    const members = (member: string) =>
+      apache({ pass: `<Proxy "balancer://nodes">\nBalancerMember ${member}\n</Proxy>\n${pass}` });
+    expect(lintText('apache', members('ws://127.0.0.1:1'))).toMatchObject({ routes: 1, findings: [] });
+    const dead = members('ws://127.0.0.1:1').replaceAll('3600', '20');
+    expect(idsOf(lintText('apache', dead))).toEqual(['APA003']);
+  });
+
+  it('find upgrade=websocket on the members of a balancer, and miss it there', () => {
+    const nodes = (parameters: string) =>
+      apache({
+        pass: `<Proxy balancer://nodes>\nBalancerMember http://127.0.0.1:1 ${parameters}\n</Proxy>\nProxyPass /ws balancer://nodes/ws`,
+      });
+    expect(idsOf(lintText('apache', nodes('upgrade=websocket timeout=3600')))).toEqual([]);
+    expect(idsOf(lintText('apache', nodes('timeout=3600')))).toEqual(['APA001']);
+  });
+
+  it('know a tunnel through a Unix socket', () => {
+    const pass = 'ProxyPass /ws unix:/run/app.sock|ws://localhost/ws timeout=3600';
+    expect(idsOf(lintText('apache', apache({ pass })))).toEqual([]);
+  });
+
   it('keep the virtual hosts apart', () => {
     const text = `${apache()}<VirtualHost *:81>\n  ProxyTimeout 10\n  ProxyPass /a http://127.0.0.1:2/\n</VirtualHost>\n`;
     expect(idsOf(lintText('apache', text, { heartbeatMs: 25_000 }))).toEqual([]);

@@ -110,6 +110,28 @@ describe('holdfast lint', () => {
     expect(report.files.map((file: { product: string }) => file.product)).toEqual(['nginx', 'haproxy']);
   });
 
+  it.each([
+    ['haproxy', 'defaults\n  timeout client 30s\nlisten web\n  bind :80\n  server a 127.0.0.1:1\n'],
+    ['haproxy', 'frontend web # the only one\r\n  bind :80\r\n'],
+    ['apache', 'Timeout 300\nListen 80\n'],
+    ['nginx', 'server {\n  listen 80;\n}\n'],
+    ['caddy', ':80\nreverse_proxy localhost:1\n'],
+    ['kubernetes', '{"apiVersion":"v1","kind":"Service"}'],
+  ])('recognises %s by its text, whatever the file is called', async (product, text) => {
+    const report = JSON.parse((await lint(write('edge.cfg', text), '--format', 'json')).out);
+    expect(report.files).toEqual([expect.objectContaining({ product })]);
+  });
+
+  it('blames no location for what an include may hold that was passed over, and says so', async () => {
+    const site =
+      'server {\n  location / {\n    include /nowhere/proxy.conf;\n    proxy_pass http://a;\n  }\n}\n';
+    const { code, out } = await lint(write('app.conf', site), '--skip-missing');
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: 'Not on this machine, so not looked at: /nowhere/proxy.conf.\n\nNothing to complain about.\n',
+    });
+  });
+
   it('shows its arguments', async () => {
     const { code, out } = await lint('--help');
     expect(code).toBe(0);
@@ -173,10 +195,29 @@ describe('bad input', () => {
     await refused(/:2:1: this is not TOML/, write('traefik.toml', 'a = \n'));
   });
 
+  it('a directive of nginx that swallows the next one', async () => {
+    const sentence = /:2:3: this directive is not ended with ";"/;
+    await refused(
+      sentence,
+      write('a.conf', 'server {\n  listen 80\n  location /ws { proxy_pass http://a; }\n}\n'),
+    );
+    await refused(
+      sentence,
+      write('b.conf', 'location / {\n  proxy_pass http://a\n  proxy_http_version 1.1;\n}\n'),
+    );
+  });
+
+  it('a template, which is to be rendered first', async () => {
+    await refused(
+      /This looks like a template: render it/,
+      write('a.conf', 'upstream {{ app }} { }\nserver { }\n'),
+    );
+  });
+
   it('an include that cannot be read, unless the user passes over it', async () => {
     const path = write('nginx.conf', 'events {}\nhttp {\n  include missing.conf;\n}\n');
     await refused(
-      /nginx\.conf:3:3: the include failed: .*missing\.conf cannot be read: there is no such file\./,
+      /nginx\.conf:3:3: the include failed: .*missing\.conf cannot be read: there is no such file\. \(--skip-missing/,
       path,
     );
     expect((await lint(path, '--skip-missing')).code).toBe(0);

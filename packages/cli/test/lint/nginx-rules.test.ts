@@ -133,6 +133,13 @@ const examples: readonly RuleExample[] = [
     right: nginx({ timeout: '' }),
   },
   {
+    rule: 'NGX009',
+    when: 'where 0 stands, which nginx does not take as no limit',
+    wrong: nginx({ timeout: 'proxy_read_timeout 0;' }),
+    on: 'proxy_read_timeout 0',
+    right: nginx(),
+  },
+  {
     rule: 'NGX010',
     wrong: nginx({ server: 'listen 80;', timeout: 'proxy_read_timeout 1d;' }),
     on: 'proxy_read_timeout 1d',

@@ -25,7 +25,7 @@ describe('nginx', () => {
   });
 
   it('passes over blocks of Lua with braces of their own', () => {
-    const text = `content_by_lua_block {\n local t = { a = "}" } -- }\n}\nlisten 80;`;
+    const text = `content_by_lua_block {\n local t = { a = "}", b = [=[ ]] } ]=] } -- }\n --[[ } ]]\n}\nlisten 80;`;
     expect(parseNginx(source(text)).map(({ name }) => name)).toEqual(['content_by_lua_block', 'listen']);
   });
 

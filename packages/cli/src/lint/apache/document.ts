@@ -51,7 +51,8 @@ class Expander {
     if (named.includes('${')) return [];
     return paths.flatMap((path) => {
       if (isOptional && !hasWildcard(named) && !exists(path)) return [];
-      return this.expand(parseApache(this.#includes.read(path, include, way)), parent, [...way, path]);
+      const source = this.#includes.read(path, include, way);
+      return source ? this.expand(parseApache(source), parent, [...way, path]) : [];
     });
   }
 }

@@ -13,18 +13,43 @@ export interface Route {
   readonly isPattern: boolean;
   readonly target: string;
   readonly parameters: readonly Word[];
-  /** The target is ws:// or wss://, which mod_proxy_wstunnel serves. */
+  /** The target is ws:// or wss://, or a balancer of such, which mod_proxy_wstunnel serves. */
   readonly isTunnel: boolean;
 }
 
+/** What the members of each balancer say, by the name of the balancer in lower case. */
+type Balancers = ReadonlyMap<string, readonly Word[]>;
+
 export function proxiedRoutes(document: ApacheDocument): Route[] {
-  return [...walk(document.nodes)].flatMap((node) => {
-    const route = node.name === 'rewriterule' ? rewriteRoute(node) : proxyPassRoute(node);
+  const nodes = [...walk(document.nodes)];
+  const balancers = balancersIn(nodes);
+  return nodes.flatMap((node) => {
+    const route =
+      node.name === 'rewriterule' ? rewriteRoute(node, balancers) : proxyPassRoute(node, balancers);
     return route && route.target !== '!' ? [route] : [];
   });
 }
 
-function proxyPassRoute(node: Node): Route | undefined {
+function balancersIn(nodes: readonly Node[]): Balancers {
+  const balancers = new Map<string, Word[]>();
+  for (const { name, args, children } of nodes) {
+    const balancer = args[0]?.value.toLowerCase() ?? '';
+    if (name !== 'proxy' || !balancer.startsWith('balancer://')) continue;
+    const lines = (children ?? []).filter((line) => ['balancermember', 'proxyset'].includes(line.name));
+    balancers.set(balancer, [...(balancers.get(balancer) ?? []), ...lines.flatMap((line) => line.args)]);
+  }
+  return balancers;
+}
+
+function membersOf(target: string, balancers: Balancers): readonly Word[] {
+  return balancers.get(/^balancer:\/\/[^/]*/i.exec(target)?.[0].toLowerCase() ?? '') ?? [];
+}
+
+function isTunnelTo(target: string, members: readonly Word[]): boolean {
+  return [target, ...members.map(({ value }) => value)].some((url) => /^(unix:[^|]*\|)?wss?:/i.test(url));
+}
+
+function proxyPassRoute(node: Node, balancers: Balancers): Route | undefined {
   if (node.name !== 'proxypass' && node.name !== 'proxypassmatch') return undefined;
   const location = enclosing(node, 'location', 'locationmatch');
   const isOfLocation = location !== undefined && !node.args[0]?.value.startsWith('/');
@@ -32,22 +57,25 @@ function proxyPassRoute(node: Node): Route | undefined {
   const path = isOfLocation ? (location.args.at(-1)?.value ?? '/') : (values[0] ?? '');
   const target = values[isOfLocation ? 0 : 1] ?? '';
   const isPattern = node.name === 'proxypassmatch' || location?.name === 'locationmatch';
-  const parameters = node.args.slice(isOfLocation ? 1 : 2);
-  return { node, host: hostOf(node), path, isPattern, target, parameters, isTunnel: /^wss?:/i.test(target) };
+  const members = membersOf(target, balancers);
+  const parameters = [...node.args.slice(isOfLocation ? 1 : 2), ...members];
+  const isTunnel = isTunnelTo(target, members);
+  return { node, host: hostOf(node), path, isPattern, target, parameters, isTunnel };
 }
 
 /** Only RewriteRule … [P] proxies, and only its ws:// form is certain to be meant for WebSockets. */
-function rewriteRoute(node: Node): Route | undefined {
+function rewriteRoute(node: Node, balancers: Balancers): Route | undefined {
   const [pattern, target, flags] = node.args.map(({ value }) => value);
   const isProxy = /\[(.*,)?(P|proxy)(,.*)?\]/i.test(flags ?? '');
-  if (!isProxy || !target || !/^wss?:/i.test(target)) return undefined;
+  const members = membersOf(target ?? '', balancers);
+  if (!isProxy || !target || !isTunnelTo(target, members)) return undefined;
   return {
     node,
     host: hostOf(node),
     path: pattern ?? '',
     isPattern: true,
     target,
-    parameters: [],
+    parameters: members,
     isTunnel: true,
   };
 }

@@ -58,7 +58,7 @@ class Importer {
     if (named.includes('{')) return [];
     return includedPaths(named, dirname(way.at(-1) ?? '.'), node).flatMap((path) => {
       const source = this.#includes.read(path, node, way);
-      return this.expand(parseCaddyfile(source), parent, [...way, path]);
+      return source ? this.expand(parseCaddyfile(source), parent, [...way, path]) : [];
     });
   }
 }

@@ -16,17 +16,28 @@ function wantedTimeout(heartbeatMs: number | undefined): string {
   return heartbeatMs === undefined ? '1h' : `${idleTimeoutForHeartbeatMs(heartbeatMs) / 1_000}s`;
 }
 
+/** To nginx 0 is no time at all, where other proxies take it as no limit. */
+function endsSilence(idleMs: number, heartbeatMs: number | undefined): boolean {
+  return idleMs === 0 || cutsSilence(idleMs, heartbeatMs);
+}
+
+function sayLimit(idleMs: number, heartbeatMs: number | undefined): string {
+  return idleMs === 0
+    ? '0, which ends every connection at once'
+    : `${sayDuration(idleMs)}, ${sayTooShortFor(heartbeatMs)}`;
+}
+
 /** NGX009, NGX010 and NGX020: how long a silent socket may live, and how a dead one is found. */
 export function checkRouteTimeouts(route: Route, { heartbeatMs }: LintContext, findings: Findings): void {
   const line = effective(route.levels, 'proxy_read_timeout');
   const idleMs = line ? parseDurationMs(argument(line) ?? '', 1_000) : READ_TIMEOUT_DEFAULT_MS;
   const listens = listensOf(route);
-  if (idleMs !== undefined && cutsSilence(idleMs, heartbeatMs)) {
+  if (idleMs !== undefined && endsSilence(idleMs, heartbeatMs)) {
     const source = line ? 'proxy_read_timeout' : 'the default of proxy_read_timeout';
     findings.add(
       'NGX009',
       headOf(line ?? route.pass),
-      `In ${sayLocation(route.location)} ${source} is ${sayDuration(idleMs)}, ${sayTooShortFor(heartbeatMs)}.`,
+      `In ${sayLocation(route.location)} ${source} is ${sayLimit(idleMs, heartbeatMs)}.`,
       [setInRoute(route, 'proxy_read_timeout', wantedTimeout(heartbeatMs))],
     );
   }
@@ -73,8 +84,8 @@ export function checkStreams(
   for (const pass of passes) {
     const line = effective(levelsOf(pass, document.directives), 'proxy_timeout');
     const idleMs = line ? parseDurationMs(argument(line) ?? '', 1_000) : STREAM_TIMEOUT_DEFAULT_MS;
-    if (idleMs === undefined || !cutsSilence(idleMs, heartbeatMs)) continue;
-    const message = `proxy_timeout is ${sayDuration(idleMs)}, ${sayTooShortFor(heartbeatMs)}.`;
+    if (idleMs === undefined || !endsSilence(idleMs, heartbeatMs)) continue;
+    const message = `proxy_timeout is ${sayLimit(idleMs, heartbeatMs)}.`;
     const edits = line
       ? [replaceArguments(line, heartbeatMs === undefined ? '10m' : wantedTimeout(heartbeatMs))]
       : [];

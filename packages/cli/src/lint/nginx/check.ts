@@ -6,7 +6,7 @@ import { checkLimits, checkProcess } from './check-capacity.ts';
 import { checkHandshakeHeaders, checkSubrequests } from './check-headers.ts';
 import { checkRouteTimeouts, checkStreams } from './check-timeouts.ts';
 import { readNginx } from './document.ts';
-import { webSocketRoutes } from './routes.ts';
+import { isPartlyUnread, webSocketRoutes } from './routes.ts';
 
 /** Checks one configuration of nginx with all its includes. Throws an InputError. */
 export function checkNginx(source: SourceFile, context: LintContext, files: Files): Checked {
@@ -14,8 +14,10 @@ export function checkNginx(source: SourceFile, context: LintContext, files: File
   const findings = new Findings();
   const routes = webSocketRoutes(document, context);
   for (const route of routes) {
-    checkHandshakeHeaders(document, route, context, findings);
-    checkRouteTimeouts(route, context, findings);
+    if (!isPartlyUnread(route)) {
+      checkHandshakeHeaders(document, route, context, findings);
+      checkRouteTimeouts(route, context, findings);
+    }
     checkLimits(document, route, findings);
     checkAnswers(route, context, findings);
   }

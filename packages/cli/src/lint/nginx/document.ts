@@ -25,7 +25,7 @@ export function readNginx(root: SourceFile, files: Files): NginxDocument {
   return { kind: isWhole ? 'whole' : 'fragment', root, directives, all: [...walk(directives)] };
 }
 
-/** Puts what an include names in the place of the include. */
+/** Puts what an include names in the place of the include; one that was passed over stays, as a mark. */
 class Expander {
   readonly #folder: string;
   readonly #includes: Includes;
@@ -53,7 +53,7 @@ class Expander {
   #follow(include: Directive, parent: Directive | undefined, way: readonly string[]): Directive[] {
     return includedPaths(include.args[0]?.value ?? '', this.#folder, include).flatMap((path) => {
       const source = this.#includes.read(path, include, way);
-      return this.expand(parseNginx(source), parent, include, [...way, path]);
+      return source ? this.expand(parseNginx(source), parent, include, [...way, path]) : [include];
     });
   }
 }

@@ -21,6 +21,13 @@ export interface Directive extends Place {
 
 const BLOCK_DEPTH_MAX = 64;
 
+/** No argument is called like these: where one begins a line, the directive before it lacks its semicolon. */
+const directiveNames = new Set(
+  'server location upstream if listen server_name proxy_pass proxy_set_header proxy_http_version proxy_read_timeout return include'.split(
+    ' ',
+  ),
+);
+
 /** The directives of one file, as they stand there; includes are not followed. Throws an InputError. */
 export function parseNginx(source: SourceFile): Directive[] {
   return new Parser(source).parseBlock(undefined, 0);
@@ -78,13 +85,20 @@ class Parser {
   #parseWords(start: number): Word[] {
     const words: Word[] = [];
     for (;;) {
+      const previousEnd = this.#at;
       this.#skipBlank();
       const next = this.#source.text[this.#at];
       if (next === ';' || next === '{') return words;
       if (next === undefined || next === '}') {
         throw this.#source.errorAt(start, 'this directive is not ended with ";"');
       }
-      words.push(next === '"' || next === "'" ? this.#parseQuoted(next) : this.#parseBare());
+      const isQuoted = next === '"' || next === "'";
+      const word = isQuoted ? this.#parseQuoted(next) : this.#parseBare();
+      const beginsLine = this.#source.text.slice(previousEnd, word.start).includes('\n');
+      if (words.length > 0 && !isQuoted && beginsLine && directiveNames.has(word.value)) {
+        throw this.#source.errorAt(start, 'this directive is not ended with ";"');
+      }
+      words.push(word);
     }
   }
 
@@ -127,9 +141,9 @@ class Parser {
     this.#at += blank.exec(this.#source.text)?.[0].length ?? 0;
   }
 
-  /** Lua has braces of its own, and strings and comments that may hold any number of them. */
+  /** Lua has braces of its own, and strings and comments that may hold any number of them (Lua 5.1, section 2.1). */
   #skipCode(start: number): void {
-    const token = /--[^\n]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[{}]/gs;
+    const token = /(?:--)?\[(=*)\[.*?\]\1\]|--[^\n]*|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[{}]/gs;
     token.lastIndex = this.#at;
     for (let depth = 1; depth > 0;) {
       const found = token.exec(this.#source.text);

@@ -71,6 +71,11 @@ export function webSocketRoutes(document: NginxDocument, context: LintContext): 
   return routes.filter((route) => certain.has(route) || losesUpgrade(route, certain));
 }
 
+/** An include in the location was passed over, and such files hold the very lines that would be missed. */
+export function isPartlyUnread({ block, location }: Route): boolean {
+  return [block, location].some((level) => named(level.block ?? [], 'include').length > 0);
+}
+
 /** Where nginx asks a location on the side: a client never opens a WebSocket there. */
 export function subrequests(document: NginxDocument): { directive: Directive; uri: string }[] {
   return [...named(document.all, 'auth_request'), ...named(document.all, 'mirror')]
