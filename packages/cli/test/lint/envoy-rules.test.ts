@@ -131,4 +131,11 @@ describe('the rules for Envoy', () => {
   });
 
   testExamples('envoy', examples);
+
+  it("let a route's own time win over one that is merged in, wherever the merge stands", () => {
+    const route = (idle: string) =>
+      `x: &short { idle_timeout: 10s }\n${envoy({ route: `route: { ${idle}cluster: app, timeout: 0s, <<: *short }` })}`;
+    expect(idsOf(lintText('envoy', route('idle_timeout: 1h, ')))).toEqual([]);
+    expect(idsOf(lintText('envoy', route('')))).toEqual(['ENV002']);
+  });
 });

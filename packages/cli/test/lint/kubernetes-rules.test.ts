@@ -91,4 +91,12 @@ describe('the rules for Kubernetes', () => {
   });
 
   testExamples('kubernetes', examples);
+
+  it('take the read timeout of the controller where the Ingress has none', () => {
+    const settings = (seconds: number) =>
+      `kind: ConfigMap\ndata:\n  proxy-read-timeout: "${seconds}"\n---\n${ingress('nginx.ingress.kubernetes.io/proxy-body-size: 1m')}`;
+    expect(idsOf(lintText('kubernetes', settings(3_600)))).toEqual([]);
+    const [finding] = lintText('kubernetes', settings(0)).findings;
+    expect(finding).toMatchObject({ line: 3, message: expect.stringContaining('is 0') });
+  });
 });

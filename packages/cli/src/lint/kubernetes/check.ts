@@ -42,7 +42,8 @@ export function checkKubernetes(source: SourceFile, context: LintContext): Check
   const marked = ingresses.filter((ingress) => isAboutWebSocket(ingress, context));
   const judged = marked.length > 0 ? marked : ingresses;
   for (const ingress of judged) {
-    if (isCommunityNginx(ingress)) checkCommunityNginx(ingress, context, findings);
+    if (isCommunityNginx(ingress))
+      checkCommunityNginx(ingress, controllerSettings(objects), context, findings);
     else if (hasAnnotation(ingress, F5) || className(ingress) === 'nginx.org') checkF5(ingress, findings);
   }
   for (const object of objects) checkIdleAnnotations(object, context, findings);
@@ -103,9 +104,23 @@ function isAboutWebSocket(ingress: Setting, { path }: LintContext): boolean {
   );
 }
 
+/** What the ConfigMaps of one file hold: the controller takes from its own what an Ingress leaves open. */
+function controllerSettings(objects: readonly Setting[]): readonly Entry[] {
+  return objects
+    .filter((object) => textAt(object, 'kind') === 'ConfigMap')
+    .flatMap((object) => entriesOf(at(object, 'data')));
+}
+
 /** NGX025 and NGX028. */
-function checkCommunityNginx(ingress: Setting, { heartbeatMs }: LintContext, findings: Findings): void {
-  const timeout = annotation(ingress, `${COMMUNITY}proxy-read-timeout`);
+function checkCommunityNginx(
+  ingress: Setting,
+  general: readonly Entry[],
+  { heartbeatMs }: LintContext,
+  findings: Findings,
+): void {
+  const timeout =
+    annotation(ingress, `${COMMUNITY}proxy-read-timeout`) ??
+    general.find(({ key }) => key === 'proxy-read-timeout');
   const text = textOf(timeout?.value);
   const place = timeout?.place ?? headOf(ingress);
   const idleMs = text === undefined ? READ_TIMEOUT_DEFAULT_MS : parseDurationMs(text, 1_000);
@@ -113,6 +128,8 @@ function checkCommunityNginx(ingress: Setting, { heartbeatMs }: LintContext, fin
     const edits =
       idleMs === undefined ? [] : [{ place: timeout.value, text: `"${Math.ceil(idleMs / 1_000)}"` }];
     findings.add('NGX025', place, `"${text}" is not a plain number of seconds.`, edits);
+  } else if (idleMs === 0) {
+    findings.add('NGX025', place, 'proxy-read-timeout is 0, which ends every connection at once.');
   } else if (idleMs !== undefined && cutsSilence(idleMs, heartbeatMs)) {
     const what = timeout ? 'proxy-read-timeout is' : 'proxy-read-timeout is missing, so it is';
     findings.add('NGX025', place, `${what} ${sayDuration(idleMs)}, ${sayTooShortFor(heartbeatMs)}.`);
@@ -170,9 +187,7 @@ function checkBackendConfig(config: Setting, findings: Findings): void {
 
 /** NGX026: the ConfigMap of the controller against its own Pods, when one file has both. */
 function checkShutdown(objects: readonly Setting[], findings: Findings): void {
-  const shutdown = objects
-    .map((object) => entryOf(at(object, 'data'), 'worker-shutdown-timeout'))
-    .find((entry) => entry !== undefined);
+  const shutdown = controllerSettings(objects).find(({ key }) => key === 'worker-shutdown-timeout');
   const shutdownMs = parseDurationMs(textOf(shutdown?.value) ?? '', 1_000);
   const pods = objects
     .filter((object) => /nginx/.test(textAt(object, 'metadata', 'name') ?? ''))

@@ -90,7 +90,10 @@ class Converter {
   #convertPlain(node: Node | null, targets: Targets): Setting {
     const place = this.#placeOf(node);
     if (isMap(node)) {
-      const entries = node.items.flatMap(({ key, value }) =>
+      // What is merged in stands first, because the last entry of a name holds, and a map's own win (YAML merge key).
+      const isMerged = ({ key }: (typeof node.items)[number]) => isScalar(key) && key.value === '<<';
+      const items = node.items.toSorted((a, b) => Number(isMerged(b)) - Number(isMerged(a)));
+      const entries = items.flatMap(({ key, value }) =>
         this.#entries(key as Node, value as Node | null, targets),
       );
       return { ...place, kind: 'map', entries };
