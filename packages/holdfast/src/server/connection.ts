@@ -5,7 +5,7 @@ import type { Position } from '../protocol/position.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import type { Cursor } from '../session/cursor.ts';
 import type { WireStart } from '../session/cursors.ts';
-import { ServerSession, type ServerHost } from '../session/server-session.ts';
+import { ServerSession, type Greeting, type ServerHost } from '../session/server-session.ts';
 import { addressMark } from './causes/address-mark.ts';
 import type { ServerFlight } from './causes/verdict.ts';
 import type { EngineSocket, Handshake, SocketHandler } from './engine.ts';
@@ -17,6 +17,7 @@ import type { Waiting } from './wheel.ts';
 
 const HELD_UNREAD = 1;
 const HELD_PACE = 2;
+const HELD_GREETING = 4;
 
 /** Changes of the return window below this are not worth their bytes. */
 const RETURN_WINDOW_STEP_MS = 50;
@@ -84,6 +85,8 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
     const { recordsIn } = this.machine;
     this.machine.receive(bytes, this.node.nowMs());
     this.node.intake.charge(this, this.machine.recordsIn - recordsIn, bytes.length);
+    // What a client has to say comes with its hello, in more messages than one when that is much (SPEC HELLO-2).
+    if (recordsIn > 0 && this.machine.isGreeting) this.holdFor(HELD_GREETING);
     // A peer that sends but does not read what that causes is held back, not buffered for.
     if (this.socket.bufferedBytes > this.node.limits.socketHighWaterBytes * 4) this.holdFor(HELD_UNREAD);
   }
@@ -261,8 +264,8 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
 
   // ── What its cursors ask for ─────────────────────────────────────────────────────────────────────────────
 
-  open(cursor: Cursor<HubTopic>, topic: string, start: WireStart): void {
-    void this.node.operations.openCursor(this, cursor, topic, start);
+  open(cursor: Cursor<HubTopic>, start: WireStart): void {
+    void this.node.operations.openCursor(this, cursor, start);
   }
 
   read(cursor: Cursor<HubTopic>): void {
@@ -287,6 +290,11 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
   }
 
   // ── What the node asks for ───────────────────────────────────────────────────────────────────────────────
+
+  greeted(greeting: Greeting): void {
+    this.machine.greeted(greeting, this.node.nowMs());
+    this.releaseFrom(HELD_GREETING);
+  }
 
   close(name: CloseName, text: string): void {
     this.machine.close(name, text);

@@ -60,19 +60,19 @@ export class Greeter {
     if (known) node.counters.resumed++;
     const { returnWindowMs } = node;
     connection.returnWindowMs = returnWindowMs;
-    const greeting = {
+    // Before anything that its client sent is carried out: a method may need what the application does here.
+    node.listener.connected(session, Boolean(known));
+    connection.greeted({
       session: session.id,
       resumeToken: this.issue(connection, nowMs),
       resumed: Boolean(known),
       unknownThrough: known ? node.cluster.resumed(session, hello) : session.bornAfter,
       returnWindowMs,
       returnPlace: node.nextReturnPlace(),
-    };
-    connection.machine.greeted(greeting, node.nowMs());
+    });
     this.watchExpiry(connection, identity);
     // A heartbeat may be due long before the hello was.
     node.wheel.schedule(connection);
-    node.listener.connected(session, Boolean(known));
   }
 
   /** Turns away who has as many sessions connected as it may; a session that only moves is not one more. */

@@ -1,7 +1,11 @@
 import { encode } from '../protocol/codec.ts';
+import { RECORDS_MAX } from '../protocol/limits.ts';
 import type { Top } from '../protocol/schema.ts';
 import type { Cursor } from '../session/cursor.ts';
 import type { HubTopic } from './hub.ts';
+
+/** A client takes no longer list. What does not fit was sent over the same connection, and is as likely to have come. */
+const TOPS_MAX = RECORDS_MAX;
 
 type Cursors = ReadonlyMap<number, Cursor<HubTopic>>;
 
@@ -17,6 +21,7 @@ export class Heartbeats {
     if (!this.isLast(cursors)) {
       this.tops = [];
       for (const { state, topic } of cursors.values()) {
+        if (this.tops.length === TOPS_MAX) break;
         if (state === 'live' && topic) this.tops.push({ alias: topic.alias, offset: topic.sent.offset });
       }
       this.bytes = encodePing(this.tops);
@@ -27,6 +32,7 @@ export class Heartbeats {
   private isLast(cursors: Cursors): boolean {
     let count = 0;
     for (const { state, topic } of cursors.values()) {
+      if (count === TOPS_MAX) break;
       if (state !== 'live' || !topic) continue;
       const top = this.tops[count++];
       if (top?.alias !== topic.alias || top.offset !== topic.sent.offset) return false;

@@ -11,6 +11,7 @@ import type { HubTopic } from './hub.ts';
 import type { Node } from './node.ts';
 import type { Action } from './options.ts';
 import type { Session } from './sessions.ts';
+import { isThenable } from './thenable.ts';
 
 /** What the field `text` of a failure holds (`protocol/schema.ts`). */
 const EXPLANATION_BYTES_MAX = schema.failed[1].text.bytesMax;
@@ -196,12 +197,8 @@ export class Operations {
   }
 
   /** Opens a subscription: authorized anew on each connection, resumed or not (SPEC AUTH-2). */
-  async openCursor(
-    connection: Connection,
-    cursor: Cursor<HubTopic>,
-    asked: string,
-    start: WireStart,
-  ): Promise<void> {
+  async openCursor(connection: Connection, cursor: Cursor<HubTopic>, start: WireStart): Promise<void> {
+    const { name: asked } = cursor;
     const { cursors } = connection.machine;
     const fail = (code: ErrorCode, text: string) => cursors.openFailed(cursor, code, text);
     const { cluster } = this.node;
@@ -240,15 +237,12 @@ export class Operations {
 
   /** Asks again about everything that a connection reads, and withdraws what is no longer allowed (SPEC AUTH-4). */
   async reauthorize(connection: Connection): Promise<void> {
-    // A copy: each page that is read puts its cursor last, so a replay would be asked about again and again.
-    for (const cursor of Array.from(connection.cursors())) {
-      const { topic } = cursor;
-      if (!topic) continue;
-      const read = this.node.cluster.watchedBy(topic.name) ?? topic.name;
-      if (read.startsWith('$')) continue;
-      if (await this.isAllowed(connection, 'subscribe', read)) continue;
-      connection.machine.cursors.revoke(cursor, topic.sent);
-    }
+    const ask = async (cursor: Cursor<HubTopic>): Promise<void> => {
+      const read = this.node.cluster.watchedBy(cursor.name) ?? cursor.name;
+      if (read.startsWith('$') || (await this.isAllowed(connection, 'subscribe', read))) return;
+      connection.machine.cursors.revoke(cursor, cursor.topic?.sent ?? cursor.position);
+    };
+    await Promise.all(Array.from(connection.cursors(), ask));
   }
 
   /** Where the log is, and what is wrong there, is the operator's to know; gives what is the client's. */
@@ -279,7 +273,7 @@ export class Operations {
     };
     try {
       const answer = authorize(connection.session!.identity, action, name);
-      return answer instanceof Promise ? answer.then(decide, refuse) : decide(answer);
+      return isThenable(answer) ? Promise.resolve(answer).then(decide, refuse) : decide(answer);
     } catch (error) {
       return refuse(error);
     }

@@ -48,9 +48,9 @@ export interface ServerOptions {
    * When it throws, the credential is not refused, but could not be checked, and the client comes back later;
    * a HoldfastError `unauthorized` refuses, and its text goes into the log.
    */
-  authenticate?: (request: AuthenticateRequest) => Identity | undefined | Promise<Identity | undefined>;
+  authenticate?: (request: AuthenticateRequest) => Identity | undefined | PromiseLike<Identity | undefined>;
   /** Says whether an identity may do `action` on a topic (or, for `request`, a method). Without it, all may. */
-  authorize?: (identity: Identity, action: Action, name: string) => boolean | Promise<boolean>;
+  authorize?: (identity: Identity, action: Action, name: string) => boolean | PromiseLike<boolean>;
   /** The exact origins of pages that may connect, such as `https://app.example`. Without it, all may. */
   origins?: readonly string[];
   /** Where topics live. Default: this process's memory. */

@@ -16,6 +16,7 @@ import { checkFunction, checkKeys, checkKnown, checkPath, checkPort } from './op
 import type { Identity, ResolvedOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 import { sharedHost } from './shared/shared-host.ts';
+import { isThenable } from './thenable.ts';
 import type {
   DrainOptions,
   HistoryPage,
@@ -153,13 +154,13 @@ export class HoldfastServer<H = unknown> {
    * Answers `client.request(name, arguments)`. Each request runs at most once, however often it is retried.
    * A HoldfastError that the handler throws reaches the caller; of any other only that it failed.
    */
-  method<A, R>(name: string, handler: (data: A, context: MethodContext) => R | Promise<R>): this {
+  method<A, R>(name: string, handler: (data: A, context: MethodContext) => R | PromiseLike<R>): this {
     const { codec } = this.options;
     checkFunction(name, handler, 'method');
     this.node.operations.methods.set(name, (payload, session) => {
       const result = handler(decodeArguments(codec, name, payload) as A, { session: this.handleOf(session) });
-      return result instanceof Promise
-        ? result.then((value) => encodeResult(codec, value))
+      return isThenable(result)
+        ? Promise.resolve(result).then((value) => encodeResult(codec, value))
         : encodeResult(codec, result);
     });
     return this;

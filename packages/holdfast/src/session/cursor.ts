@@ -13,13 +13,16 @@ import type { Position } from '../protocol/position.ts';
  */
 export class Cursor<Topic = unknown> {
   readonly subscription: number;
+  /** What its client calls the topic. */
+  readonly name: string;
   state: 'opening' | 'behind' | 'reading' | 'live' | 'shut' = 'opening';
   position: Position = unplaced;
   /** The hub's topic, known once the cursor was opened. */
   topic: Topic | undefined = undefined;
 
-  constructor(subscription: number) {
+  constructor(subscription: number, name: string) {
     this.subscription = subscription;
+    this.name = name;
   }
 }
 

@@ -28,7 +28,7 @@ export interface CursorsHost<Topic> {
   /** Sends a record at the end of the turn. */
   send(record: WireRecord): void;
   /** A subscriber wants to begin; answered by `opened` or `openFailed`. */
-  open(cursor: Cursor<Topic>, topic: string, start: WireStart): void;
+  open(cursor: Cursor<Topic>, start: WireStart): void;
   /** A page from the cursor's position is wanted; answered by `takePage`. */
   read(cursor: Cursor<Topic>): void;
   /** It is live from now on. */
@@ -68,9 +68,9 @@ export class Cursors<Topic = unknown> {
       const text = `A connection holds at most ${subscriptionsMax} subscriptions; end one, or raise limits.subscriptionsMax.`;
       return this.fail(subscription, 'too-many-subscriptions', text);
     }
-    const cursor = new Cursor<Topic>(subscription);
+    const cursor = new Cursor<Topic>(subscription, topic);
     this.all.set(subscription, cursor);
-    this.host.open(cursor, topic, start);
+    this.host.open(cursor, start);
   }
 
   opened(cursor: Cursor<Topic>, alias: number, start: Position, liveFrom: Position): void {
@@ -145,9 +145,9 @@ export class Cursors<Topic = unknown> {
 
   revoke(cursor: Cursor<Topic>, position: Position): void {
     if (cursor.state === 'shut') return;
-    if (cursor.state !== 'live') position = cursor.position;
-    cursor.position = position;
-    this.sendGap(cursor, position, 'not-authorized');
+    if (cursor.state === 'live') cursor.position = position;
+    // One that is not open yet was promised nothing.
+    if (cursor.state !== 'opening') this.sendGap(cursor, cursor.position, 'not-authorized');
     this.shut(cursor.subscription);
     this.fail(cursor.subscription, 'not-authorized', 'The right to read this topic was withdrawn.');
   }

@@ -110,6 +110,11 @@ export class ServerSession<Topic = unknown> {
     return this.state.name === 'closed';
   }
 
+  /** It has said hello, and is not welcomed yet: what comes now has to wait. */
+  get isGreeting(): boolean {
+    return this.state.name === 'greeting';
+  }
+
   // ── Answers of its host ──────────────────────────────────────────────────────────────────────────────────
 
   greeted({ unknownThrough, ...greeting }: Greeting, nowMs: number): void {
@@ -253,13 +258,6 @@ export class ServerSession<Topic = unknown> {
         this.state = { name: 'greeting', hello: record, waiting: [] };
         return;
       case 'greeting':
-        // Bounded: a connection that is not yet greeted may send one message's worth of records.
-        if (
-          this.state.waiting.length >=
-          this.config.limits.windowMax * 2 + this.config.limits.subscriptionsMax
-        ) {
-          return this.close('protocol-error', 'Too many records before the welcome.');
-        }
         this.state.waiting.push(record);
         return;
       case 'live':

@@ -53,6 +53,24 @@ describe('options', () => {
   }
 });
 
+describe('what goes out with the first hello', () => {
+  it('[HELLO-2] is taken in, however much more of it the server refuses afterwards', async () => {
+    const limits = { subscriptionsMax: 10, windowMax: 16 };
+    const bed = new Bed({ heartbeat: { intervalMs: 10_000 } }, { limits });
+    bed.server.method('double', (n: number) => n * 2);
+    const subscriptions = Array.from({ length: 50 }, (_, n) => bed.client.subscribe(`topic ${n}`, () => {}));
+    for (const subscription of subscriptions) subscription.on('error', () => {});
+    const answers = Array.from({ length: 16 }, (_, n) => [
+      bed.client.publish('news', n),
+      bed.client.request('double', n),
+    ]);
+    await bed.wait(Promise.all(answers.flat()));
+    const ready = await bed.wait(Promise.allSettled(subscriptions.map((one) => one.ready)));
+    expect(ready.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+    expect(bed.client.status).toMatchObject({ phase: 'live', attempt: 0 });
+  });
+});
+
 describe('addresses', () => {
   /** The hosts that a client dials while each of them refuses. */
   async function dialled(endpoints: Endpoints, times: number): Promise<string[]> {

@@ -8,6 +8,15 @@ describe('request()', () => {
     const bed = await Bed.live();
     bed.server.method('sum', ([a, b]: [number, number]) => a + b);
     bed.server.method('later', async (n: number) => n * 2);
+    // As database clients give it: it can be waited for, and is no Promise.
+    bed.server.method(
+      'query',
+      (n: number) =>
+        ({
+          // oxlint-disable-next-line unicorn/no-thenable
+          then: (done: (rows: number[]) => void) => done([n, n]),
+        }) as PromiseLike<number[]>,
+    );
     bed.server.method('refuse', () => {
       throw new HoldfastError('not-authorized', 'Not today.');
     });
@@ -16,6 +25,7 @@ describe('request()', () => {
     });
     expect(await bed.wait(bed.client.request('sum', [1, 2]))).toBe(3);
     expect(await bed.wait(bed.client.request('later', 4))).toBe(8);
+    expect(await bed.wait(bed.client.request('query', 5))).toEqual([5, 5]);
     await expect(bed.wait(bed.client.request('refuse', 1))).rejects.toMatchObject({
       code: 'not-authorized',
       message: 'Not today.',
@@ -24,6 +34,14 @@ describe('request()', () => {
     await expect(broken).rejects.toMatchObject({ code: 'method-failed' });
     await expect(broken).rejects.not.toThrow('a secret detail');
     expect(await bed.codeOf(bed.client.request('nothing', 1))).toBe('unknown-method');
+  });
+
+  it('[HELLO-3] that comes with the hello runs once the application has heard of the session', async () => {
+    const bed = new Bed();
+    const names = new Map<string, string>();
+    bed.server.on('connect', ({ session }) => void names.set(session.id, 'Ann'));
+    bed.server.method('name', (_, { session }) => names.get(session.id));
+    expect(await bed.wait(bed.client.request('name', null))).toBe('Ann');
   });
 
   it('[REQ-1] runs once, though its connection is cut again and again before the reply', async () => {

@@ -1,13 +1,18 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { connect } from '../../src/client/node.ts';
 import { memoryLog, type Action, type Identity, type ServerOptions } from '../../src/server/create-server.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
 import { aSentence, deferred, Honest, startServer } from './fixture.ts';
 import { RawClient } from './raw-client.ts';
 
-const ways: Record<string, (allowed: boolean) => boolean | Promise<boolean>> = {
+const ways: Record<string, (allowed: boolean) => boolean | PromiseLike<boolean>> = {
   'at once': (allowed) => allowed,
   later: (allowed) => new Promise((resolve) => setImmediate(resolve, allowed)),
+  'by what is no Promise, and can be waited for': (allowed) => {
+    const promise = Promise.resolve(allowed);
+    // oxlint-disable-next-line unicorn/no-thenable
+    return { then: (...handlers) => promise.then(...handlers) } as PromiseLike<boolean>;
+  },
 };
 
 /** How an `authorize` can refuse besides saying no. */
@@ -139,7 +144,7 @@ describe('authenticate', () => {
 });
 
 /** Lets Ann do all, and Bob what `rule` says. */
-function rulesFor(rule: (action: Action, name: string) => boolean | Promise<boolean>): ServerOptions {
+function rulesFor(rule: (action: Action, name: string) => boolean | PromiseLike<boolean>): ServerOptions {
   return {
     authenticate: ({ token }) => ({ id: token }),
     authorize: ({ id }, action, name) => (id === 'ann' ? true : rule(action, name)),
@@ -282,6 +287,45 @@ describe('rights that are withdrawn', () => {
       await ann.published(2, 'b', 'for bob');
       await server.session(bob.welcome.session)?.send('in the inbox');
       expect(await bob.dataOf(2)).toEqual(['for bob', 'in the inbox']);
+    });
+  }
+
+  for (const what of ['the log opens', 'authorize has allowed'] as const) {
+    it(`[AUTH-4] reauthorize ends what is withdrawn before ${what} it`, async () => {
+      const [reached, opened] = [deferred(), deferred()];
+      const log = memoryLog();
+      const follow = log.follow.bind(log);
+      const wait = async (where: typeof what): Promise<void> => {
+        if (where !== what) return;
+        reached.resolve();
+        await opened.promise;
+      };
+      log.follow = async (...args) => {
+        await wait('the log opens');
+        return follow(...args);
+      };
+      let isAllowed = true;
+      const rules = rulesFor(async () => {
+        const answer = isAllowed;
+        if (answer) await wait('authorize has allowed');
+        return answer;
+      });
+      const { port, server } = await startServer({ ...rules, log });
+      const bob = await RawClient.connect(port, { token: 'bob' });
+      bob.subscribe(1, 't');
+      await reached.promise;
+      isAllowed = false;
+      await server.session(bob.welcome.session)?.reauthorize();
+      expect(await bob.next('failed')).toMatchObject({
+        operation: 'subscribe',
+        id: 1,
+        code: 'not-authorized',
+      });
+      opened.resolve();
+      await server.publish('t', 'not for bob');
+      await bob.settled();
+      expect(bob.data).toEqual([]);
+      await vi.waitFor(() => expect(server.stats().topics).toBe(0));
     });
   }
 

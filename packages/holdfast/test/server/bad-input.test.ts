@@ -120,22 +120,6 @@ describe('the hello', () => {
     { limits: { helloTimeoutMs: 50 } },
   );
 
-  badInput(
-    '[HELLO-2] beyond a bounded number of records before the welcome the connection is closed',
-    async (_, hostile) => {
-      const records = Array.from({ length: 100 }, () => publish);
-      hostile.send(helloRecord({ token: 'hostile' }), ...records);
-      expect(await hostile.end()).toEqual({
-        code: 4000,
-        reason: expect.stringContaining('before the welcome'),
-      });
-    },
-    {
-      limits: { windowMax: 16, subscriptionsMax: 8 },
-      authenticate: ({ token }) => (token === 'hostile' ? new Promise(() => {}) : { id: 'honest' }),
-    },
-  );
-
   badInput('[HELLO-2] what follows it in the same message is carried out in order', async (_, hostile) => {
     hostile.send(
       helloRecord(),

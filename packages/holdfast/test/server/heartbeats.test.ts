@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { decode } from '../../src/protocol/codec.ts';
+import { RECORDS_MAX } from '../../src/protocol/limits.ts';
 import { Heartbeats } from '../../src/server/heartbeats.ts';
 import { HubTopic } from '../../src/server/hub.ts';
 import { Cursor } from '../../src/session/cursor.ts';
@@ -14,7 +15,7 @@ function topicAt(alias: number, offset: number): HubTopic {
 function cursorsOn(...topics: HubTopic[]): Map<number, Cursor<HubTopic>> {
   return new Map(
     topics.map((topic, index) => {
-      const cursor = new Cursor<HubTopic>(index);
+      const cursor = new Cursor<HubTopic>(index, `topic-${index}`);
       cursor.topic = topic;
       cursor.state = 'live';
       return [index, cursor];
@@ -41,6 +42,14 @@ it('[HUB-3] a heartbeat carries the tops of what is followed live, whoever beat 
   const behind = cursorsOn(a, b);
   behind.get(0)!.state = 'behind';
   expect(topsOf(behind)).toEqual(ping({ alias: 2, offset: 8 }));
+});
+
+it('[HUB-3] a heartbeat holds no more tops than a client takes', () => {
+  const heartbeats = new Heartbeats();
+  const cursors = cursorsOn(...Array.from({ length: RECORDS_MAX + 1 }, (_, index) => topicAt(index + 1, 1)));
+  const bytes = heartbeats.of(cursors);
+  expect(decode(bytes)).toMatchObject([{ type: 'ping', tops: { length: RECORDS_MAX } }]);
+  expect(heartbeats.of(cursors)).toBe(bytes);
 });
 
 it('[LIVE-2] connections that follow the same beat with the same bytes', () => {

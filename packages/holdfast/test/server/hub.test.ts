@@ -40,7 +40,7 @@ async function openHub() {
   const topic = await hub.use('news');
   const lagged: Position[] = [];
   const sent: Uint8Array[] = [];
-  const cursor = new Cursor<HubTopic>(1);
+  const cursor = new Cursor<HubTopic>(1, 'topic');
   const subscriber = {
     // A run is lent for the time of the call.
     offer: (bytes: Uint8Array) => sent.push(bytes.slice()) > 0,
@@ -110,11 +110,11 @@ it('[HUB-4] topics of which the log tells nothing, or not yet, keep no other fro
   const held = deferred();
   for (const name of ['slow', 'broken']) {
     const other = await hub.use(name);
-    other.live.set(new Cursor<HubTopic>(2), { offer: () => true, lag: () => {} });
+    other.live.set(new Cursor<HubTopic>(2, 'topic'), { offer: () => true, lag: () => {} });
   }
   // The one that is asked about last.
   const quiet = await hub.use('quiet');
-  quiet.live.set(new Cursor<HubTopic>(3), {
+  quiet.live.set(new Cursor<HubTopic>(3, 'topic'), {
     offer: () => true,
     lag: (_, position) => void lagged.push(position),
   });

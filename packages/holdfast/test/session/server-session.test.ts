@@ -27,14 +27,6 @@ describe('a connection before its welcome', () => {
     expect(sent(effects)[0]).toMatchObject({ type: 'welcome' });
   });
 
-  it('[HELLO-2] keeps a bounded number', () => {
-    const hand = new ServerHand({ windowMax: 16, subscriptionsMax: 8 });
-    hand.say(hello());
-    const many = Array.from({ length: 40 }, (_, index) => publish(index + 1));
-    expect(hand.say(...many)).toEqual([]);
-    expect(hand.say(publish(41))).toMatchObject([{ type: 'close', name: 'protocol-error' }]);
-  });
-
   it('[HELLO-2] does nothing of it when it is refused', () => {
     const hand = new ServerHand();
     hand.say(hello(), publish(1));
