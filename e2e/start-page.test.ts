@@ -215,6 +215,33 @@ describe.runIf(hasChromium)('the page behind npm start', () => {
     await vi.waitFor(async () => expect(await width()).toBeGreaterThan(500), patient);
   });
 
+  it.each([
+    ['a phone', 375, 667],
+    ['the narrowest', 320, 568],
+    ['a phone on its side', 667, 375],
+    ['a page at 400 % (WCAG 1.4.10)', 320, 256],
+  ])('%s: nothing overlaps, and the buttons leave room for a whole timeline', async (_, width, height) => {
+    const wide = page.viewportSize()!;
+    await page.setViewportSize({ width, height });
+    const { timeline, free, overlaps, overflow } = await page.evaluate(() => {
+      const box = (selector: string): DOMRect => document.querySelector(selector)!.getBoundingClientRect();
+      const text = document.createRange();
+      text.selectNodeContents(document.querySelector('[data-testid="plain-title"]')!);
+      const controls = document.querySelector('.controls')!;
+      const isFixed = getComputedStyle(controls).position === 'fixed';
+      return {
+        timeline: box('.lane canvas').height,
+        free: innerHeight - (isFixed ? box('.controls').height : 0),
+        overlaps: text.getBoundingClientRect().right > box('.lane summary').left,
+        overflow: document.documentElement.scrollWidth - innerWidth,
+      };
+    });
+    expect(free).toBeGreaterThan(timeline);
+    expect(overlaps).toBe(false);
+    expect(overflow).toBe(0);
+    await page.setViewportSize(wide);
+  });
+
   it('a note that is written while nothing gets through is acknowledged once it does', async () => {
     await press('black-hole');
     await vi.waitFor(async () => expect(await statesOf('holdfast-state')).toContain('no answer'), patient);

@@ -12,7 +12,7 @@ function parseLog(): string {
   try {
     given = parseArgs({ options: { log: { type: 'string' } } }).values.log;
   } catch (error) {
-    return fail(`${(error as Error).message} There is one option: npm start -- --log lmdb:./data`);
+    return fail(`${(error as Error).message}. There is one option: npm start -- --log lmdb:./data`);
   }
   const text = given ?? (process.env['LOG'] || 'memory');
   if (text === 'memory' || /^(lmdb:.|rediss?:\/\/.|nats:\/\/.)/.test(text)) return text;

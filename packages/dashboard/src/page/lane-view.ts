@@ -25,6 +25,7 @@ export function makeLaneElement(lane: Lane, title: string, caption: string): HTM
   const template = part('lane-template') as HTMLTemplateElement;
   const article = (template.content.cloneNode(true) as DocumentFragment).firstElementChild as HTMLElement;
   article.dataset['testid'] = `lane-${lane.name}`;
+  article.ariaLabel = title;
   for (const element of article.querySelectorAll<HTMLElement>('[data-part]')) {
     element.dataset['testid'] = `${lane.name}-${element.dataset['part']}`;
   }
