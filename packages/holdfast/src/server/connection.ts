@@ -270,7 +270,7 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
 
   read(cursor: Cursor<HubTopic>): void {
     const topic = cursor.topic!;
-    this.node.hub.readPage(topic, cursor.position).then(
+    this.node.hub.pageAfter(topic, cursor.position).then(
       // Runs may have left since the page was read, and a cursor that joins must not miss one.
       (page) => this.machine.cursors.takePage(cursor, { ...page, liveFrom: topic.sent }),
       (error: unknown) => this.node.operations.logFailed(this, error),

@@ -10,6 +10,9 @@ import type { TopicSource } from './cluster/presence-topics.ts';
 import type { FollowedMessage, ReadLimit } from './message-log.ts';
 import type { TopicPolicy } from './topic-options.ts';
 
+/** A page of a topic, the same for every cursor at its position. */
+export type TopicPage = Omit<CursorPage, 'liveFrom'>;
+
 /** A connection as the hub sees it. */
 export interface Subscriber {
   /**
@@ -60,6 +63,9 @@ export class Hub {
   takesSignals = true;
   private readonly topics = new Map<string, HubTopic>();
   private readonly dirty = new Set<HubTopic>();
+  /** Pages that are being read, or were in this turn, and of those the ones that were: for whoever asks for the same. */
+  private readonly pages = new Map<string, Promise<TopicPage>>();
+  private readonly readPages = new Set<string>();
   private aliases = 0;
   private runs = 0;
   private checking: Promise<void> | undefined;
@@ -187,6 +193,8 @@ export class Hub {
   flush(): void {
     for (const topic of this.dirty) this.flushTopic(topic);
     this.dirty.clear();
+    for (const key of this.readPages) this.pages.delete(key);
+    this.readPages.clear();
   }
 
   private flushTopic(topic: HubTopic): void {
@@ -237,8 +245,28 @@ export class Hub {
     return this.log.before(topic.name, from === 'last' ? offset : Infinity);
   }
 
-  /** Reads the next page for a cursor that is behind, as its topic's policy wants it. */
-  async readPage(topic: HubTopic, after: Position): Promise<Omit<CursorPage, 'liveFrom'>> {
+  /**
+   * The next page for a cursor that is behind. Readers of a topic come back together, from the same position, so a
+   * page is read once for all who ask for it meanwhile (SPEC HUB-9).
+   */
+  pageAfter(topic: HubTopic, after: Position): Promise<TopicPage> {
+    const key = `${topic.alias} ${after.epoch} ${after.offset}`;
+    const known = this.pages.get(key);
+    if (known) return known;
+    const page = this.readPage(topic, after);
+    this.pages.set(key, page);
+    const forget = (): void => void this.pages.delete(key);
+    page.then(({ entries }) => {
+      // With an empty one a cursor stays where it is, and asks again: for what is there by then.
+      if (entries.length === 0) return forget();
+      this.readPages.add(key);
+      this.wake();
+    }, forget);
+    return page;
+  }
+
+  /** Reads it from the log, as its topic's policy wants it. */
+  private async readPage(topic: HubTopic, after: Position): Promise<TopicPage> {
     const conflated = topic.policy === 'replay' ? undefined : await this.conflate(topic, after);
     const { gap, ...page } = await this.log.read(topic.name, conflated ?? after, this.limit);
     const alias = topic.alias;

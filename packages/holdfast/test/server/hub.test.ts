@@ -132,3 +132,33 @@ it('[HUB-4] topics of which the log tells nothing, or not yet, keep no other fro
   held.resolve();
   await expect(checked).rejects.toThrow('no answer');
 });
+
+it('[HUB-9] a page is read once for all who want it in one turn, and anew in the next', async () => {
+  const { hub, log, topic, append } = await openHub();
+  const start = topic.sent;
+  await append();
+  const read = vi.spyOn(log, 'read');
+  const page = await hub.pageAfter(topic, start);
+  expect(page.entries).toHaveLength(1);
+  expect(await hub.pageAfter(topic, start)).toBe(page);
+  expect((await hub.pageAfter(topic, { ...start, offset: 1 })).entries, 'from elsewhere').toEqual([]);
+  hub.flush();
+  await append();
+  expect((await hub.pageAfter(topic, start)).entries).toHaveLength(2);
+  expect(read).toHaveBeenCalledTimes(3);
+});
+
+it('[HUB-9] an empty page is only for those who wait for it: a cursor that asks again gets what is there by then', async () => {
+  const { hub, topic, append } = await openHub();
+  const [first, second] = [hub.pageAfter(topic, topic.sent), hub.pageAfter(topic, topic.sent)];
+  expect(await first).toBe(await second);
+  await append();
+  expect((await hub.pageAfter(topic, topic.sent)).entries).toHaveLength(1);
+});
+
+it('[HUB-9] a page that could not be read is read again', async () => {
+  const { hub, log, topic } = await openHub();
+  vi.spyOn(log, 'read').mockRejectedValueOnce(new Error('no answer'));
+  await expect(hub.pageAfter(topic, topic.sent)).rejects.toThrow('no answer');
+  expect((await hub.pageAfter(topic, topic.sent)).entries).toEqual([]);
+});

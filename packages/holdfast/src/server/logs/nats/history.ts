@@ -29,7 +29,6 @@ interface Bookmark {
 export class History {
   /** By topic and the offset after which they go on; the first was left longest ago. */
   private readonly bookmarks = new Map<string, Bookmark>();
-  private readonly asked = new Map<string, Promise<readonly Entry[]>>();
   private readonly connection: Connection;
   private readonly subjects: Subjects;
 
@@ -54,21 +53,8 @@ export class History {
     return stored?.subject;
   }
 
-  /**
-   * What follows `after`, within the limit, but one message at least when there is one on the server that answers.
-   * When a node has died, many ask for the same at once, and share the answer.
-   */
+  /** What follows `after`, within the limit, but one message at least when there is one on the server that answers. */
   page(topic: string, after: number, limit: ReadLimit): Promise<readonly Entry[]> {
-    const key = `${limit.messagesMax} ${limit.bytesMax} ${keyOf(topic, after)}`;
-    let asked = this.asked.get(key);
-    if (!asked) {
-      asked = this.readPage(topic, after, limit).finally(() => this.asked.delete(key));
-      this.asked.set(key, asked);
-    }
-    return asked;
-  }
-
-  private readPage(topic: string, after: number, limit: ReadLimit): Promise<readonly Entry[]> {
     return this.connection.persist(async () => {
       const page = new PageInMaking(limit);
       let bookmark = this.takeBookmark(topic, after);
