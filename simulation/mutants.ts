@@ -193,7 +193,7 @@ const deliveries: Mutant[] = [
     name: 'a replay skips its last page',
     rule: 'FLOW-2',
     apply: () =>
-      replace(Hub.prototype, 'readPage', async ({ original }, topic, after) => {
+      replace(Hub.prototype, 'pageAfter', async ({ original }, topic, after) => {
         const page = await original(topic, after);
         const last = page.entries.at(-1);
         if (!last || last.offset < topic.sent.offset) return page;
@@ -209,7 +209,7 @@ const deliveries: Mutant[] = [
     name: 'a server keeps a gap to itself',
     rule: 'SUB-4',
     apply: () =>
-      replace(Hub.prototype, 'readPage', async ({ original }, topic, after) => ({
+      replace(Hub.prototype, 'pageAfter', async ({ original }, topic, after) => ({
         ...(await original(topic, after)),
         gap: undefined,
       })),

@@ -16,6 +16,9 @@ import { isThenable } from './thenable.ts';
 /** What the field `text` of a failure holds (`protocol/schema.ts`). */
 const EXPLANATION_BYTES_MAX = schema.failed[1].text.bytesMax;
 
+/** Unknown: `authorize` could not say, so it is neither granted nor refused (SPEC AUTH-8). */
+type Allowed = boolean | 'unknown';
+
 export type Method = (payload: Uint8Array, session: Session) => Uint8Array | Promise<Uint8Array>;
 
 /** What a client may ask for, each checked against `authorize` before anything is done. */
@@ -36,7 +39,7 @@ export class Operations {
   append(connection: Connection, publish: WireRecord<'publish'>): void {
     const wrong = checkTopicName(publish.topic);
     const allowed = wrong ? false : this.isAllowed(connection, 'publish', publish.topic);
-    if (!connection.publishing && typeof allowed === 'boolean') {
+    if (!connection.publishing && !(allowed instanceof Promise)) {
       return this.appendIf(connection, publish, allowed, wrong);
     }
     const turn = (connection.publishing ?? Promise.resolve())
@@ -51,13 +54,14 @@ export class Operations {
   private appendIf(
     connection: Connection,
     { sequence, topic, payload }: WireRecord<'publish'>,
-    allowed: boolean,
+    allowed: Allowed,
     wrong: string | undefined,
   ): void {
     // An earlier one may have failed: applied before it comes again, this one would make it stale (SPEC PUB-2).
     if (connection.isClosed) return;
     const fail = (code: ErrorCode, text: string) => connection.machine.appendFailed(sequence, code, text);
     if (wrong) return fail(topic.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);
+    if (allowed === 'unknown') return askLater(connection);
     if (!allowed) return fail('not-authorized', notAllowed('publish', topic));
     this.node.log.append(topic, connection.session!.id, sequence, payload).then(
       (appended) => {
@@ -132,7 +136,7 @@ export class Operations {
     this.node.counters.requests++;
     if (name === '$presence') return this.listPresent(connection, payload);
     const allowed = this.isAllowed(connection, 'request', name);
-    if (typeof allowed !== 'boolean') return allowed.then((is) => this.runIf(connection, name, payload, is));
+    if (allowed instanceof Promise) return allowed.then((is) => this.runIf(connection, name, payload, is));
     return this.runIf(connection, name, payload, allowed);
   }
 
@@ -140,8 +144,9 @@ export class Operations {
     connection: Connection,
     name: string,
     payload: Uint8Array,
-    allowed: boolean,
+    allowed: Allowed,
   ): Outcome | Promise<Outcome> {
+    if (allowed === 'unknown') return unchecked;
     if (!allowed) return failure('not-authorized', notAllowed('request', name));
     const method = this.methods.get(name);
     if (!method)
@@ -180,20 +185,21 @@ export class Operations {
     const topic = decodedText(codec, payload);
     if (topic === undefined || !this.node.cluster.hasPresence(topic))
       return failure('invalid-payload', 'Send the name of a topic whose option `presence` is true.');
-    const answer = (is: boolean): Outcome =>
-      is
-        ? this.success(codec.encode(this.node.cluster.present(topic)))
-        : failure('not-authorized', notAllowed('subscribe', topic));
+    const answer = (is: Allowed): Outcome => {
+      if (is === 'unknown') return unchecked;
+      if (!is) return failure('not-authorized', notAllowed('subscribe', topic));
+      return this.success(codec.encode(this.node.cluster.present(topic)));
+    };
     const allowed = this.isAllowed(connection, 'subscribe', topic);
-    return typeof allowed === 'boolean' ? answer(allowed) : allowed.then(answer);
+    return allowed instanceof Promise ? allowed.then(answer) : answer(allowed);
   }
 
   signal(connection: Connection, topic: string, payload: Uint8Array): void {
     if (checkTopicName(topic)) return;
     const allowed = this.isAllowed(connection, 'signal', topic);
     if (allowed === true) return this.node.signal(topic, payload);
-    if (allowed === false) return;
-    void allowed.then((is) => is && this.node.signal(topic, payload));
+    if (allowed instanceof Promise)
+      void allowed.then((is) => is === true && this.node.signal(topic, payload));
   }
 
   /** Opens a subscription: authorized anew on each connection, resumed or not (SPEC AUTH-2). */
@@ -208,8 +214,9 @@ export class Operations {
     const wrong = name === asked ? checkTopicName(read) : undefined;
     if (wrong) return fail(asked.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);
     const allowed = name === asked ? this.isAllowed(connection, 'subscribe', read) : true;
-    if (!(typeof allowed === 'boolean' ? allowed : await allowed))
-      return fail('not-authorized', notAllowed('subscribe', asked));
+    const is = allowed instanceof Promise ? await allowed : allowed;
+    if (is === 'unknown') return askLater(connection);
+    if (!is) return fail('not-authorized', notAllowed('subscribe', asked));
     const { hub } = this.node;
     try {
       const topic = await hub.use(name);
@@ -239,8 +246,10 @@ export class Operations {
   async reauthorize(connection: Connection): Promise<void> {
     const ask = async (cursor: Cursor<HubTopic>): Promise<void> => {
       const read = this.node.cluster.watchedBy(cursor.name) ?? cursor.name;
-      if (read.startsWith('$') || (await this.isAllowed(connection, 'subscribe', read))) return;
-      connection.machine.cursors.revoke(cursor, cursor.topic?.sent ?? cursor.position);
+      if (read.startsWith('$')) return;
+      const allowed = await this.isAllowed(connection, 'subscribe', read);
+      if (allowed === 'unknown') return askLater(connection);
+      if (!allowed) connection.machine.cursors.revoke(cursor, cursor.topic?.sent ?? cursor.position);
     };
     await Promise.all(Array.from(connection.cursors(), ask));
   }
@@ -258,12 +267,14 @@ export class Operations {
     connection.close('log-unavailable', 'The server’s log does not answer.');
   }
 
-  private isAllowed(connection: Connection, action: Action, name: string): boolean | Promise<boolean> {
+  private isAllowed(connection: Connection, action: Action, name: string): Allowed | Promise<Allowed> {
     const { authorize, logger } = this.node.options;
     if (!authorize) return true;
-    const refuse = (error: unknown): false => {
-      logger.warn(`Holdfast: authorize threw, so "${action}" on "${name}" was refused: ${String(error)}`);
-      return false;
+    const note = (error: unknown): 'unknown' => {
+      logger.warn(
+        `Holdfast: authorize threw, so "${action}" on "${name}" could not be checked: ${String(error)} (To refuse, return false.)`,
+      );
+      return 'unknown';
     };
     // Anything but a plain true is a no.
     const decide = (answer: unknown): boolean => {
@@ -273,11 +284,16 @@ export class Operations {
     };
     try {
       const answer = authorize(connection.session!.identity, action, name);
-      return isThenable(answer) ? Promise.resolve(answer).then(decide, refuse) : decide(answer);
+      return isThenable(answer) ? Promise.resolve(answer).then(decide, note) : decide(answer);
     } catch (error) {
-      return refuse(error);
+      return note(error);
     }
   }
+}
+
+/** Its client comes back after backoff, and asks for everything again. */
+function askLater(connection: Connection): void {
+  connection.close('auth-unavailable', 'The server could not check what you may do.');
 }
 
 function decodedText(codec: PayloadCodec, payload: Uint8Array): string | undefined {
@@ -324,6 +340,11 @@ function failure(code: ErrorCode, text: string): Outcome {
 function notAllowed(action: Action, name: string): string {
   return `This identity may not ${action} "${name}"; the server’s authorize said no.`;
 }
+
+const unchecked = failure(
+  'method-failed',
+  'The server could not check whether this is allowed, and has not run it; its log says why.',
+);
 
 const staleText =
   'A later publish of this session was applied, and this one never was. Publish it again if it is still wanted.';

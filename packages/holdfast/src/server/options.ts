@@ -49,7 +49,10 @@ export interface ServerOptions {
    * a HoldfastError `unauthorized` refuses, and its text goes into the log.
    */
   authenticate?: (request: AuthenticateRequest) => Identity | undefined | PromiseLike<Identity | undefined>;
-  /** Says whether an identity may do `action` on a topic (or, for `request`, a method). Without it, all may. */
+  /**
+   * Says whether an identity may do `action` on a topic (or, for `request`, a method). Without it, all may. When it
+   * throws, nothing is refused, but could not be checked: the client comes back later, and a request fails.
+   */
   authorize?: (identity: Identity, action: Action, name: string) => boolean | PromiseLike<boolean>;
   /** The exact origins of pages that may connect, such as `https://app.example`. Without it, all may. */
   origins?: readonly string[];

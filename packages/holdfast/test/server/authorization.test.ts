@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { connect } from '../../src/client/node.ts';
 import { memoryLog, type Action, type Identity, type ServerOptions } from '../../src/server/create-server.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
-import { aSentence, deferred, Honest, startServer } from './fixture.ts';
+import { aSentence, deferred, eventOf, Honest, startServer } from './fixture.ts';
 import { RawClient } from './raw-client.ts';
 
 const ways: Record<string, (allowed: boolean) => boolean | PromiseLike<boolean>> = {
@@ -15,12 +15,16 @@ const ways: Record<string, (allowed: boolean) => boolean | PromiseLike<boolean>>
   },
 };
 
-/** How an `authorize` can refuse besides saying no. */
-const refusals: Record<string, () => never> = {
+/** How an `authorize` can fail to look. */
+const failures: Record<string, () => never> = {
   throws: () => {
     throw new Error('no database');
   },
   rejects: () => Promise.reject(new Error('no database')) as never,
+};
+
+/** How an `authorize` can refuse besides saying no. */
+const refusals: Record<string, () => never> = {
   'says something that is not true': () => 'yes' as never,
   'resolves to something that is not true': () => Promise.resolve(1) as never,
   'says nothing': () => undefined as never,
@@ -215,10 +219,55 @@ describe('authorize', () => {
       await bob.settled();
       await honest.works();
       expect(honest.client.ofType('signaled')).toEqual([]);
-      const why = /throws|rejects/.test(what) ? 'no database' : 'must return true or false';
-      expect(lines.join('\n')).toContain(why);
+      expect(lines.join('\n')).toContain('must return true or false');
     });
   }
+
+  for (const [what, fail] of Object.entries(failures)) {
+    it(`[AUTH-8] one that ${what} has not refused: the client may come back, and the reason stays in the log`, async () => {
+      const { port, lines } = await startServer(rulesFor(() => fail()));
+      const honest = await Honest.join(port, { token: 'ann' });
+      for (const ask of [
+        (bob: RawClient) => bob.subscribe(1, 't'),
+        (bob: RawClient) => bob.publish(1, 't', 1),
+      ]) {
+        const bob = await RawClient.connect(port, { token: 'bob' });
+        ask(bob);
+        expect(await bob.end()).toEqual({ code: 4011, reason: aSentence });
+        expect(bob.ofType('failed')).toEqual([]);
+      }
+      const bob = await RawClient.connect(port, { token: 'bob' });
+      bob.request(1, 'm', 1);
+      expect(await bob.next('failed')).toMatchObject({ operation: 'request', id: 1, code: 'method-failed' });
+      bob.signal('honest', 1);
+      await bob.settled();
+      await honest.works();
+      expect(honest.client.ofType('signaled')).toEqual([]);
+      expect(lines.join('\n')).toContain('no database');
+    });
+  }
+
+  it('[AUTH-8] a subscription and a publish outlive a time in which nobody could be asked', async () => {
+    let isDown = false;
+    const options = rulesFor(async () => {
+      if (isDown) throw new Error('no database');
+      return true;
+    });
+    const { port, server } = await startServer(options);
+    const connected = eventOf(server, 'connect');
+    const client = connect(`ws://127.0.0.1:${port}/`, { token: 'bob' });
+    onTestFinished(() => client.close());
+    const heard: unknown[] = [];
+    await client.subscribe('t', (data) => heard.push(data)).ready;
+    const disconnected = eventOf(server, 'disconnect');
+    isDown = true;
+    await (await connected).session.reauthorize();
+    const published = client.publish('t', 'said meanwhile');
+    expect(await disconnected).toMatchObject({ reason: 'auth-unavailable' });
+    isDown = false;
+    await published;
+    await expect.poll(() => heard).toEqual(['said meanwhile']);
+  });
 
   it('[PUB-2] publishes keep their order while one waits for its answer', async () => {
     const gate = deferred<boolean>();

@@ -15,7 +15,7 @@ const causeOfName: Partial<Record<CloseName, { id: Definite; fix?: string }>> = 
   'internal-error': { id: 'server-closed', fix: 'Look into the server’s log.' },
   'auth-unavailable': {
     id: 'server-closed',
-    fix: 'Look into the server’s log: its `authenticate` failed, for want of a database or of keys.',
+    fix: 'Look into the server’s log: its `authenticate` or `authorize` failed, for want of a database or of keys.',
   },
   'protocol-error': {
     id: 'protocol-error',
