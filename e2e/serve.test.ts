@@ -121,7 +121,8 @@ describe('holdfast serve', () => {
     expect((await (await fetch(`${api}/openapi.json`)).json()).openapi).toBe('3.1.0');
 
     expect(await ask(api, '/stats', undefined, 'wrong')).toMatchObject({ status: 401 });
-    expect(await ask(api, '/nowhere')).toMatchObject({ status: 404 });
+    for (const path of ['/nowhere', '//']) expect(await ask(api, path)).toMatchObject({ status: 404 });
+    expect(await ask(api, '/history?topic=room1&epoch=1')).toMatchObject({ status: 400 });
     expect(await ask(api, '/publish', { topic: 'room1' })).toMatchObject({
       status: 400,
       body: { text: 'the body lacks "data".' },
@@ -155,12 +156,19 @@ describe('holdfast serve', () => {
     onTestFinished(() => clearInterval(timer));
     await vi.waitFor(() => expect(n).toBeGreaterThan(20), patient);
     const { pid } = serve.process;
-    const [worker] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
-    process.kill(Number(worker), 'SIGKILL');
+    const workers = (): string[] =>
+      readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    process.kill(Number(workers()[0]), 'SIGKILL');
     await serve.says(/A worker ended \(SIGKILL\); another takes its place/);
-    writeFileSync(file, JSON.stringify({ ...configuration, workers: 1 }));
-    serve.process.kill('SIGHUP');
+    await vi.waitFor(() => expect(workers()).toHaveLength(2), patient);
+    for (const count of [3, 1]) {
+      // The second comes while the first is being carried out.
+      writeFileSync(file, JSON.stringify({ ...configuration, workers: count }));
+      serve.process.kill('SIGHUP');
+      if (count === 3) await vi.waitFor(() => expect(workers()).toHaveLength(3), patient);
+    }
     await serve.says(/All workers have the new configuration/);
+    expect(workers()).toHaveLength(1);
     writeFileSync(file, JSON.stringify({ ...configuration, wrokers: 1 }));
     serve.process.kill('SIGHUP');
     await serve.says(/not used: .*wrokers is not a setting; did you mean workers\?/);

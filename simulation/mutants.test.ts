@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { mutants, type Mutant } from './mutants.ts';
 import { runSeed } from './run-seed.ts';
 
-/** Four times what the hardest mutant needed when it was written. */
-const SEEDS_MAX = 400;
+/** The hardest mutant is found by one seed in 150; whichever these are changes with every change of the product. */
+const SEEDS_MAX = 1_000;
 
 describe('mutants of the product, each found by the simulation’s checkers', () => {
   for (const mutant of mutants) {

@@ -16,6 +16,10 @@ export class Configuration {
     this.values.set(path, { value, place });
   }
 
+  isSet(path: string): boolean {
+    return this.values.has(path);
+  }
+
   text(path: string): string | undefined {
     return this.values.get(path)?.value as string | undefined;
   }
@@ -154,7 +158,8 @@ function parseNode({ kind, path, isSecret }: Setting, node: Node, place: Place):
 
 function parseText(kind: Setting['kind'], text: string, place: Place): unknown {
   const wrong = (wanted: string): never => {
-    throw new BadInput(`${place} must be ${wanted}, not ${JSON.stringify(text)}.`);
+    const hint = /^(tcp|udp):\/\//.test(text) ? kubernetesHint : '';
+    throw new BadInput(`${place} must be ${wanted}, not ${JSON.stringify(text)}.${hint}`);
   };
   if (text === '') return wrong('given a value');
   switch (kind) {
@@ -170,6 +175,10 @@ function parseText(kind: Setting['kind'], text: string, place: Place): unknown {
       return text;
   }
 }
+
+/** In pods there is such a variable for each service of the namespace, unless they say that they want none. */
+const kubernetesHint =
+  ' Kubernetes sets this for a service of that name: set enableServiceLinks: false in the pod, or the variable yourself.';
 
 const wantedNumber = { port: 'a port from 0 to 65535', count: 'a whole number above 0' };
 

@@ -3,6 +3,7 @@ import type { ServerOptions } from 'holdfast/server';
 import { jwt, type JwtOptions } from 'holdfast/server/jwt';
 import { createLocalJWKSet, importSPKI, type JSONWebKeySet } from 'jose';
 import type { Configuration } from './configuration.ts';
+import { settings } from './settings.ts';
 
 type Authenticate = NonNullable<ServerOptions['authenticate']>;
 
@@ -13,7 +14,16 @@ export async function credentials(configuration: Configuration): Promise<Authent
   const ways = ['jwt.secret', 'jwt.secretFile', 'jwt.publicKeyFile', 'jwt.jwksFile', 'jwt.jwksUrl'].filter(
     (path) => configuration.text(path) !== undefined,
   );
-  if (ways.length === 0) return undefined;
+  if (ways.length === 0) {
+    // A check that nobody makes: all would be let in.
+    const idle = settings.find(({ path }) => path.startsWith('jwt.') && configuration.isSet(path));
+    if (idle)
+      configuration.fail(
+        idle.path,
+        'checks nothing without a key; give jwt.secret, jwt.jwksUrl or another, too',
+      );
+    return undefined;
+  }
   if (ways.length > 1) configuration.fail(ways[1]!, `is given beside ${ways[0]}; give one of them`);
   const options: JwtOptions = {};
   const [issuer, audience] = [configuration.text('jwt.issuer'), configuration.text('jwt.audience')];
@@ -21,9 +31,14 @@ export async function credentials(configuration: Configuration): Promise<Authent
   if (audience !== undefined) options.audience = audience;
   const idClaim = configuration.text('jwt.idClaim');
   if (idClaim !== undefined) options.idClaim = idClaim;
-  const algorithms = configuration.texts('jwt.algorithms');
-  if (algorithms) options.algorithms = [...algorithms];
-  else if (!ways[0]!.startsWith('jwt.secret')) options.algorithms = keyAlgorithms;
+  const isSecret = ways[0]!.startsWith('jwt.secret');
+  const algorithms = configuration.texts('jwt.algorithms') ?? (isSecret ? ['HS256'] : keyAlgorithms);
+  const unfit = algorithms.find(
+    (name) => !(isSecret ? /^HS(256|384|512)$/ : /^((RS|PS|ES)(256|384|512)|EdDSA|Ed25519)$/).test(name),
+  );
+  if (unfit !== undefined)
+    configuration.fail('jwt.algorithms', `holds ${JSON.stringify(unfit)}, which is none for ${ways[0]}`);
+  options.algorithms = [...algorithms];
   return jwt({ ...options, ...(await keyOf(configuration, ways[0]!)) });
 }
 

@@ -1,4 +1,5 @@
-import type { MessageLog } from 'holdfast/server';
+import { HoldfastError, type MessageLog } from 'holdfast/server';
+import { BadInput } from '../bad-input.ts';
 import type { Configuration } from './configuration.ts';
 
 const kinds: Readonly<Record<string, { package?: string; open: (text: string) => Promise<MessageLog> }>> = {
@@ -31,7 +32,9 @@ export async function openLog(configuration: Configuration): Promise<MessageLog 
   try {
     return await kind.open(text);
   } catch (error) {
-    if (!kind.package || (error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    return configuration.fail('log', `wants a package that is not installed: npm install ${kind.package}`);
+    if (kind.package && (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND')
+      return configuration.fail('log', `wants a package that is not installed: npm install ${kind.package}`);
+    if (error instanceof HoldfastError) throw new BadInput(`${configuration.placeOf('log')}${error.message}`);
+    throw error;
   }
 }

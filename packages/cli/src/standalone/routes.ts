@@ -85,11 +85,17 @@ export const routes: readonly Route[] = [
     run: (
       server,
       { topic, limit, epoch, offset }: { topic: string; limit?: number; epoch?: number; offset?: number },
-    ) =>
-      server.topic(topic).read({
+    ) => {
+      if ((epoch === undefined) !== (offset === undefined))
+        throw new HoldfastError(
+          'invalid-payload',
+          'A position is "epoch" and "offset": give both, or neither.',
+        );
+      return server.topic(topic).read({
         ...(limit !== undefined && { limit }),
         ...(epoch !== undefined && offset !== undefined && { after: { epoch, offset } }),
-      }),
+      });
+    },
   },
   {
     method: 'GET',

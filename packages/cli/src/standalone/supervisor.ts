@@ -22,6 +22,8 @@ export class Supervisor {
   private wanted: number;
   private isEnding = false;
   private rolling: Promise<void> | undefined;
+  /** What came while it rolled: some workers may have started with what was before. */
+  private next: Configuration | undefined;
   private readonly say: (text: string) => void;
 
   constructor(workers: number, say: (text: string) => void) {
@@ -40,13 +42,22 @@ export class Supervisor {
 
   /** One by one: a new worker is ready before an old one lets its clients go, so nobody finds the port closed. */
   roll(configuration: Configuration): Promise<void> {
-    this.rolling ??= this.rollAll(configuration).finally(() => (this.rolling = undefined));
+    this.next = configuration;
+    this.rolling ??= this.rollToLast().finally(() => (this.rolling = undefined));
     return this.rolling;
   }
 
   async end(): Promise<void> {
     this.isEnding = true;
     await Promise.all(Array.from(this.workers, (worker) => this.drain(worker)));
+  }
+
+  private async rollToLast(): Promise<void> {
+    while (this.next) {
+      const configuration = this.next;
+      this.next = undefined;
+      await this.rollAll(configuration);
+    }
   }
 
   private async rollAll(configuration: Configuration): Promise<void> {
@@ -62,7 +73,7 @@ export class Supervisor {
       }
       if (old[i]) await this.drain(old[i]!);
     }
-    this.say('All workers have the new configuration.');
+    if (!this.next) this.say('All workers have the new configuration.');
   }
 
   private async startOne(): Promise<Ports> {

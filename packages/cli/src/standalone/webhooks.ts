@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Action, Identity } from 'holdfast/server';
 import type { Configuration } from './configuration.ts';
@@ -27,6 +27,7 @@ export class Webhooks {
   private asking = 0;
   private dropped = 0;
   private sending: Promise<void> | undefined;
+  private readonly ended = new AbortController();
   private readonly secret: string | undefined;
   private readonly timeoutMs: number;
   private readonly authorizeUrl: string | undefined;
@@ -59,9 +60,11 @@ export class Webhooks {
     this.sending ??= this.sendAll().finally(() => (this.sending = undefined));
   }
 
-  /** Waits until what was queued is sent, or given up. */
-  async settled(): Promise<void> {
+  /** Waits until what was queued is sent, or given up; what is left when the time is up is lost, which is said. */
+  async settled(withinMs: number): Promise<void> {
+    const late = setTimeout(() => this.ended.abort(), withinMs);
     await this.sending;
+    clearTimeout(late);
   }
 
   private async sendAll(): Promise<void> {
@@ -70,40 +73,49 @@ export class Webhooks {
         this.warn(`webhooks.events: ${this.dropped} events were dropped: the backend is too slow.`);
       this.dropped = 0;
       await this.deliver(event);
+      if (!this.ended.signal.aborted) continue;
+      this.warn(`webhooks.events: the last ${this.waiting.length + 1} were not delivered before the end.`);
+      return;
     }
   }
 
   private async deliver(event: WebhookEvent): Promise<void> {
     const id = randomUUID();
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (attempt > 0) await sleep(Math.random() * FIRST_RETRY_MS * 2 ** attempt);
-      const response = await this.post(this.eventsUrl!, event, id);
-      if (response?.ok) return;
+      if (attempt > 0) await this.pause(Math.random() * FIRST_RETRY_MS * 2 ** attempt);
+      if (this.ended.signal.aborted) return;
+      try {
+        const { ok, status } = await this.post(this.eventsUrl!, event, id);
+        if (ok) return;
+        this.warn(`webhooks.events was answered with ${status}.`);
+      } catch (error) {
+        this.warn((error as Error).message);
+      }
     }
     this.warn(`webhooks.events: a ${event.type} could not be delivered in ${ATTEMPTS_MAX} attempts.`);
   }
 
-  /** Whether the backend allows it. What can't be asked is not allowed. */
+  private async pause(ms: number): Promise<void> {
+    const { signal } = this.ended;
+    await sleep(ms, undefined, { signal }).catch(() => {});
+  }
+
+  /** Whether the backend allows it. Throws when it can't be asked, which is no answer (SPEC AUTH-8). */
   async allows({ id, claims }: Identity, action: Action, name: string): Promise<boolean> {
-    const key = JSON.stringify([id, action, name]);
+    const question = { identity: id, claims, action, name };
+    // Of the whole question: two tokens of one user may differ in their claims, and so may the answers.
+    const key = createHash('sha256').update(JSON.stringify(question)).digest('base64');
     const known = this.answers.get(key);
     if (known && known.untilMs > Date.now()) return known.allowed;
     await this.turn();
     try {
-      const response = await this.post(
-        this.authorizeUrl!,
-        { identity: id, claims, action, name },
-        randomUUID(),
-      );
-      if (!response?.ok) return false;
+      const response = await this.post(this.authorizeUrl!, question, randomUUID());
+      if (!response.ok) throw new Error(`webhooks.authorize was answered with ${response.status}.`);
       const answer = (await response.json()) as { allowed?: unknown } | null;
       const allowed = answer?.allowed === true;
       if (this.answers.size >= ANSWERS_MAX) this.answers.delete(this.answers.keys().next().value!);
       this.answers.set(key, { allowed, untilMs: Date.now() + ANSWER_TTL_MS });
       return allowed;
-    } catch (error) {
-      this.warn(`webhooks.authorize: the answer was no JSON (${(error as Error).message}).`);
-      return false;
     } finally {
       this.asking--;
       this.queue.shift()?.();
@@ -115,7 +127,8 @@ export class Webhooks {
     this.asking++;
   }
 
-  private async post(url: string, body: unknown, id: string): Promise<Response | undefined> {
+  /** Rejects with a sentence when there is no answer. */
+  private async post(url: string, body: unknown, id: string): Promise<Response> {
     const text = JSON.stringify(body);
     const seconds = Math.floor(Date.now() / 1_000);
     const headers: Record<string, string> = { 'content-type': 'application/json', 'holdfast-delivery': id };
@@ -128,12 +141,11 @@ export class Webhooks {
         method: 'POST',
         headers,
         body: text,
-        signal: AbortSignal.timeout(this.timeoutMs),
+        signal: AbortSignal.any([AbortSignal.timeout(this.timeoutMs), this.ended.signal]),
       });
     } catch (error) {
       const { cause, message } = error as Error & { cause?: { code?: string } };
-      this.warn(`${new URL(url).host} can’t be asked: ${cause?.code ?? message}.`);
-      return undefined;
+      throw new Error(`${new URL(url).host} can’t be asked: ${cause?.code ?? message}.`);
     }
   }
 }

@@ -15,6 +15,9 @@ import { RightsTable } from './rights.ts';
 import { settings } from './settings.ts';
 import { Webhooks } from './webhooks.ts';
 
+/** For the last webhooks, beyond the deadline for clients: the backend may be what is gone. */
+const SETTLE_MS = 5_000;
+
 export interface RunningWorker {
   readonly port: number;
   readonly apiPort: number | undefined;
@@ -38,7 +41,7 @@ export async function startWorker(configuration: Configuration, logger: Logger):
         deadlineMs: configuration.count('drain.deadlineMs', 25_000),
         stopListening: true,
       });
-      await webhooks.settled();
+      await webhooks.settled(SETTLE_MS);
       api?.close();
       api?.closeIdleConnections();
       await server.close();
@@ -76,7 +79,9 @@ function apiKey(configuration: Configuration): string | undefined {
 }
 
 /** The system's errors name a port and a code; people want to know what to do. */
-function withAdvice(error: NodeJS.ErrnoException & { port?: number }): Error {
+function withAdvice(error: NodeJS.ErrnoException & { address?: string; port?: number }): Error {
+  if (error.code === 'EADDRNOTAVAIL')
+    return new BadInput(`${error.address} is no address of this machine: set another host, or none.`);
   if (error.code === 'EADDRINUSE')
     return new BadInput(`port ${error.port} is taken: end what listens there (ss -ltnp), or set another.`);
   if (error.code === 'EACCES' && error.port !== undefined)

@@ -40,6 +40,18 @@ describe('holdfast serve --check', () => {
       'hearbeat: { intervalMs: 5000 }',
       'holdfast.yaml:1:1: hearbeat is not a setting; did you mean heartbeat?',
     ],
+    [
+      'log: redis://',
+      'holdfast.yaml:1:6: redisLog: an address is not of the form redis://user:password@host:port (rediss:// for TLS).',
+    ],
+    [
+      'rights: { publish: [a] }\njwt: { issuer: https://id.example }',
+      'holdfast.yaml:2:16: jwt.issuer checks nothing without a key;',
+    ],
+    [
+      'jwt: { secret: thirty-two bytes are wanted here, algorithms: [none] }',
+      'holdfast.yaml:1:62: jwt.algorithms holds "none", which is none for jwt.secret.',
+    ],
     ['webhooks: { events: localhost }', 'holdfast.yaml:1:21: webhooks.events'],
   ])('points at what a worker would fail on: %s', async (text, message) => {
     const { code, out, err } = await check(text);

@@ -35,6 +35,11 @@ describe('the configuration', () => {
 
   it('may be empty', () => expect(read('').count('port', 8_080)).toBe(8_080));
 
+  it('knows what Kubernetes makes of a service that is named holdfast', () => {
+    const env = { HOLDFAST_PORT: 'tcp://10.96.0.7:8080' };
+    expect(() => read('', [], env)).toThrow(/^HOLDFAST_PORT must be a port .* enableServiceLinks: false/);
+  });
+
   it.each([
     ['prot: 1', 'holdfast.yaml:1:1: prot is not a setting; did you mean port?'],
     [

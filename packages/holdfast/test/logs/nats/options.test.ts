@@ -9,7 +9,7 @@ describe('options of natsLog', () => {
       tls: undefined,
       prefix: 'holdfast',
       deployment: 'default',
-      replicas: 1,
+      replicas: undefined,
       storage: 'file',
       bytesMax: -1,
       deadlineMs: 30_000,

@@ -16,7 +16,10 @@ export interface NatsLogOptions {
   prefix?: string;
   /** A name that all nodes of a deployment share; another's on the same prefix is refused. Default `default`. */
   deployment?: string;
-  /** On how many servers each message is kept: 1 to 5, of a cluster that has as many. Default 1. */
+  /**
+   * On how many servers each message is kept: 1 to 5, of a cluster that has as many. Default: as the stream has it,
+   * and 1 for a new one.
+   */
   replicas?: number;
   /** Where NATS keeps the messages. Default `file`. */
   storage?: 'file' | 'memory';
@@ -43,7 +46,7 @@ export interface ResolvedNatsOptions {
   tls: TlsOptions | undefined;
   prefix: string;
   deployment: string;
-  replicas: number;
+  replicas: number | undefined;
   storage: 'file' | 'memory';
   bytesMax: number;
   deadlineMs: number;
@@ -91,7 +94,7 @@ export function resolveNatsOptions(given: string | NatsLogOptions): ResolvedNats
     tls: first.tls ? (options.tls ?? {}) : options.tls,
     prefix: checkPrefix(options.prefix ?? 'holdfast'),
     deployment: checkDeployment(options.deployment ?? 'default'),
-    replicas: checkWhole('replicas', options.replicas ?? 1, 5),
+    replicas: options.replicas === undefined ? undefined : checkWhole('replicas', options.replicas, 5),
     storage,
     bytesMax: options.bytesMax === undefined ? -1 : checkWhole('bytesMax', options.bytesMax, 2 ** 53 - 1),
     deadlineMs: checkWhole('deadlineMs', options.deadlineMs ?? 30_000, 2 ** 31 - 1),

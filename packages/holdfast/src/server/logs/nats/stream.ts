@@ -110,7 +110,9 @@ export class KeptStream {
         if (hasCode(error, apiCodes.streamNotFound)) return streams.add(wanted);
         throw error;
       });
-      compare(info.config, wanted);
+      // Where nobody asks for a number, it is the operator's: `nats stream edit`.
+      const { replicas = info.config.num_replicas } = this.options;
+      compare(info.config, { ...wanted, num_replicas: replicas });
       return info;
     } catch (error) {
       const said = this.explainCreation(error);
@@ -190,7 +192,7 @@ function configOf(
     subjects: [...subjects.kept],
     retention: RetentionPolicy.Limits,
     storage: storage === 'file' ? StorageType.File : StorageType.Memory,
-    num_replicas: replicas,
+    num_replicas: replicas ?? 1,
     discard: DiscardPolicy.New,
     max_bytes: bytesMax,
     max_msgs: -1,

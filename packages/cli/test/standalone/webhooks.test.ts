@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Configuration } from '../../src/standalone/configuration.ts';
+import { Webhooks } from '../../src/standalone/webhooks.ts';
+
+interface Question {
+  readonly identity: string;
+  readonly claims: { readonly role: string };
+}
+
+/** A backend, the webhooks that lead to it, and what they warned of. */
+async function backendOf(answer: (question: Question, response: ServerResponse) => void): Promise<{
+  webhooks: Webhooks;
+  asked: Question[];
+  warnings: string[];
+}> {
+  const asked: Question[] = [];
+  const backend = createServer(async (request: IncomingMessage, response) => {
+    const question = JSON.parse((await request.toArray()).join('')) as Question;
+    asked.push(question);
+    answer(question, response);
+  });
+  await once(backend.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    backend.closeAllConnections();
+    backend.close();
+  });
+  const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}/`;
+  const configuration = new Configuration();
+  for (const path of ['webhooks.authorize', 'webhooks.events']) configuration.set(path, url, 'here');
+  const warnings: string[] = [];
+  return { webhooks: new Webhooks(configuration, (text) => warnings.push(text)), asked, warnings };
+}
+
+const ann = (role: string) => ({ id: 'ann', claims: { role } });
+
+describe('webhooks.authorize', () => {
+  it('keeps an answer for whoever has the same claims, and for nobody else', async () => {
+    const { webhooks, asked } = await backendOf(({ claims }, response) =>
+      response.end(JSON.stringify({ allowed: claims.role === 'admin' })),
+    );
+    for (let i = 0; i < 2; i++) expect(await webhooks.allows(ann('admin'), 'publish', 'room')).toBe(true);
+    expect(asked).toHaveLength(1);
+    expect(await webhooks.allows(ann('guest'), 'publish', 'room')).toBe(false);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('throws, and keeps nothing, when nobody answers the question', async () => {
+    let status = 503;
+    const { webhooks } = await backendOf((_, response) =>
+      response.writeHead(status).end(status === 200 ? '{"allowed":true}' : ''),
+    );
+    await expect(webhooks.allows(ann('guest'), 'publish', 'room')).rejects.toThrow('answered with 503');
+    status = 200;
+    expect(await webhooks.allows(ann('guest'), 'publish', 'room')).toBe(true);
+  });
+});
+
+describe('webhooks.events', () => {
+  it('are given up when the time at the end is up, and how many is said', async () => {
+    const { webhooks, asked, warnings } = await backendOf(() => {});
+    for (const session of ['a', 'b', 'c']) webhooks.tell({ type: 'connect', session, identity: 'ann' });
+    await expect.poll(() => asked).toHaveLength(1);
+    await webhooks.settled(10);
+    expect(warnings.at(-1)).toBe('webhooks.events: the last 3 were not delivered before the end.');
+    expect(asked).toHaveLength(1);
+  });
+});
