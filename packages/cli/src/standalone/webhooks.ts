@@ -145,7 +145,8 @@ export class Webhooks {
       });
     } catch (error) {
       const { cause, message } = error as Error & { cause?: { code?: string } };
-      throw new Error(`${new URL(url).host} can’t be asked: ${cause?.code ?? message}.`);
+      const text = `${new URL(url).host} can’t be asked: ${cause?.code ?? message}.`;
+      throw new Error(text, { cause: error });
     }
   }
 }
