@@ -250,7 +250,6 @@ it('[CAUSE-3] a session that is opened elsewhere', async () => {
   const storage = {
     getItem: (key: string) => items.get(key) ?? null,
     setItem: (key: string, value: string) => void items.set(key, value),
-    removeItem: (key: string) => void items.delete(key),
   };
   const url = `ws://127.0.0.1:${running.port}/`;
   const { client } = openClient(url, { storage });

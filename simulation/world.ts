@@ -361,6 +361,5 @@ function storageOf(items: Map<string, string>): ClientStorage {
   return {
     getItem: (key) => items.get(key) ?? null,
     setItem: (key, value) => void items.set(key, value),
-    removeItem: (key) => void items.delete(key),
   };
 }

@@ -197,7 +197,6 @@ export class Patient {
     const storage = {
       getItem: (key: string) => this.items.get(key) ?? null,
       setItem: (key: string, value: string) => void this.items.set(key, value),
-      removeItem: (key: string) => void this.items.delete(key),
     };
     const token = async (): Promise<string> => {
       // Asked while it is connected, it has none.

@@ -1,4 +1,4 @@
-import { backoffDelayMs, defaultBackoff } from '../../packages/holdfast/src/session/backoff.ts';
+import { Backoff, defaultBackoff } from '../../packages/holdfast/src/session/backoff.ts';
 
 /** What a client knows when it decides how long to wait for its next attempt. */
 export interface Waiting {
@@ -30,8 +30,10 @@ export function holdfast(returnWindowMs: number): Algorithm {
     connectTimeoutMs: 8_000,
     hasSlots: true,
     waitMs({ failed, downMs, own }, random) {
-      const failure = { reached: 1, wasReached: failed === 0, downMs, place: own };
-      return backoffDelayMs(failure, defaultBackoff, returnWindowMs, random);
+      const backoff = new Backoff(defaultBackoff, random);
+      backoff.windowMs = returnWindowMs;
+      backoff.place = own;
+      return backoff.nextMs(failed === 0, downMs);
     },
   };
 }

@@ -44,7 +44,7 @@ export class Client<C extends Contract = Contract> {
   readonly #codec: PayloadCodec;
   readonly #platform: Platform;
   readonly #driver: Driver;
-  readonly #probes: Caller[] = [];
+  readonly #probes = new Set<Caller>();
   readonly #emitter = new Emitter<{ status: Status }>();
   /** Called when nobody waits for an answer any more. */
   #whenIdle = (): void => {};
@@ -59,10 +59,11 @@ export class Client<C extends Contract = Contract> {
       answered: (item, answer) => this.#answer(item, answer),
       failed: (item, code, text) => this.#settle(item)?.reject(failure({ code, text })),
       probed: (rttMs) => {
-        for (const { cancelTimeout, resolve } of this.#probes.splice(0)) {
+        for (const { cancelTimeout, resolve } of this.#probes) {
           cancelTimeout?.();
           resolve({ rttMs } as never);
         }
+        this.#probes.clear();
       },
       changed: () => (this.#snapshot = undefined),
       hasChanged: () => this.#showStatus(),
@@ -106,6 +107,8 @@ export class Client<C extends Contract = Contract> {
     const start = wireStart(stored ?? options.from ?? (topic.startsWith('$') ? 'start' : 'now'));
     const subscription = new Subscription<TopicData<C, N>>(this.#driver, topic, start, key, handler);
     this.#driver.tell(({ subscriptions }) => subscriptions.subscribe(subscription.cursor));
+    const { phase, cause } = this.status;
+    if (phase === 'failed') subscription.take({ type: 'ended', ...cause! });
     return subscription;
   }
 
@@ -142,12 +145,8 @@ export class Client<C extends Contract = Contract> {
   probe(): Promise<{ rttMs: number }> {
     return new Promise((resolve, reject) => {
       const caller: Caller = { resolve, reject };
-      this.#giveTime(
-        caller,
-        PROBE_TIMEOUT_MS,
-        () => void this.#probes.splice(this.#probes.indexOf(caller), 1),
-      );
-      this.#probes.push(caller);
+      this.#giveTime(caller, PROBE_TIMEOUT_MS, () => this.#probes.delete(caller));
+      this.#probes.add(caller);
       this.#driver.tell(({ links }, nowMs) => links.probe(nowMs));
     });
   }
@@ -184,7 +183,7 @@ export class Client<C extends Contract = Contract> {
   }
 
   /** Rejects unless somebody cancels it first. */
-  #giveTime(caller: Caller, timeoutMs: number, giveUp: () => void): void {
+  #giveTime(caller: Caller, timeoutMs: number, giveUp: () => unknown): void {
     caller.cancelTimeout = this.#platform.clock.setTimer(() => {
       giveUp();
       caller.reject(
@@ -256,10 +255,11 @@ export class Client<C extends Contract = Contract> {
     this.#driver.stop(this.status.phase === 'closed');
     const { publish, request } = this.#driver.session;
     const waiting = [...publish.values(), ...request.values()].map(({ caller }) => caller);
-    for (const caller of [...waiting, ...this.#probes.splice(0)]) {
+    for (const caller of [...waiting, ...this.#probes]) {
       caller?.cancelTimeout?.();
       caller?.reject(failure(cause));
     }
+    this.#probes.clear();
     // To do what its caller was told has failed would be a surprise; but storage is for another life to go on with.
     for (const { id } of request.values()) request.remove(id);
     if (!this.#driver.store) for (const { id } of publish.values()) publish.remove(id);
@@ -281,7 +281,7 @@ export class Client<C extends Contract = Contract> {
     return Object.freeze({
       phase: this.#phase(),
       since: links.sinceMs,
-      attempt: links.attempt,
+      attempt: links.backoff.attempt,
       retryAt: links.retryAtMs,
       rttMs: links.liveness.roundTrip.smoothedMs,
       endpoint: this.#driver.dialer.endpointOf(links.link),

@@ -185,7 +185,6 @@ export class Lines {
   /** Better three times in a row by what was measured just now, and in the end by the score of all of it. */
   #judge(urls: string[]): void {
     const nowMs = this.#clock.nowMs();
-    const score = (url: string): number => this.#scoreOf(url);
     const fresh = (url: string): number => medianOf(this.#lineOf(url).samplesMs.slice(-SAMPLES_PER_CHECK))!;
     const best = urls.reduce((least, url) => (fresh(url) < fresh(least) ? url : least));
     const isBetter = (by: (url: string) => number): boolean => isWorse(by(this.current!), by(best));
@@ -193,7 +192,7 @@ export class Lines {
     if (isBetter(fresh)) this.#betterCount++;
     this.#better = best;
     if (this.#betterCount < CHECKS_TO_MOVE || nowMs - this.#movedAtMs < this.#options.moveMs) return;
-    if (!isBetter(score)) return;
+    if (!isBetter((url) => this.#scoreOf(url))) return;
     this.#betterCount = 0;
     this.#movedAtMs = nowMs;
     this.#target = best;

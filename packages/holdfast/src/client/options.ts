@@ -7,7 +7,6 @@ import { defaultLines, type LinesOptions } from './lines.ts';
 export interface ClientStorage {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
-  removeItem(key: string): void;
 }
 
 /** Gives the address, or the addresses, to dial; asked before each attempt. */

@@ -111,8 +111,9 @@ export class ClientSession<Caller = unknown> {
 
   /** The socket has closed. */
   closed(link: Link, code: number, reason: string, nowMs: number): void {
-    if (closeNameOf(code) === 'too-big') this.#cautious = true;
-    if (code >= 4_000) this.#untake(link);
+    const name = closeNameOf(code);
+    if (name === 'too-big') this.#cautious = true;
+    if (name && code >= 4_000) this.#untake(link);
     this.links.closed(link, code, reason, nowMs);
     this.flush(nowMs);
   }
@@ -235,7 +236,7 @@ export class ClientSession<Caller = unknown> {
         this.links.goAway(link, record, nowMs);
         return this.flush(nowMs);
       case 'return-window':
-        this.links.returnWindowMs = record.returnWindowMs;
+        this.links.backoff.windowMs = record.returnWindowMs;
         return;
       case 'cause':
         // To be told "unknown" explains less than what the client noticed itself.

@@ -1,7 +1,7 @@
 import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
 import { RETURN_PLACES } from '../protocol/limits.ts';
 import type { WireRecord } from '../protocol/schema.ts';
-import { backoffDelayMs } from './backoff.ts';
+import { Backoff } from './backoff.ts';
 import { Deadlines } from './deadlines.ts';
 import { FlightRecorder } from './flight-recorder.ts';
 import type { Cause, Link, LinksConfig, LinksHost } from './link.ts';
@@ -33,22 +33,13 @@ export class Links {
   readonly #deadlines = new Deadlines<DeadlineName>();
   readonly liveness = new Liveness(this.#deadlines);
   readonly flight = new FlightRecorder();
-  /** Attempts since the connection was last stable. */
-  attempt = 0;
+  readonly backoff: Backoff;
   /** When the present phase began. */
   sinceMs = 0;
   cause: Cause | undefined;
   /** The number of the last link. */
   count = 0;
-  /** The server wants returns after a loss spread over this long. */
-  returnWindowMs = 0;
-  /** This client's own place in that. */
-  #place = 0;
   #state: State = { name: 'idle' };
-  /** Attempts since the connection was last stable that got through to something. */
-  #reached = 0;
-  /** When the connection was last known to be live, or was first wanted. */
-  #liveAtMs = 0;
   #tokenRejected = false;
   /** Why the link in use is left for another: the server asked for it, or it is the application's own wish. */
   #moveCode = 0;
@@ -59,6 +50,7 @@ export class Links {
 
   constructor(config: LinksConfig, host: LinksHost) {
     this.#config = config;
+    this.backoff = new Backoff(config.backoff, config.random);
     this.#host = host;
   }
 
@@ -103,7 +95,7 @@ export class Links {
     if (state.name === 'live') this.#become({ name: 'draining', link: state.link, rival: undefined }, nowMs);
     if ('rival' in this.#state) return this.#dialRival(this.#state, nowMs);
     if (state.name === 'connecting') return;
-    if (state.name !== 'waiting') this.#liveAtMs = nowMs;
+    if (state.name !== 'waiting') this.backoff.liveAtMs = nowMs;
     this.#dueAt(undefined);
     this.#become({ name: 'connecting', link: this.#dial() }, nowMs);
     this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
@@ -154,13 +146,12 @@ export class Links {
     if (state.link !== link) this.#drop(state.link);
     link.stage = 'live';
     this.liveness.restart(nowMs - link.greetedAtMs, welcome);
-    this.returnWindowMs = welcome.returnWindowMs;
-    this.#place = welcome.returnPlace / RETURN_PLACES;
+    this.backoff.windowMs = welcome.returnWindowMs;
+    this.backoff.place = welcome.returnPlace / RETURN_PLACES;
     this.#tokenRejected = false;
     this.#moveCode = 0;
     this.flight.opened(link.id, link.greetedAtMs, nowMs);
     this.#becomeLive(link, nowMs);
-    this.#deadlines.set('stable', nowMs + this.#config.backoff.stableMs);
     return true;
   }
 
@@ -230,7 +221,7 @@ export class Links {
     const rival = this.#rival;
     const wasReached = link.stage !== 'dialing';
     // It was live until its peer closed it, however long it had been silent.
-    if (code !== undefined && link.stage === 'live') this.#liveAtMs = nowMs;
+    if (code !== undefined && link.stage === 'live') this.backoff.liveAtMs = nowMs;
     this.cause = cause;
     this.flight.closed(code ?? 0, code !== undefined && link === state.link ? 'peer' : 'error', nowMs);
     if ('rival' in state && link === rival) {
@@ -251,18 +242,10 @@ export class Links {
   }
 
   #scheduleRetry(wasReached: boolean, slotAtMs: number | undefined, nowMs: number): void {
-    const { backoff, random } = this.#config;
-    this.attempt++;
+    this.backoff.attempt++;
     this.#host.changed();
     if (slotAtMs !== undefined) return this.#dueAt('slot', slotAtMs);
-    if (wasReached) this.#reached++;
-    const failure = {
-      reached: this.#reached,
-      wasReached,
-      downMs: nowMs - this.#liveAtMs,
-      place: this.#place,
-    };
-    this.#dueAt('retry', nowMs + backoffDelayMs(failure, backoff, this.returnWindowMs, random));
+    this.#dueAt('retry', nowMs + this.backoff.nextMs(wasReached, nowMs));
   }
 
   /** When the next attempt is due, and by whose word; undefined for none. */
@@ -280,7 +263,7 @@ export class Links {
     if (this.#rival) this.#drop(this.#rival);
     if ('link' in state) this.#drop(state.link, name === 'closed' ? closeCodes.closed.code : undefined);
     this.#deadlines.clear();
-    this.attempt = this.#reached = 0;
+    this.backoff.restart(nowMs);
     this.#become({ name }, nowMs);
   }
 
@@ -289,15 +272,15 @@ export class Links {
   /** A message came. */
   heard(link: Link, isHeartbeat: boolean, nowMs: number): void {
     if (link !== this.link || link.stage !== 'live') return;
-    this.#liveAtMs = this.flight.inMs = nowMs;
+    this.backoff.liveAtMs = this.flight.inMs = nowMs;
     // Whichever is live first wins (SPEC LIVE-5).
     if (this.phase === 'suspect' && this.isMoving) return;
     if (this.liveness.heard(isHeartbeat, nowMs)) this.#acquit(link, nowMs);
   }
 
-  /** It was not dead after all. */
+  /** It was not dead after all; one that the server wants to be rid of is left all the same. */
   #acquit(link: Link, nowMs: number): void {
-    if (this.phase !== 'suspect') return;
+    if (this.phase !== 'suspect' || this.#moveCode) return;
     if (this.#rival) this.#drop(this.#rival);
     this.flight.recovered();
     this.#becomeLive(link, nowMs);
@@ -319,7 +302,7 @@ export class Links {
   nudge(isBack: boolean, nowMs: number): void {
     this.probe(nowMs);
     if (!isBack || this.#deadlines.get('retry') === undefined) return;
-    this.#reached = 0;
+    this.backoff.reached = 0;
     this.connect(nowMs);
   }
 
@@ -354,9 +337,8 @@ export class Links {
       case 'death':
         return this.link && this.#giveUp(this.link, silent, nowMs);
       case 'stable':
-        if (this.attempt > 0) this.#host.changed();
-        this.attempt = this.#reached = 0;
-        return;
+        if (this.backoff.attempt > 0) this.#host.changed();
+        return this.backoff.restart(nowMs);
     }
   }
 
@@ -371,10 +353,9 @@ export class Links {
   }
 
   #becomeLive(link: Link, nowMs: number): void {
-    this.#liveAtMs = nowMs;
-    const stableAtMs = this.#deadlines.get('stable');
+    this.backoff.liveAtMs = nowMs;
     this.#deadlines.clear();
-    if (stableAtMs !== undefined) this.#deadlines.set('stable', stableAtMs);
+    this.#deadlines.set('stable', nowMs + this.#config.backoff.stableMs);
     this.liveness.expect(nowMs);
     this.#become({ name: 'live', link }, nowMs);
   }

@@ -23,14 +23,13 @@ export class Outbox<Caller = unknown> {
    * waits for it any more (SPEC FLOW-4).
    */
   readonly #sent = new Set<number>();
-  /** How many items are not among them. */
-  #unsent = 0;
+  /** Up to this id all has gone out on it. */
+  #through = 0;
 
   add(item: OutboxItem<Caller>): void {
     this.#items.set(item.id, item);
     this.lastId = Math.max(this.lastId, item.id);
     this.bytes += item.payload.length;
-    this.#unsent++;
   }
 
   /**
@@ -39,23 +38,20 @@ export class Outbox<Caller = unknown> {
    */
   remove(id: number, answered = false): OutboxItem<Caller> | undefined {
     const item = this.#items.get(id);
-    const wasSent = answered ? this.#sent.delete(id) : this.#sent.has(id);
-    if (!item) return undefined;
-    this.#items.delete(id);
-    if (!wasSent) this.#unsent--;
-    this.bytes -= item.payload.length;
+    if (answered) this.#sent.delete(id);
+    if (this.#items.delete(id)) this.bytes -= item!.payload.length;
     return item;
   }
 
   /** The next items to send, up to the id `through`, at most so many that `window` are unanswered on this connection. */
   takeSendable(window: number, through: number): OutboxItem<Caller>[] {
     const sendable: OutboxItem<Caller>[] = [];
-    if (this.#unsent === 0) return sendable;
+    if (this.#through === this.lastId) return sendable;
     for (const item of this.#items.values()) {
       if (this.#sent.size >= window || item.id > through) break;
-      if (this.#sent.has(item.id)) continue;
+      if (item.id <= this.#through) continue;
       this.#sent.add(item.id);
-      this.#unsent--;
+      this.#through = item.id;
       this.sentThrough = Math.max(this.sentThrough, item.id);
       sendable.push(item);
     }
@@ -65,7 +61,7 @@ export class Outbox<Caller = unknown> {
   /** A new connection: nothing has been sent on it yet. */
   restart(): void {
     this.#sent.clear();
-    this.#unsent = this.#items.size;
+    this.#through = 0;
   }
 
   /** Requests and publishes below this have all been answered. */
@@ -78,7 +74,7 @@ export class Outbox<Caller = unknown> {
   }
 
   get unanswered(): number {
-    return this.#items.size - this.#unsent;
+    return [...this.#sent].filter((id) => this.#items.has(id)).length;
   }
 
   values(): Iterable<OutboxItem<Caller>> {

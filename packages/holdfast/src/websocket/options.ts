@@ -51,7 +51,7 @@ export interface ResolvedOptions {
   buffer: { countMax: number; bytesMax: number };
   heartbeat: (HeartbeatOptions & { intervalMs: number; timeoutMs: number }) | undefined;
   shouldReconnect: (event: CloseEvent) => boolean;
-  startClosed: boolean;
+  startClosed: boolean | undefined;
 }
 
 export function resolveOptions({
@@ -63,13 +63,14 @@ export function resolveOptions({
   buffer,
   heartbeat,
   shouldReconnect = () => true,
-  startClosed = false,
+  startClosed,
   ...unknown
 }: HoldfastWebSocketOptions): ResolvedOptions {
   for (const name in unknown) invalid(`"${name}" is not an option`);
   if (!WebSocket)
     invalid('this runtime has no WebSocket; give one as the option "WebSocket", such as that of "ws"');
   if (heartbeat && !heartbeat.message) invalid('"heartbeat" needs a message that the server answers');
+  const { intervalMs, timeoutMs } = { intervalMs: 25_000, timeoutMs: 5_000, ...heartbeat };
   const options = {
     WebSocket: WebSocket as SocketConstructor,
     connectTimeoutMs,
@@ -77,11 +78,10 @@ export function resolveOptions({
     returnWindowMs,
     retriesMax,
     buffer: { countMax: 1_000, bytesMax: 1_048_576, ...buffer },
-    heartbeat: heartbeat && { intervalMs: 25_000, timeoutMs: 5_000, ...heartbeat },
+    heartbeat: heartbeat && { ...heartbeat, intervalMs, timeoutMs },
     shouldReconnect,
     startClosed,
   };
-  const { intervalMs, timeoutMs } = options.heartbeat ?? { intervalMs: 1, timeoutMs: 1 };
   for (const [name, value] of Object.entries({ ...options.backoff, intervalMs, timeoutMs, connectTimeoutMs }))
     if (!(value > 0)) invalid(`"${name}" is ${value}; it must be a number above 0`);
   for (const [name, value] of Object.entries({ ...options.buffer, returnWindowMs, retriesMax }))

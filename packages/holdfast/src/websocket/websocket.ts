@@ -1,4 +1,4 @@
-import { backoffDelayMs } from '../session/backoff.ts';
+import { Backoff } from '../session/backoff.ts';
 import { Buffer, byteLengthOf } from './buffer.ts';
 import { closeEvent, defineHandlers, SocketErrorEvent } from './events.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -89,10 +89,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #binaryType: BinaryType = 'blob';
   #endpoint: string | undefined;
-  #attempt = 0;
-  /** Losses since the connection was last stable of connections that had been open. */
-  #reached = 0;
-  #liveAtMs = 0;
+  readonly #backoff: Backoff;
   #cause: SocketStatus['cause'];
   #status: SocketStatus | undefined;
   #isTelling = false;
@@ -110,6 +107,9 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
       invalid('options are its third argument');
     this.#options = resolveOptions(options);
     this.#buffer = new Buffer(this.#options.buffer);
+    this.#backoff = new Backoff(this.#options.backoff, Math.random);
+    this.#backoff.windowMs = this.#options.returnWindowMs;
+    this.#backoff.place = Math.random();
     if (typeof url !== 'function') this.#endpoint = addressOf(url);
     if (!this.#options.startClosed) this.reconnect();
   }
@@ -147,7 +147,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
 
   /** Losses since the connection was last stable. */
   get retryCount(): number {
-    return this.#attempt;
+    return this.#backoff.attempt;
   }
 
   /** The state now. The same object until something changes. */
@@ -156,7 +156,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
     this.#status ??= Object.freeze({
       phase: state.name === 'waiting' && globalThis.navigator?.onLine === false ? 'offline' : state.name,
       since: this.#sinceMs,
-      attempt: this.#attempt,
+      attempt: this.#backoff.attempt,
       retryAt: state.name === 'waiting' ? state.retryAt : undefined,
       rttMs: state.name === 'live' ? state.heartbeat?.rttMs : undefined,
       endpoint: this.#endpoint,
@@ -208,9 +208,8 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
   reconnect(code?: number, reason?: string): void {
     const { name } = this.#state;
     if (name === 'connecting') return;
-    if (name === 'closed' || name === 'failed') {
-      this.#attempt = this.#reached = 0;
-      this.#liveAtMs = nowMs();
+    if (this.readyState === 3) {
+      this.#backoff.restart(nowMs());
       this.#watchHints(true);
     }
     if (name === 'live') {
@@ -229,7 +228,6 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
   async #dial(): Promise<void> {
     const state: State = { name: 'connecting', socket: undefined };
     const { connectTimeoutMs, WebSocket } = this.#options;
-    const isStale = (): boolean => this.#state !== state;
     const giveTime = (what: string): void => {
       clearTimeout(this.#timer);
       const text = `No ${what} within ${connectTimeoutMs} ms.`;
@@ -247,7 +245,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
         typeof url === 'function' ? url() : url,
         typeof protocols === 'function' ? protocols() : protocols,
       ]);
-      if (isStale()) return;
+      if (this.#state !== state) return;
       this.#endpoint = addressOf(address);
       const socket = new WebSocket(this.#endpoint, names);
       state.socket = socket;
@@ -260,7 +258,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
       socket.onclose = ({ code, reason, wasClean }) =>
         this.#lose(causes[code] ?? 'lost', { code, reason, wasClean }, failure);
     } catch (error) {
-      if (!isStale()) this.#lose('unreachable', { code: 1006, reason: '' }, error);
+      if (this.#state === state) this.#lose('unreachable', { code: 1006, reason: '' }, error);
     }
   }
 
@@ -277,7 +275,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
     };
     this.#become(state);
     this.#timer = setTimeout(() => {
-      this.#attempt = this.#reached = 0;
+      this.#backoff.restart(nowMs());
       this.#changed();
     }, backoff.stableMs);
     this.dispatchEvent(new Event('open'));
@@ -296,25 +294,21 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
 
   /** The connection, or the attempt at one, is over: `failure` is what an `error` event tells, if there was any. */
   #lose(name: string, close: CloseEventInit, failure: unknown): void {
-    const { backoff, returnWindowMs, retriesMax, shouldReconnect } = this.#options;
+    const { retriesMax, shouldReconnect } = this.#options;
+    const backoff = this.#backoff;
     const wasReached = this.#state.name === 'live';
     const now = nowMs();
     this.#release();
-    if (wasReached) {
-      this.#reached++;
-      this.#liveAtMs = now;
-    }
-    this.#attempt++;
+    if (wasReached) backoff.liveAtMs = now;
+    backoff.attempt++;
     const text = messageOf(failure) || close.reason || `The connection was lost (close code ${close.code}).`;
     this.#cause = { code: wasReached ? name : 'unreachable', text };
     const event = closeEvent(close);
-    if (this.#attempt > retriesMax || !shouldReconnect(event)) {
+    if (backoff.attempt > retriesMax || !shouldReconnect(event)) {
       this.#watchHints(false);
       this.#become({ name: 'failed' });
     } else {
-      const downMs = now - this.#liveAtMs;
-      const loss = { reached: this.#reached, wasReached, downMs, place: Math.random() };
-      const delayMs = backoffDelayMs(loss, backoff, returnWindowMs, Math.random);
+      const delayMs = backoff.nextMs(wasReached, now);
       this.#become({ name: 'waiting', retryAt: now + delayMs });
       this.#timer = setTimeout(() => void this.#dial(), delayMs);
     }

@@ -244,7 +244,7 @@ describe('a client that failed for good', () => {
     expect(wire.socket.records.map((record) => record.type)).toContain('publish');
   });
 
-  it('[CLOSE-2] comes back with reconnect(), its subscriptions too', async () => {
+  it('[CLOSE-2] comes back with reconnect(), its subscriptions too, those made meanwhile as well', async () => {
     const bed = await Bed.live();
     const seen: number[] = [];
     const subscription = bed.client.subscribe('news', (n: number) => seen.push(n));
@@ -255,10 +255,12 @@ describe('a client that failed for good', () => {
     await bed.until(() => sessions.length === 1);
     sessions[0]!.close('Enough.');
     await bed.until(() => bed.client.status.phase === 'failed');
+    const late = bed.client.subscribe('news', (n: number) => seen.push(n), { from: 'start' });
+    expect(await bed.codeOf(late.ready)).toBe('ended-by-server');
     await bed.server.publish('news', 1);
     await bed.pass(600_000);
     expect(seen).toEqual([]);
     bed.client.reconnect();
-    await bed.until(() => seen.length === 1);
+    await bed.until(() => seen.length === 2);
   });
 });

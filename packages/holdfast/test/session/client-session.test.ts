@@ -45,6 +45,21 @@ describe('a new connection', () => {
     expect(types(records)).toEqual(['hello', 'publish', 'publish', 'request']);
   });
 
+  for (const [code, requestSent] of [
+    [4_006, 0],
+    [4_999, 1],
+    [1_006, 1],
+  ] as const) {
+    it(`[RES-4] after ${code} instead of a welcome, request ${requestSent} is the last that may have been done`, () => {
+      const hand = new ClientHand();
+      hand.connect();
+      hand.request();
+      hand.open(1);
+      hand.lose(1, code);
+      expect(sent(hand.open(hand.untilDial().link))[0]).toMatchObject({ type: 'hello', requestSent });
+    });
+  }
+
   it('[PUB-2] retries what is unanswered first and in order, then what is new', () => {
     const hand = ClientHand.live();
     hand.publish('a');

@@ -237,6 +237,17 @@ describe('a link that is asked to move', () => {
     expect(hand.phase).toBe('waiting');
   });
 
+  it('[DRAIN-1] moves though it was suspect when it was asked, and its rival came to nothing', () => {
+    const hand = ClientHand.suspect();
+    hand.open(2);
+    hand.say(1, goAway);
+    hand.lose(2);
+    hand.say(1, { type: 'resume-token', resumeToken: 'another' });
+    expect(links(hand.pass(5_000), 'dial')).toEqual([3]);
+    hand.open(3);
+    expect(links(hand.welcome(3), 'drop')).toEqual([1]);
+  });
+
   it('[LIVE-4] is given up after the grace when it went silent, and the slot is kept', () => {
     const hand = ClientHand.live();
     hand.say(1, { ...goAway, reconnectInMs: 60_000 });
