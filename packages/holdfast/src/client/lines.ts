@@ -26,6 +26,7 @@ export const defaultLines: LinesOptions = { checkMs: 600_000, confirmMs: 20_000,
 /** How long so many round trips to an address take, in milliseconds; Infinity for one that never came back. */
 export type Measure = (url: string, count: number) => Promise<number[]>;
 
+/** All in milliseconds. */
 export interface LinesOptions {
   /** Between checks of all endpoints. Default 600,000: each costs every endpoint two requests. */
   checkMs: number;

@@ -27,6 +27,7 @@ export interface ClientOptions {
   storageKey?: string;
   /** What may wait to be sent or acknowledged. Default 1,000 publishes or requests and 4 MiB. */
   outbox?: { countMax?: number; bytesMax?: number };
+  /** How long to wait between attempts. Default `{ baseMs: 500, capMs: 15_000, stableMs: 5_000 }`. */
   backoff?: Partial<BackoffOptions>;
   /** For opening a connection, and again for its welcome. Default 8,000: browsers themselves wait up to 240 s. */
   connectTimeoutMs?: number;

@@ -7,6 +7,7 @@ import type { WireStart } from '../session/cursors.ts';
 import { Emitter } from './emitter.ts';
 import type { Gap, Handler } from './types.ts';
 
+/** What `subscription.on(event, listener)` hears. */
 export interface SubscriptionEvents {
   /** Messages that can't be delivered. Delivery goes on after them. */
   gap: Gap;
@@ -66,6 +67,7 @@ export class Subscription<T = unknown> implements Reader {
     return this.#emitter.on(event, listener);
   }
 
+  /** Ends it: no handler is called any more, and `ready` rejects with `unsubscribed` if it was still open. */
   unsubscribe(): void {
     if (this.#state === 'ended') return;
     this.#host.unsubscribe(this.cursor);

@@ -18,12 +18,14 @@ type Topics<C extends Contract> = C extends { topics: infer T extends object } ?
 type Methods<C extends Contract> = C extends { methods: infer M extends object }
   ? M
   : Record<string, Unknown>;
-type Inbox = '$inbox' | '$user';
+/** The server's own, which every contract has: what they carry is the server's to say. */
+type ServerTopic = '$inbox' | '$user' | `$presence:${string}`;
+type ServerMethod = '$presence';
 
-export type TopicName<C extends Contract> = (keyof Topics<C> & string) | Inbox;
+export type TopicName<C extends Contract> = (keyof Topics<C> & string) | ServerTopic;
 export type TopicData<C extends Contract, N> = N extends keyof Topics<C> ? Topics<C>[N] : Unknown;
-export type MethodName<C extends Contract> = keyof Methods<C> & string;
-type Signature<C extends Contract, N> = N extends keyof Methods<C> ? Methods<C>[N] : never;
+export type MethodName<C extends Contract> = (keyof Methods<C> & string) | ServerMethod;
+type Signature<C extends Contract, N> = N extends keyof Methods<C> ? Methods<C>[N] : Unknown;
 export type MethodArguments<C extends Contract, N> =
   Signature<C, N> extends (data: infer A) => unknown ? A : Unknown;
 export type MethodResult<C extends Contract, N> =
@@ -43,11 +45,15 @@ export type Phase =
 /** The connection's state at one moment; a new object for each change. Times are milliseconds since 1970. */
 export interface Status {
   readonly phase: Phase;
+  /** When the phase began. */
   readonly since: number;
   /** Attempts since the connection was last stable. */
   readonly attempt: number;
+  /** When the next attempt is due; undefined when none is. */
   readonly retryAt: number | undefined;
+  /** The round trip, smoothed over the last ones, in milliseconds; undefined while none was measured. */
   readonly rttMs: number | undefined;
+  /** The address in use, or tried last; undefined before the first attempt. */
   readonly endpoint: string | undefined;
   /** Publishes and requests that have not been sent on this connection. */
   readonly queued: number;
@@ -57,12 +63,18 @@ export interface Status {
   readonly cause: Cause | undefined;
 }
 
+/** What a handler is told beside a message's data. */
 export interface Message {
   readonly topic: string;
+  /** Where it stands in the topic: what `from` takes, to go on after it. */
   readonly position: Position;
 }
 
-/** Messages after `from`, up to and including `to`, can't be delivered. */
+/**
+ * Messages after `from`, up to and including `to`, can't be delivered. `reason` is `retention` (the topic keeps none
+ * that old), `epoch` (its log was lost or rolled back), `conflated` (its policy skips for whoever is slow), or
+ * `not-authorized`.
+ */
 export interface Gap {
   readonly from: Position;
   readonly to: Position;

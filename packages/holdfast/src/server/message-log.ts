@@ -72,8 +72,11 @@ export interface LogConfig {
 
 /** How much of a topic is kept: whichever bound is met first. */
 export interface Retention {
+  /** Messages. */
   countMax: number;
+  /** Bytes of their payloads. */
   bytesMax: number;
+  /** Milliseconds since they were published. */
   ageMaxMs: number;
   /**
    * Nobody comes back to the topic after `dedupTtlMs`, as to the inbox of a session that is over. So a log need not

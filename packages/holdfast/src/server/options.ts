@@ -22,6 +22,7 @@ import { topicPolicyNames, type TopicOptions } from './topic-options.ts';
 
 /** Who a session belongs to. Sessions are resumed by the same identity only. */
 export interface Identity {
+  /** The user's name, the same in all their sessions and never empty. `server.sendToUser` takes it. */
   readonly id: string;
   /** When the credential expires, in milliseconds since 1970; the client is asked for a new one before. */
   readonly expiresAtMs?: number | undefined;
@@ -34,6 +35,7 @@ export interface AuthenticateRequest extends Handshake {
   readonly token: string;
 }
 
+/** What `authorize` is asked about: a topic, or for `request` a method. */
 export type Action = 'subscribe' | 'publish' | 'signal' | 'request';
 
 export interface Logger {
@@ -60,7 +62,9 @@ export interface ServerOptions {
   log?: MessageLog;
   /** Policies by topic name; a name that ends in `*` covers all that begin so. The longest match wins. */
   topics?: Readonly<Record<string, TopicOptions>>;
+  /** What a client may ask for, what is kept for it, and how long each waits. Defaults: docs/limits.md. */
   limits?: Partial<Limits>;
+  /** In milliseconds. The interval belongs well below the idle limit of every proxy in front: 25 s suits 60 s. */
   heartbeat?: {
     /** The server shows itself at least this often. Default 25,000. */
     intervalMs?: number;

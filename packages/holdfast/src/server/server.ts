@@ -114,7 +114,12 @@ export class HoldfastServer<H = unknown> {
     return listening;
   }
 
-  /** Serves the upgrades at `path` of an HTTP server that is the application's, beside Express, Fastify, Hono or Next. */
+  /**
+   * Serves the upgrades at `path` (default `/holdfast`) of an HTTP server that is the application's, beside Express,
+   * Fastify, Hono or Next. It leaves all others to the server's other `upgrade` listeners, and expects them to do the
+   * same: one that also ends upgrades at `path` cuts each connection as soon as it is made. Next does that where one
+   * of its pages matches the path; docs/next.md has the two lines against it. Health is not answered here.
+   */
   async attach(httpServer: H, options: { path?: string } = {}): Promise<void> {
     const { path = '/holdfast' } = checkKeys('options', options, ['path'], 'attach');
     checkPath(path, 'attach');
@@ -141,6 +146,7 @@ export class HoldfastServer<H = unknown> {
     return this.node.publish(topic, this.options.codec.encode(data), idempotencyKey);
   }
 
+  /** One topic of the server's: to publish to it, send signals to who is live on it, and read what it keeps. */
   topic(name: string): TopicHandle {
     return {
       publish: (data) => this.publish(name, data),
@@ -255,6 +261,7 @@ export class HoldfastServer<H = unknown> {
     return this.node.cluster.stats();
   }
 
+  /** The figures of this node now; counts are since it was made. */
   stats(): ServerStats {
     const { node } = this;
     return {

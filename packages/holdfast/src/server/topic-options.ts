@@ -8,6 +8,7 @@ import type { Retention } from './message-log.ts';
  */
 export interface TopicOptions {
   policy?: TopicPolicy['policy'];
+  /** Default `{ countMax: 10_000, bytesMax: 16_777_216, ageMaxMs: 3_600_000 }`; `Infinity` lifts a bound. */
   retention?: Partial<Retention>;
   /**
    * Whether it is known who is on the topic: `server.presence(topic)`, and for clients that may read it the topic

@@ -60,7 +60,9 @@ export interface TopicHandle {
 }
 
 export interface DrainOptions {
+  /** Whoever has not moved by then is closed with `going-away`. Default 30,000. */
   deadlineMs?: number;
+  /** Gives up the port at once. Default: false. */
   stopListening?: boolean;
 }
 

@@ -1,5 +1,6 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import type { Client, Gap, Message, Phase, Position, Status } from '../../src/client/browser.ts';
+import type { PresenceMessage } from '../../src/server/create-server.ts';
 
 interface News {
   title: string;
@@ -38,10 +39,20 @@ function uses(): void {
   open.status.phase = 'live';
 }
 
+/** What the server adds belongs to every contract. */
+function asksWhoIsThere(): void {
+  typed.subscribe('$presence:news', ({ joined }: PresenceMessage) => joined);
+  expectTypeOf(typed.request('$presence', 'news')).resolves.toBeAny();
+}
+
 describe('a contract', () => {
   it('[SUB-1] types topics, methods and states', () => {
     expectTypeOf(uses).returns.toBeVoid();
     expectTypeOf<Status['phase']>().toEqualTypeOf<Phase>();
     expectTypeOf<Parameters<Client['onStatus']>[0]>().parameter(0).toEqualTypeOf<Status>();
+  });
+
+  it('[CLUSTER-11] has the presence of its topics without naming it', () => {
+    expectTypeOf(asksWhoIsThere).returns.toBeVoid();
   });
 });
