@@ -1,3 +1,4 @@
+import type { HoldfastStatusElement } from 'holdfast/element';
 import { createElement, StrictMode } from 'react';
 import { renderToString } from 'react-dom/server';
 import type { Browser, Page } from 'playwright-core';
@@ -64,6 +65,10 @@ describe.runIf(hasChromium)('holdfast/react in Chromium, in StrictMode', () => {
     await publish();
     await shows(page, 'news', '1');
     await shows(page, 'phase', 'live');
+    const status = page.locator('holdfast-status');
+    expect(await status.evaluate((element: HoldfastStatusElement) => element.client?.status.phase)).toBe(
+      'live',
+    );
     expect(await page.evaluate(() => window.panel.errors)).toEqual([]);
     expect(errors).toEqual([]);
   });

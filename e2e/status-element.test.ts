@@ -101,6 +101,17 @@ describe.runIf(hasChromium)('<holdfast-status> in Chromium', () => {
     expect((await shown(page)).view).toBe('nothing');
   });
 
+  it('counts on when it is given the same client again, as React gives it at each rendering', async () => {
+    const page = await open();
+    for (let second = 0; second < 11; second++) {
+      // Each attempt begins another phase.
+      await set(page, { phase: second % 2 === 0 ? 'waiting' : 'connecting' });
+      await page.evaluate(() => (window.scene.element.client = window.scene.source));
+      await page.clock.runFor(1_000);
+    }
+    expect((await shown(page)).view).toBe('banner');
+  });
+
   it('tells changes of state to screen readers, and no tick of the countdown', async () => {
     const page = await open();
     await set(page, { phase: 'waiting' });

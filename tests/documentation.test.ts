@@ -60,6 +60,25 @@ declare global {
 }
 `;
 
+/** Of modules that no test has: what their examples use of them. */
+const givenModules = `
+declare module 'next' {
+  import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+  export default function next(options: { dev?: boolean; httpServer?: Server }): {
+    prepare(): Promise<void>;
+    getRequestHandler(): (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  };
+}
+declare module '@/app/client' {
+  import type { Client } from 'holdfast/client';
+  interface App {
+    topics: { news: { n: number } };
+    methods: { sum(numbers: [number, number]): number };
+  }
+  export const client: Client<App> | undefined;
+}
+`;
+
 const config = {
   extends: '../../tsconfig.json',
   compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
@@ -73,6 +92,7 @@ it('every example in the documents compiles', { timeout: 60_000 }, () => {
   const examples = blocks.filter(({ language }) => /^tsx?$/.test(language));
   expect(examples.length).toBeGreaterThan(10);
   writeFileSync(join(folder, 'given.d.ts'), given);
+  writeFileSync(join(folder, 'given-modules.d.ts'), givenModules);
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
   for (const { document, line, language, code } of examples)
     writeFileSync(

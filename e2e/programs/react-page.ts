@@ -1,5 +1,6 @@
 // The panel, taken over from the server's markup or rendered anew, in StrictMode.
 import { connect } from 'holdfast/client';
+import 'holdfast/element';
 import { createElement as h, StrictMode, useState, type ReactNode } from 'react';
 import { createRoot, hydrateRoot } from 'react-dom/client';
 import { Panel, type PanelContract } from './react-panel.ts';

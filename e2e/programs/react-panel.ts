@@ -1,5 +1,6 @@
 // What the test renders on a server and in a browser.
 import type { Client } from 'holdfast/client';
+import type { HoldfastStatusElement } from 'holdfast/element';
 import { useConnection, useRequest, useTopic } from 'holdfast/react';
 import { createElement as h } from 'react';
 import type { Numbered } from '../support/ledger.ts';
@@ -21,5 +22,10 @@ export function Panel({ client }: { client: Client<PanelContract> | undefined })
     h('p', { id: 'news' }, news.messages.map(({ data }) => data.n).join(' ')),
     h('button', { onClick: () => void sum.call([1, 2]) }, 'Sum'),
     h('p', { id: 'sum' }, `${sum.phase} ${sum.data ?? ''}`),
+    h('holdfast-status', {
+      ref: (element: HoldfastStatusElement | null) => {
+        if (element) element.client = client;
+      },
+    }),
   );
 }

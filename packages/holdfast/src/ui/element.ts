@@ -54,11 +54,14 @@ export class HoldfastStatusElement extends Base {
   #stop: (() => void) | undefined;
   #pieces: Pieces | undefined;
 
+  /** The client whose status is shown. The same one again changes nothing. */
   get client(): StatusSource | undefined {
     return this.#client;
   }
 
   set client(client: StatusSource | undefined) {
+    // As React sets it through a `ref` at each rendering: the trouble that is shown is no other.
+    if (client === this.#client) return;
     this.#client = client;
     this.#outlook = { name: 'new' };
     if (this.isConnected) this.#start();

@@ -22,7 +22,10 @@ import {
 export type { RequestState } from './request-store.ts';
 export type { TopicMessage, TopicState, UseTopicOptions } from './topic-store.ts';
 
-/** `<holdfast-status>` in JSX: React sets properties of elements from version 19 on. Import `holdfast/element`, too. */
+/**
+ * `<holdfast-status>` in JSX: React sets properties of elements from version 19 on. Import `holdfast/element`, too. On a
+ * page that a server rendered it sets none until it changes, so there `client` is set through a `ref`.
+ */
 interface StatusAttributes extends DetailedHTMLProps<
   HTMLAttributes<HoldfastStatusElement>,
   HoldfastStatusElement
