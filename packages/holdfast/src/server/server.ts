@@ -82,7 +82,7 @@ export class HoldfastServer<H = unknown> {
       open: (socket, handshake) => this.admission.open(socket, handshake),
       answer: (path) => this.admission.answer(path),
     };
-    this.engine = engine(sharedHost(host));
+    this.engine = engine(sharedHost(host, clock));
     this.opened = this.node.open(random);
     const handleOpen = (): void => void (this.isOpen = true);
     // Whoever needs the log sees the failure; before that it is nobody's unhandled rejection.

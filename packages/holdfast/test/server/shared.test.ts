@@ -11,6 +11,8 @@ import {
   encodeShared,
   SHARED_PROTOCOL,
 } from '../../src/protocol/shared.ts';
+import type { EngineHost, EngineSocket } from '../../src/server/engine.ts';
+import { SharedSocket } from '../../src/server/shared/shared-socket.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/version.ts';
 import { helloRecord } from './raw-client.ts';
 import { startServer } from './fixture.ts';
@@ -139,6 +141,67 @@ describe('a shared connection', () => {
     await vi.waitFor(() => expect(peer.ends).toHaveLength(1));
     expect(peer.ends[0]).toMatchObject({ channel: CHANNELS_MAX + 1, code: closeCodes.overloaded.code });
     await vi.waitFor(() => expect(server.stats().welcomed).toBe(CHANNELS_MAX));
+  });
+
+  describe('whose peer opens one channel after the other', () => {
+    /** How many of these channels a host gets to see, each ended at once, and whether the peer is still read from. */
+    async function open(
+      count: number,
+      everyMs: number,
+    ): Promise<{ opened: number; isRead: boolean; drain(): void }> {
+      const counted = { opened: 0, isRead: true, drain: () => {} };
+      let nowMs = 1_000_000;
+      const socket: EngineSocket & { bufferedBytes: number } = {
+        bufferedBytes: 0,
+        send: (bytes: Uint8Array) => (socket.bufferedBytes += bytes.length),
+        close() {},
+        terminate() {},
+        pause: () => (counted.isRead = false),
+        resume: () => (counted.isRead = true),
+      };
+      const host: Pick<EngineHost, 'open'> = {
+        open: (channel) => {
+          counted.opened++;
+          return {
+            handleMessage: () => channel.close(closeCodes['protocol-error'].code, ''),
+            handleDrain() {},
+            handleClose() {},
+          };
+        },
+      };
+      const shared = new SharedSocket(
+        host as EngineHost,
+        socket,
+        { url: '/', headers: {}, address: '' },
+        {
+          nowMs: () => nowMs,
+        },
+      );
+      for (let channel = 2; channel <= count && counted.isRead; channel++) {
+        nowMs += everyMs;
+        shared.handleMessage(encodeEnd(channel - 1, closeCodes.gone.code, ''));
+        shared.handleMessage(encodeShared(channel, new Uint8Array(0)));
+        // An end is told in a turn of its own.
+        await undefined;
+      }
+      counted.drain = () => {
+        socket.bufferedBytes = 0;
+        shared.handleDrain();
+      };
+      return counted;
+    }
+
+    it('[TAB-1] has no more handshakes than tabs need', async () => {
+      expect(await open(1_000, 0)).toMatchObject({ opened: CHANNELS_MAX });
+      expect(await open(1_000, 100)).toMatchObject({ opened: 1_000 });
+    });
+
+    it('[FLOW-7] is not read from while it does not read what it is told', async () => {
+      const counted = await open(1_000_000, 0);
+      expect(counted.isRead).toBe(false);
+      counted.drain();
+      expect(counted.isRead).toBe(true);
+    });
   });
 
   it('[TAB-2] is counted, and timed out when it says nothing', async () => {

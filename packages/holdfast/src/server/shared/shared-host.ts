@@ -1,5 +1,6 @@
 import { closeCodes } from '../../protocol/close-codes.ts';
 import { SHARED_HEADER_BYTES, SHARED_PROTOCOL } from '../../protocol/shared.ts';
+import type { Clock } from '../../session/clock.ts';
 import type { EngineHost, EngineSocket, Handshake, SocketHandler } from '../engine.ts';
 import { SharedSocket } from './shared-socket.ts';
 
@@ -8,14 +9,14 @@ import { SharedSocket } from './shared-socket.ts';
  * their channels is a socket of its own. So all that is true of connections, such as limits, authorization, flow
  * and resuming, is true of channels, and no engine knows of them.
  */
-export function sharedHost(host: EngineHost): EngineHost {
+export function sharedHost(host: EngineHost, clock: Pick<Clock, 'nowMs'>): EngineHost {
   return {
     ...host,
     // A message may be as long on a channel as on a connection of its own.
     messageBytesMax: host.messageBytesMax + SHARED_HEADER_BYTES,
     open: (socket, handshake) =>
       isShared(handshake)
-        ? new SharedSocket(host, socket, handshake)
+        ? new SharedSocket(host, socket, handshake, clock)
         : new PlainHandler(host.messageBytesMax, socket, host.open(socket, handshake)),
   };
 }

@@ -1,10 +1,23 @@
 import { closeCodes } from '../../protocol/close-codes.ts';
 import { CHANNELS_MAX, decodeShared, encodeEnd, encodeShared } from '../../protocol/shared.ts';
+import type { Clock } from '../../session/clock.ts';
 import { cutText } from '../cut-text.ts';
-import type { EngineHost, EngineSocket, Handshake, SocketHandler } from '../engine.ts';
+import {
+  REASON_BYTES_MAX,
+  type EngineHost,
+  type EngineSocket,
+  type Handshake,
+  type SocketHandler,
+} from '../engine.ts';
 
-/** What a Close frame takes (RFC 6455 §5.5), so that an end fits both. */
-const REASON_BYTES_MAX = 123;
+/** A peer that makes the server say so much, and does not read it, is held back (SPEC FLOW-7). */
+const UNREAD_BYTES_MAX = 1_048_576;
+/**
+ * Each channel is a handshake, and costs its peer six bytes instead of a connection: so many begin at once, and then
+ * one for each of these times. Tabs that are all restored at once are as many as there may be.
+ */
+const CHANNEL_MS = 100;
+const BURST_MS = CHANNELS_MAX * CHANNEL_MS;
 
 /** One WebSocket, and the channels on it, each of which has a handler as if it were a socket of its own. */
 export class SharedSocket implements SocketHandler {
@@ -14,10 +27,15 @@ export class SharedSocket implements SocketHandler {
   readonly #channels = new Map<number, Channel>();
   /** Channels are numbered upwards, so that what comes late for one that has ended opens no other. */
   #last = 0;
+  /** Until when those that have begun are paid for. */
+  #paidUntilMs = 0;
   #paused = 0;
+  #isUnread = false;
+  readonly #clock: Pick<Clock, 'nowMs'>;
 
-  constructor(host: EngineHost, socket: EngineSocket, handshake: Handshake) {
+  constructor(host: EngineHost, socket: EngineSocket, handshake: Handshake, clock: Pick<Clock, 'nowMs'>) {
     this.#host = host;
+    this.#clock = clock;
     this.socket = socket;
     this.#handshake = handshake;
     // Counted and timed like any connection, whether it says anything or not.
@@ -30,12 +48,21 @@ export class SharedSocket implements SocketHandler {
       const text = 'A message of a shared connection has no channel.';
       return this.socket.close(closeCodes['protocol-error'].code, text);
     }
-    const channel = this.#channels.get(message.channel) ?? this.#open(message.channel);
-    if (message.type === 'end') return channel?.finish(message.code, message.reason);
+    const known = this.#channels.get(message.channel);
+    if (message.type === 'end') return known?.finish(message.code, message.reason);
+    const channel = known ?? this.#open(message.channel);
     channel?.handler.handleMessage(message.bytes);
+    // What its channels are told, each of them sees to; what is said of those that may not begin is nobody's.
+    if (this.#isUnread || this.socket.bufferedBytes <= UNREAD_BYTES_MAX) return;
+    this.#isUnread = true;
+    this.hold(1);
   }
 
   handleDrain(): void {
+    if (this.#isUnread) {
+      this.#isUnread = false;
+      this.hold(-1);
+    }
     for (const { handler } of this.#channels.values()) handler.handleDrain();
   }
 
@@ -61,11 +88,14 @@ export class SharedSocket implements SocketHandler {
   #open(id: number): Channel | undefined {
     if (id <= this.#last) return undefined;
     this.#last = id;
-    if (this.#channels.size >= CHANNELS_MAX) {
-      const text = `A connection has at most ${CHANNELS_MAX} channels.`;
+    const nowMs = this.#clock.nowMs();
+    const paidUntilMs = Math.max(this.#paidUntilMs, nowMs - BURST_MS) + CHANNEL_MS;
+    if (this.#channels.size >= CHANNELS_MAX || paidUntilMs > nowMs) {
+      const text = `A connection has at most ${CHANNELS_MAX} channels, and ${1_000 / CHANNEL_MS} new ones in a second.`;
       this.socket.send(encodeEnd(id, closeCodes.overloaded.code, text));
       return undefined;
     }
+    this.#paidUntilMs = paidUntilMs;
     const channel = new Channel(this, id);
     this.#channels.set(id, channel);
     channel.handler = this.#host.open(channel, this.#handshake);
