@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
-import { memoryLimitBytes } from '../packages/holdfast/src/server/resources/linux.ts';
+import { memoryOf } from '../packages/holdfast/src/server/resources/linux.ts';
 import type { ServerCalls } from './programs/server.ts';
 import { type Child, startChild } from './support/child.ts';
 import { expectEachOnce, Ledger, openClient, patient } from './support/ledger.ts';
@@ -84,7 +84,8 @@ describe.runIf(process.platform === 'linux')('a server at the end of its resourc
     await child.call('runs');
     const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
     const residentBytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) * 1_024;
-    const memory = (residentBytes + 80 * 2 ** 20) / memoryLimitBytes(readText, totalmem());
+    const { used, limit } = memoryOf(readText, { used: residentBytes, limit: totalmem() }, 0);
+    const memory = (used + 80 * 2 ** 20) / limit;
     const port = await child.call('listen', 0, { watermarks: { memory } });
     const admitted = Array.from({ length: 20 }, () => join(port));
     await vi.waitFor(() => expect(admitted.every(isLive)).toBe(true), patient);

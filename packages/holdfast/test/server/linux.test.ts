@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { memoryLimitBytes, openFilesMax } from '../../src/server/resources/linux.ts';
+import { memoryOf, openFilesMax } from '../../src/server/resources/linux.ts';
 import { nodeMachine } from '../../src/server/resources/node-machine.ts';
 
 const GiB = 2 ** 30;
+const MiB = 2 ** 20;
 /** Files of /proc and /sys as a kernel writes them. */
 const reading = (files: Record<string, string>) => (path: string) => files[path];
 
@@ -69,7 +70,36 @@ describe('the memory that a process may use', () => {
       8 * GiB,
     ],
   ])('[ADM-5] %s', (_why, files, expected) => {
-    expect(memoryLimitBytes(reading(files), 8 * GiB)).toBe(expected);
+    const own = { used: 100 * MiB, limit: 8 * GiB };
+    expect(memoryOf(reading(files), own, 0)).toEqual({ used: own.used, limit: expected });
+  });
+
+  const version2 = {
+    '/proc/self/cgroup': '0::/\n',
+    '/sys/fs/cgroup/memory.max': `${GiB}\n`,
+    '/sys/fs/cgroup/memory.current': `${900 * MiB}\n`,
+    '/sys/fs/cgroup/memory.stat': `anon 1\ninactive_file ${50 * MiB}\nactive_file ${20 * MiB}\nslab_reclaimable ${10 * MiB}\nsock 7\n`,
+  };
+  const version1 = {
+    '/proc/self/cgroup': '4:memory:/docker/abc\n',
+    '/sys/fs/cgroup/memory/memory.limit_in_bytes': `${GiB}\n`,
+    '/sys/fs/cgroup/memory/memory.usage_in_bytes': `${900 * MiB}\n`,
+    '/sys/fs/cgroup/memory/memory.stat': `inactive_file 5\ntotal_inactive_file ${50 * MiB}\ntotal_active_file ${30 * MiB}\n`,
+  };
+
+  it.each([
+    ['version 2', version2],
+    ['version 1', version1],
+  ])('[ADM-5] %s: other processes of the group fill it, too, caches and own reserves do not', (_, files) => {
+    const own = { used: 100 * MiB, limit: 8 * GiB };
+    expect(memoryOf(reading(files), own, 20 * MiB)).toEqual({ used: 800 * MiB, limit: GiB });
+  });
+
+  it('[ADM-5] the process itself, when it is nearer to the end of RAM than its group to its limit', () => {
+    const own = { used: 950 * MiB, limit: GiB };
+    expect(memoryOf(reading({ ...version2, '/sys/fs/cgroup/memory.max': `${4 * GiB}\n` }), own, 0)).toEqual(
+      own,
+    );
   });
 });
 

@@ -6,7 +6,7 @@ export interface Use {
 
 /** What a process has of its machine at one moment. */
 export interface Reading {
-  /** Bytes: resident, without what the heap holds in reserve, against the least of RAM and the cgroups' limits. */
+  /** Bytes, without what the heap holds in reserve: resident against RAM, or a cgroup's against its limit. */
   readonly memory: Use;
   /** Bytes: V8's heap against its own limit; undefined on an engine whose heap has none. */
   readonly heap: Use | undefined;

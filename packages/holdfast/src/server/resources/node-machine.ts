@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import { memoryLimitBytes, openFilesMax } from './linux.ts';
+import { memoryOf, openFilesMax } from './linux.ts';
 import type { Machine, Reading, Use } from './machine.ts';
 
 const DELAY_RESOLUTION_MS = 20;
@@ -37,11 +37,11 @@ class NodeMachine implements Machine {
     const isV8 = process.versions['bun'] === undefined;
     const rss = process.memoryUsage.rss();
     // What V8 holds in reserve stays resident after a peak, though it is free for the next connections.
-    const reserve = isV8 ? heap.total_physical_size - heap.used_heap_size : 0;
+    const reserve = isV8 ? Math.max(0, heap.total_physical_size - heap.used_heap_size) : 0;
     const { mean } = this.delay;
     this.delay.reset();
     return {
-      memory: { used: rss - Math.max(0, reserve), limit: memoryLimitBytes(readText, totalmem()) },
+      memory: memoryOf(readText, { used: rss - reserve, limit: totalmem() }, reserve),
       heap: isV8 ? { used: heap.used_heap_size, limit: heap.heap_size_limit } : undefined,
       files: openFiles(),
       // The histogram holds the times from tick to tick; NaN when the loop was held up for the whole time.
