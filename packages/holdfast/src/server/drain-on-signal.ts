@@ -1,3 +1,4 @@
+import { checkKeys, checkPositive, invalid, shown } from './option-checks.ts';
 import type { Logger } from './options.ts';
 
 export interface DrainOnSignalOptions {
@@ -25,9 +26,14 @@ export type SignalSource = Pick<NodeJS.Process, 'on' | 'off' | 'exit'>;
 export function drainOnSignal(
   server: Drainable,
   logger: Logger,
-  { signals = ['SIGTERM'], deadlineMs = 25_000 }: DrainOnSignalOptions = {},
+  options: DrainOnSignalOptions = {},
   source: SignalSource = process,
 ): () => void {
+  const call = 'drainOnSignal';
+  const given = checkKeys('options', options, ['signals', 'deadlineMs'], call);
+  const { signals = ['SIGTERM'] } = given;
+  if (!Array.isArray(signals)) invalid('signals', `is ${shown(signals)}; it must be a list of signals`, call);
+  const deadlineMs = checkPositive('deadlineMs', given.deadlineMs ?? 25_000, call);
   let asked = false;
   const end = async (): Promise<void> => {
     const late = setTimeout(() => {

@@ -7,9 +7,9 @@ export function invalid(name: string, text: string, call = 'createServer'): neve
 }
 
 /** A number above 0 that ends somewhere: what is waited for, sent or divided by can't be endless. */
-export function checkPositive(name: string, value: unknown): number {
+export function checkPositive(name: string, value: unknown, call?: string): number {
   if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-  return invalid(name, `is ${shown(value)}; it must be a finite number above 0`);
+  return invalid(name, `is ${shown(value)}; it must be a finite number above 0`, call);
 }
 
 /** The same, without fractions: it goes over the wire. */

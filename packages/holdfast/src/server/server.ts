@@ -12,7 +12,14 @@ import { decodeArguments, encodeResult } from './method-payloads.ts';
 import { Node } from './node.ts';
 import type { Machine } from './resources/machine.ts';
 import type { Processes } from './resources/processes.ts';
-import { checkFunction, checkKeys, checkKnown, checkPath, checkPort } from './option-checks.ts';
+import {
+  checkFunction,
+  checkKeys,
+  checkKnown,
+  checkPath,
+  checkPort,
+  checkPositive,
+} from './option-checks.ts';
 import type { Identity, ResolvedOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 import { sharedHost } from './shared/shared-host.ts';
@@ -138,9 +145,8 @@ export class HoldfastServer<H = unknown> {
    * With an `idempotencyKey`, a repeat within twice `limits.sessionTtlMs` adds nothing, on whichever node, and gives
    * the position of the first.
    */
-  async publish(topic: string, data: unknown, options: PublishOptions = {}): Promise<Position> {
-    const { idempotencyKey } = options;
-    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
+  async publish(topic: string, data: unknown, options?: PublishOptions): Promise<Position> {
+    const idempotencyKey = options && idempotencyKeyOf(options);
     // Whoever waits keeps its data meanwhile, and in a burst that is the whole burst.
     if (!this.isOpen) await this.opened;
     return this.node.publish(topic, this.options.codec.encode(data), idempotencyKey);
@@ -149,7 +155,7 @@ export class HoldfastServer<H = unknown> {
   /** One topic of the server's: to publish to it, send signals to who is live on it, and read what it keeps. */
   topic(name: string): TopicHandle {
     return {
-      publish: (data) => this.publish(name, data),
+      publish: (data, options) => this.publish(name, data, options),
       signal: (data) => this.node.signal(name, this.options.codec.encode(data)),
       top: () => this.opened.then(() => this.node.log.top(name)),
       read: (options) => this.read(name, options),
@@ -220,7 +226,10 @@ export class HoldfastServer<H = unknown> {
    * Stops admitting, turns `/readyz` to 503, lets every client move in its own time, then closes what is left.
    * `stopListening` gives up the port first, where another process shares it and takes those who come.
    */
-  async drain({ deadlineMs = 30_000, stopListening = false }: DrainOptions = {}): Promise<void> {
+  async drain(options: DrainOptions = {}): Promise<void> {
+    const given = checkKeys('options', options, ['deadlineMs', 'stopListening'], 'drain');
+    const deadlineMs = checkPositive('deadlineMs', given.deadlineMs ?? 30_000, 'drain');
+    const { stopListening = false } = given;
     // The port is free at once, and closed only when its last connection has left.
     const closed = stopListening ? this.engine.close() : undefined;
     await this.node.drain(deadlineMs);
@@ -277,7 +286,8 @@ export class HoldfastServer<H = unknown> {
     };
   }
 
-  private async read(topic: string, { after, limit = 100 }: ReadOptions = {}): Promise<HistoryPage> {
+  private async read(topic: string, options: ReadOptions = {}): Promise<HistoryPage> {
+    const { after, limit = 100 } = checkKeys('options', options, ['after', 'limit'], 'read');
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > READ_MAX)
       throw new HoldfastError('invalid-option', `read: "limit" is ${limit}; it must be 1 to ${READ_MAX}.`);
     await this.opened;
@@ -340,8 +350,11 @@ class BoundSession implements SessionHandle {
   }
 }
 
-function checkIdempotencyKey(key: unknown): void {
-  if (typeof key === 'string' && key.length > 0 && key.length <= IDEMPOTENCY_KEY_MAX) return;
+/** A name that is mistyped would be a repeat that nobody knows. */
+function idempotencyKeyOf(options: PublishOptions): string | undefined {
+  const { idempotencyKey: key } = checkKeys('options', options, ['idempotencyKey'], 'publish');
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && key.length > 0 && key.length <= IDEMPOTENCY_KEY_MAX) return key;
   const text = `publish: "idempotencyKey" must be a text of 1 to ${IDEMPOTENCY_KEY_MAX} characters.`;
   throw new HoldfastError('invalid-option', text);
 }

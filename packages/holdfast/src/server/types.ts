@@ -50,7 +50,7 @@ export interface SessionHandle {
 }
 
 export interface TopicHandle {
-  publish(data: unknown): Promise<Position>;
+  publish(data: unknown, options?: PublishOptions): Promise<Position>;
   /** Sends to whoever is live now; never stored, dropped under pressure, the latest of a turn wins. */
   signal(data: unknown): void;
   /** The newest position. */

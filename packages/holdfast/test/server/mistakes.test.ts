@@ -59,6 +59,34 @@ const mistakes: Record<string, [() => unknown, code: string, text: RegExp]> = {
   ],
   'a topic that is not set': [() => open().publish(wrong(undefined), 1), 'invalid-name', /needs a name/],
   'a user that is not set': [() => open().sendToUser(wrong(undefined), 1), 'invalid-name', /authenticate/],
+  'an option that publish does not have': [
+    () => open().publish('t', 1, wrong({ key: 'order-1' })),
+    'invalid-option',
+    /"options\.key".*idempotencyKey/,
+  ],
+  'an option that read does not have': [
+    () =>
+      open()
+        .topic('t')
+        .read(wrong({ count: 5 })),
+    'invalid-option',
+    /"options\.count".*after, limit/,
+  ],
+  'a drain without a deadline': [
+    () => open().drain({ deadlineMs: Number(undefined) }),
+    'invalid-option',
+    /^drain: "deadlineMs" is NaN/,
+  ],
+  'a deadline with its unit': [
+    () => open().drainOnSignal({ deadlineMs: wrong('25s') }),
+    'invalid-option',
+    /^drainOnSignal: "deadlineMs" is "25s"/,
+  ],
+  'a signal that is no list': [
+    () => open().drainOnSignal({ signals: wrong('SIGTERM') }),
+    'invalid-option',
+    /^drainOnSignal: "signals" is "SIGTERM"/,
+  ],
   'a BigInt as data': [() => open().publish('t', 7n), 'invalid-payload', /BigInt/],
 };
 
