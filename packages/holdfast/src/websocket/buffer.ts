@@ -4,8 +4,8 @@ import type { Data } from './options.ts';
 const encoder = new TextEncoder();
 
 export function byteLengthOf(data: Data): number {
-  if (typeof data === 'string') return encoder.encode(data).length;
-  return 'byteLength' in data ? data.byteLength : data.size;
+  const { byteLength, size } = Object(data) as { byteLength?: number; size?: number };
+  return byteLength ?? size ?? encoder.encode(data as string).length;
 }
 
 /** What waits for a connection, in order and within bounds. */
@@ -27,8 +27,8 @@ export class Buffer {
     const { countMax, bytesMax } = this.#limits;
     const bytes = this.bytes + byteLengthOf(data);
     if (this.count >= countMax || bytes > bytesMax) {
-      const text = `${this.count} messages of ${this.bytes} bytes wait for a connection, and this one was not taken.`;
-      throw new HoldfastError('outbox-full', `${text} Send it later, or raise the option "buffer".`);
+      const text = `${this.count} messages of ${this.bytes} bytes wait for a connection.`;
+      throw new HoldfastError('outbox-full', `${text} Send this later, or raise the option "buffer".`);
     }
     this.bytes = bytes;
     this.#items.push(copyOf(data));

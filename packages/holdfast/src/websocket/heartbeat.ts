@@ -27,9 +27,11 @@ export class Heartbeat {
   /** Asks for a sign of life now, unless one is awaited. */
   probe(): void {
     if (this.#sentAtMs !== undefined) return;
+    // Should the application's function throw, the next beat comes as ever.
+    this.#rest();
     const { message } = this.#options;
-    this.#sentAtMs = performance.now();
     this.#socket.send((typeof message === 'function' ? message() : message) as string);
+    this.#sentAtMs = performance.now();
     this.#wait();
   }
 

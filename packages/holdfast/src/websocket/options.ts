@@ -67,8 +67,7 @@ export function resolveOptions({
   ...unknown
 }: HoldfastWebSocketOptions): ResolvedOptions {
   for (const name in unknown) invalid(`"${name}" is not an option`);
-  if (!WebSocket)
-    invalid('this runtime has no WebSocket; give one as the option "WebSocket", such as that of "ws"');
+  if (!WebSocket) invalid('this runtime has no WebSocket; give that of "ws" as the option "WebSocket"');
   if (heartbeat && !heartbeat.message) invalid('"heartbeat" needs a message that the server answers');
   const { intervalMs, timeoutMs } = { intervalMs: 25_000, timeoutMs: 5_000, ...heartbeat };
   const options = {

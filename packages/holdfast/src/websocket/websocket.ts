@@ -56,9 +56,19 @@ export interface HoldfastWebSocket {
     listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
   removeEventListener<K extends keyof WebSocketEventMap>(
     type: K,
     listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
     options?: boolean | EventListenerOptions,
   ): void;
 }
@@ -83,7 +93,6 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
   readonly #protocols: ProtocolsProvider;
   readonly #options: ResolvedOptions;
   readonly #buffer: Buffer;
-  readonly #statusListeners = new Set<(status: SocketStatus) => void>();
   #state: State = { name: 'closed' };
   #sinceMs = nowMs();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -169,8 +178,10 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
 
   /** Calls the listener with each new state; the result removes it. */
   onStatus(listener: (status: SocketStatus) => void): () => void {
-    this.#statusListeners.add(listener);
-    return () => void this.#statusListeners.delete(listener);
+    // By an event, so that one listener that throws keeps no other from hearing.
+    const tell = (): void => listener(this.status);
+    this.addEventListener('status', tell);
+    return () => this.removeEventListener('status', tell);
   }
 
   /**
@@ -178,7 +189,10 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
    * @throws HoldfastError `outbox-full` when it would wait and there is no room.
    */
   send(data: Data): void {
-    if (this.readyState === 3) {
+    // As WebSocket makes a text of what is no binary data.
+    if (Object(data) !== data) data = String(data);
+    // With `startClosed` it waits for the first dial.
+    if (this.readyState === 3 && this.#backoff.liveAtMs > 0) {
       this.#discardedBytes += byteLengthOf(data);
       return;
     }
@@ -194,31 +208,34 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
    * after a minute or never.
    */
   close(code = 1000, reason = ''): void {
-    if (code !== 1000 && !(code >= 3000 && code <= 4999))
-      throw new DOMException(`A page may close with 1000 or 3000–4999, not ${code}.`, 'InvalidAccessError');
-    if (this.readyState === 3) return;
-    this.#release(code, reason);
+    this.#hangUp(code, reason);
     this.#buffer.take();
     this.#watchHints(false);
     this.#become({ name: 'closed' });
-    queueMicrotask(() => this.dispatchEvent(closeEvent({ code, reason, wasClean: true })));
   }
 
   /** Tries now, also after `close()`. A connection that is open is replaced; an attempt under way goes on. */
-  reconnect(code?: number, reason?: string): void {
-    const { name } = this.#state;
-    if (name === 'connecting') return;
-    if (this.readyState === 3) {
+  reconnect(code = 1000, reason = ''): void {
+    if (this.#state.name === 'connecting') return;
+    if (this.readyState !== 0) {
+      this.#hangUp(code, reason);
       this.#backoff.restart(nowMs());
       this.#watchHints(true);
     }
-    if (name === 'live') {
-      this.#release(code, reason);
-      queueMicrotask(() =>
-        this.dispatchEvent(closeEvent({ code: code ?? 1000, reason: reason ?? '', wasClean: true })),
-      );
-    }
     void this.#dial();
+  }
+
+  /** What WebSocket would refuse is refused before anything has changed. */
+  #hangUp(code: number, reason: string): void {
+    const isCode = code === 1000 || (code >= 3000 && code <= 4999);
+    if (!isCode || byteLengthOf(reason) > 123)
+      throw new DOMException(
+        'A page may close with 1000 or 3000 to 4999, and 123 bytes.',
+        isCode ? 'SyntaxError' : 'InvalidAccessError',
+      );
+    if (this.readyState === 3) return;
+    this.#release(code, reason);
+    queueMicrotask(() => this.dispatchEvent(closeEvent({ code, reason, wasClean: true })));
   }
 
   get #socket(): WebSocket | undefined {
@@ -265,7 +282,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
   #handleOpen(socket: WebSocket): void {
     const { heartbeat, backoff } = this.#options;
     const onSilence = (): void => {
-      const text = 'The server did not answer the heartbeat in time.';
+      const text = 'No answer to the heartbeat.';
       this.#lose('silent', { code: 1006, reason: text }, text);
     };
     const state: State = {
@@ -304,13 +321,13 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
     const text = messageOf(failure) || close.reason || `The connection was lost (close code ${close.code}).`;
     this.#cause = { code: wasReached ? name : 'unreachable', text };
     const event = closeEvent(close);
+    const delayMs = backoff.nextMs(wasReached, now);
+    this.#become({ name: 'waiting', retryAt: now + delayMs });
+    this.#timer = setTimeout(() => void this.#dial(), delayMs);
+    // Asked last, because the application's function may throw.
     if (backoff.attempt > retriesMax || !shouldReconnect(event)) {
       this.#watchHints(false);
       this.#become({ name: 'failed' });
-    } else {
-      const delayMs = backoff.nextMs(wasReached, now);
-      this.#become({ name: 'waiting', retryAt: now + delayMs });
-      this.#timer = setTimeout(() => void this.#dial(), delayMs);
     }
     if (failure !== undefined) this.dispatchEvent(new SocketErrorEvent(text, failure));
     this.dispatchEvent(event);
@@ -353,7 +370,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
     this.#isTelling = true;
     queueMicrotask(() => {
       this.#isTelling = false;
-      for (const listener of this.#statusListeners) listener(this.status);
+      this.dispatchEvent(new Event('status'));
     });
   }
 }

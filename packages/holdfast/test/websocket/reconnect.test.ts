@@ -165,10 +165,33 @@ describe('close() and reconnect()', () => {
     expect(heard).toHaveLength(2);
   });
 
-  it('close() refuses the codes that WebSocket refuses', () => {
-    const { socket } = open();
-    expect(() => socket.close(1001)).toThrow(expect.objectContaining({ name: 'InvalidAccessError' }));
+  it.each([
+    [1006, '', 'InvalidAccessError'],
+    [1001, '', 'InvalidAccessError'],
+    [1000, 'ä'.repeat(62), 'SyntaxError'],
+  ])(
+    'close() and reconnect() refuse %i "%s", as WebSocket does, and change nothing',
+    async (code, reason, name) => {
+      const { socket, heard } = open();
+      await pass(0);
+      FakeSocket.last.open();
+      for (const end of ['close', 'reconnect'] as const)
+        expect(() => socket[end](code, reason)).toThrow(expect.objectContaining({ name }));
+      await pass(60_000);
+      FakeSocket.last.say('still heard');
+      expect(heard).toEqual(['open', 'message still heard']);
+      expect(FakeSocket.all).toHaveLength(1);
+      expect(FakeSocket.last.closedWith).toBeUndefined();
+    },
+  );
+
+  it('close() after it gave up: the phase is closed, and nobody is told of another end', async () => {
+    const { socket, heard } = open({ retriesMax: 0 });
+    await pass(0);
+    FakeSocket.last.open().end();
     socket.close();
+    await pass(0);
+    expect([socket.status.phase, heard]).toEqual(['closed', ['open', 'close 1006']]);
   });
 
   it('reconnect() dials at once: when waiting, in place of an open connection, and after close()', async () => {
@@ -191,6 +214,33 @@ describe('close() and reconnect()', () => {
     FakeSocket.last.open();
     expect(FakeSocket.all).toHaveLength(4);
     expect(heard).toEqual(['close 1006', 'open', 'close 4000', 'open', 'close 1000', 'open']);
+  });
+
+  it('reconnect() in place of a connection that had stood for hours begins with short waits', async () => {
+    waitLongest();
+    const { socket } = open({ backoff: { baseMs: 1_000, capMs: 3_600_000 } });
+    await pass(0);
+    FakeSocket.last.open();
+    await pass(36_000_000);
+    socket.reconnect();
+    await pass(0);
+    FakeSocket.last.end();
+    expect(socket.status.retryAt! - socket.status.since).toBeCloseTo(1_000, 0);
+    socket.close();
+  });
+
+  it('comes back, too, when shouldReconnect throws', async () => {
+    const { socket } = open({
+      shouldReconnect() {
+        throw new Error('not now');
+      },
+    });
+    await pass(0);
+    expect(() => FakeSocket.last.open().end()).toThrow('not now');
+    expect(socket.readyState).toBe(socket.CONNECTING);
+    await pass(1_000);
+    FakeSocket.last.open();
+    expect([FakeSocket.all.length, socket.status.phase]).toEqual([2, 'live']);
   });
 
   it('with startClosed it waits for reconnect()', async () => {

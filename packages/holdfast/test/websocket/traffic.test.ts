@@ -54,6 +54,25 @@ describe('in virtual time', () => {
       ]);
     });
 
+    it('is made a text when it is no binary data, as by WebSocket', async () => {
+      const { socket } = open();
+      for (const odd of [42, null, true]) socket.send(odd as never);
+      expect(socket.bufferedAmount).toBe('42nulltrue'.length);
+      await pass(0);
+      FakeSocket.last.open();
+      socket.send(undefined as never);
+      expect(FakeSocket.last.sent).toEqual(['42', 'null', 'true', 'undefined']);
+    });
+
+    it('waits for the first dial with startClosed', async () => {
+      const { socket } = open({ startClosed: true });
+      socket.send('1');
+      expect(socket.status.queued).toBe(1);
+      socket.reconnect();
+      await pass(0);
+      expect(FakeSocket.last.open().sent).toEqual(['1']);
+    });
+
     it('waits, too, while the open socket is closing; after close() it is discarded', async () => {
       const { socket } = open();
       await pass(0);
@@ -134,6 +153,23 @@ describe('in virtual time', () => {
       expect(FakeSocket.last.sent).toEqual(['ping 1']);
       expect(heard).toEqual(['open', 'message news']);
       expect(socket.status.rttMs).toBeCloseTo(40, 0);
+    });
+
+    it('goes on after a function that threw', async () => {
+      let n = 0;
+      const message = () => {
+        if (++n === 1) throw new Error('not now');
+        return 'ping';
+      };
+      const { socket, heard } = open({ heartbeat: { ...heartbeat, message } });
+      await pass(0);
+      FakeSocket.last.open();
+      await expect(pass(20_000)).rejects.toThrow('not now');
+      await pass(20_000);
+      expect(FakeSocket.last.sent).toEqual(['ping']);
+      await pass(3_000);
+      expect(heard).toEqual(['open', 'error', 'close 1006']);
+      socket.close();
     });
 
     it('stops with its connection', async () => {
@@ -233,6 +269,47 @@ describe('in virtual time', () => {
       FakeSocket.last.open().say('hi');
       FakeSocket.last.end(1001, 'restart');
       expect(seen).toEqual([true, true, 'hi', 'ws://fake', true, true, 1001, 'restart', true]);
+    });
+
+    it('types listeners as WebSocket does: objects, null and events of other names, too', async () => {
+      const { socket } = open();
+      const seen: string[] = [];
+      const listener = { handleEvent: ({ type }: Event) => seen.push(type) };
+      expectTypeOf(socket.addEventListener).toBeCallableWith('open', null);
+      socket.addEventListener('open', listener);
+      socket.addEventListener('close' as string, listener);
+      socket.addEventListener('message', (event) => expectTypeOf(event).toEqualTypeOf<MessageEvent>());
+      await pass(0);
+      FakeSocket.last.open();
+      socket.removeEventListener('close', listener);
+      FakeSocket.last.end();
+      expect(seen).toEqual(['open']);
+      socket.close();
+    });
+
+    it('tells a status to each listener, though one throws', async () => {
+      const thrown: unknown[] = [];
+      const listeners = process.listeners('uncaughtException');
+      process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error));
+      onTestFinished(() => {
+        process.removeAllListeners('uncaughtException');
+        for (const listener of listeners) process.on('uncaughtException', listener);
+      });
+      const { socket } = open();
+      const phases: string[] = [];
+      socket.onStatus(() => {
+        throw new Error('not mine');
+      });
+      const stop = socket.onStatus(({ phase }) => phases.push(phase));
+      await pass(0);
+      FakeSocket.last.open();
+      await pass(0);
+      stop();
+      socket.close();
+      await pass(0);
+      vi.useRealTimers();
+      await vi.waitFor(() => expect(thrown.length).toBeGreaterThan(1));
+      expect(phases).toEqual(['connecting', 'live']);
     });
 
     it('tells its status once for each change, as an object that stays the same between', async () => {
