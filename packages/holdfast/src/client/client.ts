@@ -75,8 +75,7 @@ export class Client<C extends Contract = Contract> {
 
   /** The state now. The same object until something changes. */
   get status(): Status {
-    this.#snapshot ??= this.#takeSnapshot();
-    return this.#snapshot;
+    return (this.#snapshot ??= this.#takeSnapshot());
   }
 
   /** The client's endpoints and how good the way to each is; lower scores are better. */

@@ -5,7 +5,7 @@ import type { Clock } from '../session/clock.ts';
 import type { Link } from '../session/link.ts';
 import type { OutboxItem } from '../session/outbox.ts';
 import { HINT } from '../session/flight-recorder.ts';
-import { HeartbeatInterval } from '../session/heartbeat-interval.ts';
+import { HeartbeatInterval, type Learned } from '../session/heartbeat-interval.ts';
 import type { ClientCursor, ReaderEvent } from '../session/subscriptions.ts';
 import type { Caller } from './client.ts';
 import { Dialer, type OpenSocket } from './dialer.ts';
@@ -91,7 +91,8 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
     // The text of a function would be another after each build, and what was kept be lost.
     const address = typeof endpoints === 'function' ? '' : [endpoints].flat()[0];
     if (storage) this.store = new Store(storage, storageKey ?? `holdfast:${address}`);
-    for (const [path, ms] of Object.entries(this.store?.intervals ?? {})) this.#keepInterval(path, ms);
+    for (const [path, learned] of Object.entries(this.store?.intervals ?? {}))
+      this.#keepInterval(path, learned);
     this.lines.current = this.store?.endpoint;
     const config = { backoff, connectTimeoutMs, random, restored: this.store?.restored };
     this.session = new ClientSession(config, this);
@@ -125,7 +126,7 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
   }
 
   processed(key: string, position: Position): void {
-    this.store?.keep(key, position);
+    if (key) this.store?.keep(key, position);
     if (this.store) this.#flushLater();
   }
 
@@ -162,8 +163,14 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
     this.#listener.failed(item, code, text);
   }
 
-  tokenWanted(): void {
-    void this.#renewToken();
+  async tokenWanted(): Promise<void> {
+    try {
+      const token = await this.dialer.fetchToken(false);
+      this.tell((session) => session.send({ type: 'token', token }));
+    } catch (error) {
+      // The server says when time is up; until then the next reconnect may do better.
+      console.warn('Holdfast: the token could not be refreshed:', error);
+    }
   }
 
   sessionChanged(): void {
@@ -181,16 +188,6 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
     this.#isTellingReaders = false;
   }
 
-  async #renewToken(): Promise<void> {
-    try {
-      const token = await this.dialer.fetchToken(false);
-      this.tell((session) => session.send({ type: 'token', token }));
-    } catch (error) {
-      // The server says when time is up; until then the next reconnect may do better.
-      console.warn('Holdfast: the token could not be refreshed:', error);
-    }
-  }
-
   #handleHint: OnHint = (hint, sleptMs) => {
     this.tell(({ links }, nowMs) => {
       if (hint !== 'visible') links.flight.hint(HINT[hint], nowMs, sleptMs);
@@ -204,10 +201,10 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
     return this.#intervals.get(path) ?? this.#keepInterval(path);
   }
 
-  #keepInterval(path: string, learnedMs?: number): HeartbeatInterval {
+  #keepInterval(path: string, learned?: Learned): HeartbeatInterval {
     const { heartbeat } = this.#options;
-    const firstMs = typeof heartbeat === 'object' ? heartbeat.intervalMs : undefined;
-    const interval = new HeartbeatInterval(heartbeat === 'battery', firstMs, learnedMs);
+    const { intervalMs: firstMs } = Object(heartbeat) as { intervalMs?: number };
+    const interval = new HeartbeatInterval(heartbeat === 'battery', firstMs, learned);
     this.#intervals.set(path, interval);
     const [oldest] = this.#intervals.keys();
     if (this.#intervals.size > PATHS_MAX) this.#intervals.delete(oldest!);
@@ -269,16 +266,13 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
           sent: publish.sentThrough,
           endpoint: this.lines.current ?? '',
           intervals: Object.fromEntries(
-            Array.from(this.#intervals, ([path, { learnedMs }]) => [path, learnedMs]),
+            Array.from(this.#intervals, ([path, { learned }]) => [path, learned]),
           ),
         },
         publish.values(),
       );
     } catch (error) {
-      console.error(
-        'Holdfast: the storage refused to keep the outbox; it would not survive a reload:',
-        error,
-      );
+      console.error('Holdfast: the storage refused, so a reload would lose the outbox:', error);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Listeners of a few named events; `emit` says whether anybody heard. */
+/** Listeners of a few named events; `emit` says whether anybody heard, and throws, once all have, what one threw. */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
 
@@ -10,7 +10,17 @@ export class Emitter<Events extends object> {
 
   emit<E extends keyof Events>(event: E, value: Events[E]): boolean {
     const set = this.#listeners.get(event);
-    for (const listener of set ?? []) (listener as (event: Events[E]) => void)(value);
+    let rethrow = (): void => {};
+    for (const listener of set ?? []) {
+      try {
+        (listener as (event: Events[E]) => void)(value);
+      } catch (error) {
+        rethrow = () => {
+          throw error;
+        };
+      }
+    }
+    rethrow();
     return Boolean(set?.size);
   }
 }

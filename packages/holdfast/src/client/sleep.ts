@@ -8,12 +8,13 @@ const HIDDEN_JUMP_MS = 70_000;
 export function watchSleep(isHidden: () => boolean, onSlept: (sleptMs: number) => void): () => void {
   // The wall clock, since on many systems the monotonic one stands still in sleep.
   let lastMs = Date.now();
-  const timer: { unref?(): void } | number = setInterval(() => {
+  const timer = setInterval(() => {
     const nowMs = Date.now();
     const sleptMs = nowMs - lastMs - TICK_MS;
     lastMs = nowMs;
     if (sleptMs > (isHidden() ? HIDDEN_JUMP_MS : JUMP_MS)) onSlept(sleptMs);
   }, TICK_MS);
-  if (typeof timer === 'object') timer.unref?.();
-  return () => clearInterval(timer as unknown as number);
+  // A number in browsers.
+  (timer as { unref?(): void }).unref?.();
+  return () => clearInterval(timer);
 }

@@ -1,5 +1,6 @@
 import type { Position } from '../protocol/position.ts';
 import type { RestoredSession } from '../session/client-session.ts';
+import type { Learned } from '../session/heartbeat-interval.ts';
 import type { OutboxItem } from '../session/outbox.ts';
 import type { ClientStorage } from './options.ts';
 
@@ -13,7 +14,7 @@ interface Stored {
   positions: Record<string, Position>;
   /** The endpoint that was used last, and the heartbeats that paths bear. */
   endpoint: string;
-  intervals: Record<string, number | undefined>;
+  intervals: Record<string, Learned>;
 }
 
 /** Each life numbers from a region of its own, so that a reply kept for the last one is never taken for this one's. */
@@ -26,7 +27,7 @@ export class Store {
   readonly positions: Record<string, Position>;
   readonly restored: RestoredSession | undefined;
   readonly endpoint: string | undefined;
-  readonly intervals: Readonly<Record<string, number | undefined>>;
+  readonly intervals: Readonly<Record<string, Learned>> | undefined;
   readonly #life: number;
   readonly #storage: ClientStorage;
   readonly #key: string;
@@ -42,7 +43,7 @@ export class Store {
     // Without a prototype, so that a topic may be called "constructor".
     this.positions = Object.assign(Object.create(null), stored.positions);
     this.endpoint = stored.endpoint;
-    this.intervals = stored.intervals ?? {};
+    this.intervals = stored.intervals;
     if (typeof stored.token !== 'string') return;
     this.restored = {
       resumeToken: stored.token,

@@ -132,15 +132,11 @@ export class Subscription<T = unknown> implements Reader {
       });
       return;
     }
-    if (this.#isEnded()) return;
+    // A handler may have called `unsubscribe`.
+    if ((this.#state as string) === 'ended') return;
     this.#backlog = [];
     this.#state = 'idle';
     if (this.cursor.held) this.#host.hold(this.cursor, false);
-  }
-
-  /** A handler may have called `unsubscribe`. */
-  #isEnded(): boolean {
-    return this.#state === 'ended';
   }
 
   #deliverOne(item: (Entry & { epoch: number }) | Gap): void | Promise<void> {

@@ -87,7 +87,10 @@ export type Start = 'now' | 'start' | { readonly last: number } | Position;
 export interface SubscribeOptions {
   /** Default `now`; for `$inbox` and `$user`, `start`. A stored position goes before. */
   from?: Start;
-  /** Names the stored position, where one client subscribes to a topic more than once. Default: the topic. */
+  /**
+   * Names the stored position, where one client subscribes to a topic more than once. Default: the topic. With `''`
+   * none is stored: each life begins at `from`.
+   */
   name?: string;
 }
 

@@ -326,7 +326,8 @@ export class Links {
       case 'connect':
       case 'rival': {
         const link = due === 'rival' ? this.#rival : this.link;
-        const text = `No welcome within ${this.#config.connectTimeoutMs} ms of dialling.`;
+        const what = link?.stage === 'dialing' ? 'address, token or connection' : 'welcome';
+        const text = `No ${what} within ${this.#config.connectTimeoutMs} ms.`;
         return link && this.#giveUp(link, { code: 'unreachable', text }, nowMs);
       }
       case 'silence':

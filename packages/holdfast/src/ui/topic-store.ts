@@ -93,11 +93,12 @@ export class TopicStore<T> {
   }
 
   #follow(): void {
-    const { name } = this.#options;
+    // What is shown is of this life: where an earlier one had got to is of use to who named it.
+    const { name = '' } = this.#options;
     const take: Handler<T> = (data, message) => this.#take({ ...message, data });
     const subscription = this.#client.subscribe(this.#topic, take, {
       ...(this.#from !== undefined && { from: this.#from }),
-      ...(name !== undefined && { name }),
+      name,
     });
     this.#subscription = subscription;
     const update = (change: Partial<TopicState<T>>): void => {

@@ -234,6 +234,8 @@ describe('tokens', () => {
     });
     await bed.pass(1_999);
     expect(bed.client.status.phase).toBe('connecting');
+    await bed.pass(1);
+    expect(bed.client.status.cause?.text).toBe('No address, token or connection within 2000 ms.');
     await bed.until(() => bed.client.status.phase === 'live');
     expect(asked).toBe(2);
   });

@@ -103,6 +103,18 @@ describe('a listener that throws', () => {
     expect(await request).toBe('ended-by-server');
   });
 
+  it('[LIVE-5] keeps no other from hearing of a state', async () => {
+    const wire = await Wire.live();
+    const phases: string[] = [];
+    wire.client.onStatus(() => {
+      throw new Error('The listener’s own.');
+    });
+    wire.client.onStatus(({ phase }) => phases.push(phase));
+    wire.socket.hangUp();
+    await expect(wire.turn()).rejects.toThrow('The listener’s own.');
+    expect(phases).toEqual(['waiting']);
+  });
+
   it('[SUB-3] to the errors of a subscription, leaves all others as they were', async () => {
     const said = vi.spyOn(console, 'error').mockImplementation(() => {});
     const bed = await Bed.live();

@@ -92,6 +92,24 @@ describe('the next life of a client with storage', () => {
     expect(later.toSorted()).toEqual(['fast 4', 'slow 2', 'slow 3', 'slow 4']);
   });
 
+  it('[SUB-9] begins at its start where the name is empty, and keeps nothing of it', async () => {
+    const bed = new Lives();
+    const lives: number[][] = [];
+    for (const n of [1, 2, 3]) await bed.wait(bed.server.publish('news', n));
+    for (const client of [bed.client, bed.next()]) {
+      const seen: number[] = [];
+      client.subscribe('news', (n: number) => seen.push(n), { from: { last: 2 }, name: '' });
+      await bed.until(() => seen.length === 2);
+      lives.push(seen);
+    }
+    expect(lives).toEqual([
+      [2, 3],
+      [2, 3],
+    ]);
+    const { positions } = JSON.parse(bed.storage.getItem('me')!) as { positions: object };
+    expect(positions).toEqual({});
+  });
+
   it('[SUB-6] may read topics whose names every object knows', async () => {
     const bed = new Lives();
     const topics = ['constructor', '__proto__', 'toString'];
@@ -233,14 +251,59 @@ describe('the next life of a client with storage', () => {
   });
 
   it('[LIVE-7] remembers what paths bear, those too that one life does not take; what was asked for it does not', async () => {
-    const storage = memoryStorage(
-      new Map([['me', JSON.stringify({ intervals: { 'ws://elsewhere/ ': 12_000 } })]]),
-    );
+    const kept = { 'ws://elsewhere/ ': { ms: 12_000 } };
+    const storage = memoryStorage(new Map([['me', JSON.stringify({ intervals: kept })]]));
     const wire = await Wire.live({ storage, storageKey: 'me', heartbeat: { intervalMs: 50_000 } });
     const { intervals } = JSON.parse(storage.getItem('me')!) as { intervals: object };
-    expect(intervals).toEqual({ 'ws://elsewhere/ ': 12_000 });
+    expect(intervals).toEqual({ ...kept, 'ws://there/ ': {} });
     expect(wire.socket.records).toContainEqual({ type: 'heartbeat', intervalMs: 50_000 });
   });
+
+  it('[LIVE-7] remembers, with "battery", that a path bears no more', async () => {
+    const storage = memoryStorage();
+    const cause = {
+      type: 'cause',
+      id: 'idle-cut-by-intermediary',
+      confidence: 90,
+      text: '',
+      fix: '',
+    } as const;
+    const asked: unknown[] = [];
+    for (let life = 0; life < 2; life++) {
+      const wire = new Wire({ storage, heartbeat: 'battery' });
+      for (let time = 0; time < 2 - life; time++) {
+        await wire.welcome();
+        await wire.clock.advance(20_000);
+        wire.socket.hangUp();
+        await wire.clock.advance(1);
+        await wire.welcome();
+        wire.socket.say(cause);
+        await wire.turn();
+      }
+      for (let beat = 0; beat < 10; beat++) {
+        await wire.clock.advance(16_000);
+        wire.socket.say({ type: 'ping', id: 0, tops: [] });
+      }
+      asked.push(...wire.socket.records.filter(({ type }) => type === 'heartbeat'));
+      await wire.client.close();
+    }
+    expect(asked).toEqual([
+      { type: 'heartbeat', intervalMs: 16_000 },
+      { type: 'heartbeat', intervalMs: 16_000 },
+    ]);
+  });
+
+  it.each([null, 12_000, 'ages'])(
+    '[LIVE-7] learns anew where the storage holds %j of a path',
+    async (kept) => {
+      const intervals = { 'ws://there/ ': kept };
+      const wire = await Wire.live({
+        storage: memoryStorage(new Map([['me', JSON.stringify({ intervals })]])),
+        storageKey: 'me',
+      });
+      expect(wire.socket.records.map(({ type }) => type)).toEqual(['hello']);
+    },
+  );
 
   it('[LIVE-7] remembers so of a bounded number, though each attempt has another address', async () => {
     let count = 0;

@@ -44,6 +44,15 @@ describe('the heartbeat interval of a path', () => {
     expect(interval.ms).toBe(80_000);
   });
 
+  it('[LIVE-7] stays so in another life', () => {
+    const before = new HeartbeatInterval(true);
+    before.cut(100_000);
+    before.cut(100_000);
+    const interval = new HeartbeatInterval(true, undefined, before.learned);
+    for (let beat = 0; beat < 40; beat++) expect(interval.held(interval.ms!, interval.ms!)).toBe(false);
+    expect(interval.ms).toBe(80_000);
+  });
+
   it('[LIVE-7] does not rise where it was never silent for so long, nor where it may not', () => {
     const [busy, balanced] = [new HeartbeatInterval(true), new HeartbeatInterval(false)];
     for (let beat = 0; beat < 10; beat++) {

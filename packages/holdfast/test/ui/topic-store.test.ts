@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TopicStore, type TopicSource, type TopicState } from '../../src/ui/topic-store.ts';
-import { Bed } from '../client/bed.ts';
+import { Bed, memoryStorage } from '../client/bed.ts';
 
 const sourceOf = (bed: Bed): TopicSource<number> => bed.client as unknown as TopicSource<number>;
 const numbers = ({ messages }: TopicState<number>): number[] => messages.map(({ data }) => data);
@@ -44,6 +44,22 @@ describe('a topic, as hooks read it', () => {
     await bed.until(() => numbers(store.get()).length >= 3);
     await bed.pass(1_000);
     expect(numbers(store.get())).toEqual([1, 2, 3]);
+  });
+
+  it('[SUB-9] begins at its start in each life and at each place, unless it has a name', async () => {
+    const storage = memoryStorage();
+    const bed = await Bed.live({ storage });
+    for (const n of [1, 2, 3]) await bed.server.publish('n', n);
+    const shown: number[][] = [];
+    for (const name of [undefined, undefined, 'mine', 'mine']) {
+      const store = new TopicStore(sourceOf(bed), 'n', { from: { last: 2 }, ...(name && { name }) });
+      const stop = store.subscribe(() => {});
+      await bed.until(() => store.get().phase === 'ready');
+      await bed.pass(1_000);
+      shown.push(numbers(store.get()));
+      stop();
+    }
+    expect(shown).toEqual([[2, 3], [2, 3], [2, 3], []]);
   });
 
   it('tells once of a run, however long', async () => {
