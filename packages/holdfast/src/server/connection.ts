@@ -42,6 +42,11 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
   credential: { dueAtMs: number; asked: boolean } | undefined = undefined;
   /** Publishes whose authorization is still awaited, in order. */
   publishing: Promise<void> | undefined = undefined;
+  /** Signals whose authorization is awaited. */
+  signalling = 0;
+  /** Subscriptions that are being opened, ended ones too: they keep `authorize` and the log busy all the same. */
+  private opening = 0;
+  private isRenewing = false;
   bucket = 0;
   paidUntilMs = 0;
   /** The return window that its client knows of. */
@@ -214,7 +219,9 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
   }
 
   renew(token: string): void {
-    void this.node.greeter.renew(this, token);
+    if (this.isRenewing) return;
+    this.isRenewing = true;
+    void this.node.greeter.renew(this, token).finally(() => (this.isRenewing = false));
   }
 
   deadlineMoved(): void {
@@ -265,7 +272,13 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
   // ── What its cursors ask for ─────────────────────────────────────────────────────────────────────────────
 
   open(cursor: Cursor<HubTopic>, start: WireStart): void {
-    void this.node.operations.openCursor(this, cursor, start);
+    // As many again as there may be, so that who subscribes anew need not wait for what was asked before.
+    if (this.opening >= 2 * this.node.limits.subscriptionsMax) {
+      const text = `${this.opening} subscriptions are being opened, ended ones too. Wait for answers before asking for more.`;
+      return this.machine.cursors.openFailed(cursor, 'too-many-subscriptions', text);
+    }
+    this.opening++;
+    void this.node.operations.openCursor(this, cursor, start).finally(() => this.opening--);
   }
 
   read(cursor: Cursor<HubTopic>): void {

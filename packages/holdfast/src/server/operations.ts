@@ -195,11 +195,15 @@ export class Operations {
   }
 
   signal(connection: Connection, topic: string, payload: Uint8Array): void {
-    if (checkTopicName(topic)) return;
+    if (checkTopicName(topic) || connection.signalling >= this.node.limits.windowMax) return;
     const allowed = this.isAllowed(connection, 'signal', topic);
     if (allowed === true) return this.node.signal(topic, payload);
-    if (allowed instanceof Promise)
-      void allowed.then((is) => is === true && this.node.signal(topic, payload));
+    if (!(allowed instanceof Promise)) return;
+    connection.signalling++;
+    void allowed.then((is) => {
+      connection.signalling--;
+      if (is === true) this.node.signal(topic, payload);
+    });
   }
 
   /** Opens a subscription: authorized anew on each connection, resumed or not (SPEC AUTH-2). */

@@ -4,7 +4,7 @@ import { decode, encode } from '../../src/protocol/codec.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
 import { frameOf, opcodes, WebSocketPeer } from '../../src/testing/contracts/web-socket-peer.ts';
-import { startServer, type Server } from './fixture.ts';
+import { aSentence, startServer, type Server } from './fixture.ts';
 import { helloRecord, RawClient } from './raw-client.ts';
 
 /** Large enough for some hundred to fill every buffer between server and client. */
@@ -193,3 +193,53 @@ function recordsOf(message: Uint8Array): WireRecord[] {
   if (typeof records === 'string') throw new Error(`The server sent what is ${records}.`);
   return records;
 }
+
+describe('a peer that asks for more while nothing answers', () => {
+  it('[FLOW-4] keeps no more waiting than a window of signals, one token, and its subscriptions twice', async () => {
+    const asked = { subscribe: 0, signal: 0, token: 0 };
+    const forever = new Promise<never>(() => {});
+    const { port } = await startServer({
+      limits: { subscriptionsMax: 20, windowMax: 16 },
+      authenticate: ({ token }) => {
+        if (token === 'first') return { id: 'ann' };
+        asked.token++;
+        return forever;
+      },
+      authorize: (_, action) => {
+        asked[action as 'subscribe' | 'signal']++;
+        return forever;
+      },
+    });
+    const client = await RawClient.connect(port, { token: 'first' });
+    for (let i = 1; i <= 200; i++) {
+      client.subscribe(i, `topic ${i}`);
+      client.send({ type: 'unsubscribe', subscription: i });
+      client.signal('t', i);
+      client.send({ type: 'token', token: `token ${i}` });
+    }
+    await client.settled();
+    expect(asked).toEqual({ subscribe: 40, signal: 16, token: 1 });
+    expect(client.ofType('failed')).toHaveLength(160);
+    expect(client.ofType('failed')[0]).toMatchObject({
+      id: 41,
+      code: 'too-many-subscriptions',
+      text: aSentence,
+    });
+  });
+
+  it('[FLOW-4] has room again with each answer', async () => {
+    const { port } = await startServer({
+      limits: { subscriptionsMax: 2, windowMax: 16 },
+      authenticate: ({ token }) => ({ id: 'ann', claims: token }),
+      authorize: async () => true,
+    });
+    const client = await RawClient.connect(port, { token: 'first' });
+    await client.subscribed(1, 't');
+    for (let i = 2; i <= 20; i++) {
+      await client.subscribed(i, `topic ${i}`);
+      client.send({ type: 'unsubscribe', subscription: i }, { type: 'token', token: `token ${i}` });
+      client.signal('t', i);
+      await client.next('signaled');
+    }
+  });
+});
