@@ -117,6 +117,8 @@ interface CompressionMeasured {
 
 interface PingMeasured {
   readonly pongMs: number | null;
+  /** It was still open after the pause before the ping. */
+  readonly pinged: boolean;
   readonly ending: Ending | null;
   readonly endedAfterMs: number | null;
   /** The server showed another sign of life, so only its pong is missing. */
@@ -129,6 +131,8 @@ interface EchoMeasured {
   readonly echoes: boolean;
   readonly matchesExpected: boolean | null;
   readonly ending: Ending | null;
+  /** From the message to the end. */
+  readonly endedAfterMs: number | null;
   readonly ms: number | null;
 }
 

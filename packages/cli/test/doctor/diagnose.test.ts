@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { diagnose } from '../../src/doctor/diagnose.ts';
 import { Budget, BudgetExceeded } from '../../src/doctor/probe/budget.ts';
@@ -59,10 +60,47 @@ describe('diagnose', () => {
     await server.stop();
   });
 
+  it('bears a server that asks for more pongs than were announced', { timeout: 60_000 }, async () => {
+    const server = await localEcho();
+    server.onConnection((socket) => {
+      const flood = setInterval(() => {
+        for (let i = 0; i < 200; i += 1) socket.ping(Buffer.alloc(125));
+      }, 10);
+      socket.on('close', () => clearInterval(flood));
+    });
+    const { verdict, sent, plan } = await diagnose({ url: server.url, depth: 'quick', idleMaxMs: 1_000 });
+    await server.stop();
+    expect(verdict.confidence).not.toBe('high');
+    expect(sent.bytes).toBeLessThanOrEqual(plan.bytes);
+  });
+
   it('rejects options that make no sense before it does anything', async () => {
     await expect(diagnose({ url: 'https://example.com/' })).rejects.toThrow(/HTTP address/);
     await expect(diagnose({ url: 'ws://a/', idleMaxMs: Number.NaN })).rejects.toThrow(/--idle-max/);
     await expect(diagnose({ url: 'ws://a/', send: 'x'.repeat(5_000) })).rejects.toThrow(/4096 bytes/);
+  });
+});
+
+describe('an answer of 101', () => {
+  const switching = 'HTTP/1.1 101 Switching Protocols';
+
+  it.each([
+    ['Upgrade', 'Connection: Upgrade'],
+    ['Connection', 'Upgrade: websocket\r\nConnection: keep-alive'],
+  ])('without %s is one that no browser accepts (RFC 6455, section 4.1)', async (missing, headers) => {
+    const server = await localRaw((socket) => {
+      socket.once('data', (request) => {
+        const key = /sec-websocket-key: (.*)\r/i.exec(request.toString())?.[1] ?? '';
+        const accept = createHash('sha1')
+          .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+          .digest('base64');
+        socket.end(`${switching}\r\n${headers}\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+      });
+    });
+    const { verdict } = await diagnose({ url: server.url, depth: 'quick' });
+    await server.stop();
+    expect(verdict.id).toBe('bad-accept');
+    expect(verdict.evidence[0]).toContain(`"${missing}: `);
   });
 });
 

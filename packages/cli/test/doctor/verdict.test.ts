@@ -124,7 +124,14 @@ describe('the verdict on the answer to the handshake', () => {
     ],
     ['silence', { kind: 'silent' }, {}, 'backend-silent', 'server'],
     ['a reset', { kind: 'closed', how: 'reset' }, {}, 'upgrade-cut', 'server'],
-    ['a wrong accept', { kind: 'bad-accept', headers: {} }, { answerer: nginx }, 'bad-accept', 'proxy'],
+    [
+      'a wrong accept',
+      { kind: 'bad-accept', what: 'x', headers: {} },
+      { answerer: nginx },
+      'bad-accept',
+      'proxy',
+    ],
+    ['522 of Cloudflare', answered(522), {}, 'backend-unavailable', 'server'],
     ['another protocol', { kind: 'not-http', sample: 'SSH-2.0' }, {}, 'garbage', 'server'],
     ['a head without end', { kind: 'endless' }, {}, 'endless', 'server'],
   ];
@@ -172,6 +179,23 @@ describe('the verdict on the answer to the handshake', () => {
   });
 });
 
+describe('a connection that ended after a message', () => {
+  it.each([
+    [20, 'medium'],
+    [5_000, 'low'],
+  ])('%i ms later is put down to the message with confidence %s', (endedAfterMs, confidence) => {
+    const echo = {
+      answered: false,
+      echoes: false,
+      matchesExpected: null,
+      ending: FIN,
+      endedAfterMs,
+      ms: null,
+    };
+    expect(judge(healthy({ echo }))).toMatchObject({ id: 'wrong-answer', confidence });
+  });
+});
+
 describe('the verdict on connections that opened', () => {
   const crowd = { wanted: 20, opened: 8, refusal: answered(503), endedWhileHeld: 0 };
   const cases: readonly [string, Partial<WayMeasurements>, VerdictId][] = [
@@ -190,8 +214,21 @@ describe('the verdict on connections that opened', () => {
       { http2: { negotiated: true, offersWebSocket: true, status: 403 } },
       'http2-broken',
     ],
-    ['a missing pong', { ping: { pongMs: null, ending: null, endedAfterMs: null, alive: true } }, 'no-pong'],
-    ['an early end', { ping: { pongMs: 1, ending: FIN, endedAfterMs: 90, alive: true } }, 'closed-at-once'],
+    [
+      'a missing pong',
+      { ping: { pongMs: null, pinged: true, ending: null, endedAfterMs: null, alive: true } },
+      'no-pong',
+    ],
+    [
+      'an end instead of a pong',
+      { ping: { pongMs: null, pinged: true, ending: FIN, endedAfterMs: 501, alive: true } },
+      'no-pong',
+    ],
+    [
+      'an early end',
+      { ping: { pongMs: null, pinged: false, ending: FIN, endedAfterMs: 90, alive: true } },
+      'closed-at-once',
+    ],
     [
       'compression that breaks',
       { compression: { negotiated: true, extensions: 'permessage-deflate', pongMs: null, ending: FIN } },
@@ -199,7 +236,16 @@ describe('the verdict on connections that opened', () => {
     ],
     [
       'another answer',
-      { echo: { answered: true, echoes: false, matchesExpected: false, ending: null, ms: 1 } },
+      {
+        echo: {
+          answered: true,
+          echoes: false,
+          matchesExpected: false,
+          ending: null,
+          endedAfterMs: null,
+          ms: 1,
+        },
+      },
       'wrong-answer',
     ],
     ['stalls', { roundTrips: roundTrips({ stalls: 4 }) }, 'line-unstable'],

@@ -28,7 +28,7 @@ export function healthy(change: Partial<WayMeasurements> = {}): WayMeasurements 
     },
     subprotocol: { requested: [], selected: null },
     origin: { foreignOrigin: 'refused' },
-    ping: { pongMs: 9, ending: null, endedAfterMs: null, alive: true },
+    ping: { pongMs: 9, pinged: true, ending: null, endedAfterMs: null, alive: true },
     compression: { negotiated: false, extensions: null, pongMs: 9, ending: null },
     connections: {
       wanted: 20,

@@ -82,9 +82,12 @@ export class ProbeConnection {
     return nowMs - Math.max(this.lastInMs, this.lastOutMs);
   }
 
-  /** Resolves with the round trip, or with null when no pong came in time or the connection ended. */
-  async ping(timeoutMs: number): Promise<number | null> {
-    if (this.ending || this.#pings.size >= PENDING_PINGS_MAX) return null;
+  /**
+   * Resolves with the round trip, or with null when no pong came in time or the connection ended. Throws at
+   * once when the ping would be more than was announced, so that it reaches those who do not wait for the pong.
+   */
+  ping(timeoutMs: number): Promise<number | null> {
+    if (this.ending || this.#pings.size >= PENDING_PINGS_MAX) return Promise.resolve(null);
     const payload = `holdfast ${this.#nextPing}`;
     this.#nextPing += 1;
     const sentAtMs = performance.now();
@@ -92,9 +95,7 @@ export class ProbeConnection {
       this.#pings.set(payload, (atMs) => resolve(atMs - sentAtMs)),
     );
     this.#send(OPCODE.ping, Buffer.from(payload));
-    const rttMs = await this.within(timeoutMs, pong);
-    this.#pings.delete(payload);
-    return rttMs;
+    return this.within(timeoutMs, pong).finally(() => this.#pings.delete(payload));
   }
 
   /** A heartbeat that asks for no answer (RFC 6455, section 5.5.3), so bytes flow one way only. */
@@ -134,8 +135,7 @@ export class ProbeConnection {
 
   /** The closing handshake; resolves true when the peer showed a sign of life. */
   async close(): Promise<boolean> {
-    if (!this.ending) {
-      this.#send(OPCODE.close, Buffer.from([0x03, 0xe8]));
+    if (!this.ending && this.#sendIfAnnounced(OPCODE.close, Buffer.from([0x03, 0xe8]))) {
       await this.within(CLOSE_ANSWER_MS_MAX, this.ended);
     }
     const answered = this.ending !== null && this.ending.how !== 'timed-out';
@@ -172,6 +172,17 @@ export class ProbeConnection {
     this.#socket.write(frame);
   }
 
+  /** For what no step waits for: false, and nothing sent, when it would be more than was announced. */
+  #sendIfAnnounced(opcode: number, payload: Buffer): boolean {
+    try {
+      this.#send(opcode, payload);
+      return true;
+    } catch (error) {
+      if (!(error instanceof BudgetExceeded)) throw error;
+      return false;
+    }
+  }
+
   #handleBytes(chunk: Buffer): void {
     if (this.ending) return;
     const lastInMs = this.lastInMs;
@@ -206,13 +217,8 @@ export class ProbeConnection {
   }
 
   #answerPing(payload: Buffer): void {
-    if (!this.answersPings || this.ending) return;
-    try {
-      this.#send(OPCODE.pong, payload);
-    } catch (error) {
-      if (!(error instanceof BudgetExceeded)) throw error;
-      this.#end({ how: 'violation', what: 'the server asked for more pongs than were announced' });
-    }
+    if (!this.answersPings || this.ending || this.#sendIfAnnounced(OPCODE.pong, payload)) return;
+    this.#end({ how: 'violation', what: 'the server asked for more pongs than were announced' });
   }
 
   #handleDataFrame(frame: Frame): void {

@@ -27,8 +27,8 @@ export type Refusal =
       readonly headers: Headers;
       readonly bodyStart: string;
     }
-  /** 101, but not for this request: Sec-WebSocket-Accept is missing or wrong. */
-  | { readonly kind: 'bad-accept'; readonly headers: Headers }
+  /** 101, but as no browser accepts it; `what` is wrong with it. */
+  | { readonly kind: 'bad-accept'; readonly what: string; readonly headers: Headers }
   | { readonly kind: 'closed'; readonly how: 'fin' | 'reset' }
   | { readonly kind: 'silent' }
   | { readonly kind: 'not-http'; readonly sample: string }
@@ -200,13 +200,32 @@ function answered(head: ResponseHead, body: Buffer): Extract<Refusal, { kind: 'a
   };
 }
 
-function judge(head: ResponseHead, body: Buffer, key: string): Opened | Refusal {
-  if (head.status !== 101) return answered(head, body);
-  const headers: Headers = Object.fromEntries(head.headers);
+/** What makes a client fail although the status is 101 (RFC 6455, section 4.1). */
+function faultOf(headers: Headers, key: string): string | null {
   const wanted = createHash('sha1')
     .update(key + ACCEPT_SUFFIX)
     .digest('base64');
-  if (headers['sec-websocket-accept']?.[0] !== wanted) return { kind: 'bad-accept', headers };
+  if (headers['sec-websocket-accept']?.[0] !== wanted)
+    return 'Sec-WebSocket-Accept does not belong to this request';
+  if (!holdsToken(headers['upgrade'], 'websocket')) return 'the header "Upgrade: websocket" is missing';
+  if (!holdsToken(headers['connection'], 'upgrade')) return 'the header "Connection: Upgrade" is missing';
+  return null;
+}
+
+function holdsToken(values: readonly string[] | undefined, token: string): boolean {
+  return (values ?? []).some((value) =>
+    value
+      .toLowerCase()
+      .split(/[\s,]+/)
+      .includes(token),
+  );
+}
+
+function judge(head: ResponseHead, body: Buffer, key: string): Opened | Refusal {
+  if (head.status !== 101) return answered(head, body);
+  const headers: Headers = Object.fromEntries(head.headers);
+  const what = faultOf(headers, key);
+  if (what !== null) return { kind: 'bad-accept', what, headers };
   return {
     kind: 'open',
     headers,

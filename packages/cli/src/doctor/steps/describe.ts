@@ -35,7 +35,7 @@ export function describeOutcome(outcome: Opened | Refusal): string {
       return `${outcome.status} ${outcome.reason}`.trim() + where;
     }
     case 'bad-accept':
-      return '101, but Sec-WebSocket-Accept does not belong to this request';
+      return `101, but ${outcome.what}`;
     case 'closed':
       return outcome.how === 'fin'
         ? 'the connection was closed without an answer'

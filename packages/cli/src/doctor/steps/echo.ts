@@ -20,11 +20,13 @@ export const echo: Step = {
     const echoes = texts.includes(send);
     const matchesExpected = expect === null ? null : texts.some((text) => text.includes(expect));
     const answered = texts.length > 0;
+    const { endedAtMs } = connection;
     way.measured.echo = {
       answered,
       echoes,
       matchesExpected,
       ending: connection.ending,
+      endedAfterMs: endedAtMs === null ? null : endedAtMs - startedAtMs,
       ms: answered ? took : null,
     };
     const { ending } = connection;

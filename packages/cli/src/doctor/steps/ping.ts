@@ -11,12 +11,15 @@ export const ping: Step = {
   async run(way) {
     const connection = await way.open('ping');
     if (!connection) return problem(REFUSED_AGAIN);
+    // First without a word, so that a server that minds the ping is told from one that minds the client.
+    await Promise.race([connection.ended, pause(AFTERMATH_MS, undefined, { signal: way.signal })]);
+    const pinged = connection.ending === null;
     const pongMs = await connection.ping(way.settings.timeoutMs);
-    if (pongMs !== null) await Promise.race([connection.ended, pause(AFTERMATH_MS)]);
     const { ending, endedAtMs, openedAtMs } = connection;
     const endedAfterMs = endedAtMs === null ? null : endedAtMs - openedAtMs;
     const alive = (await connection.close()) || pongMs !== null;
-    way.measured.ping = { pongMs, ending, endedAfterMs, alive };
+    way.measured.ping = { pongMs, pinged, ending, endedAfterMs, alive };
+    if (ending && pinged && pongMs === null) return problem(`ended by a ping: ${describeEnding(ending)}`);
     if (ending) return problem(`${describeEnding(ending)} after ${seconds(endedAfterMs ?? 0)}`);
     return pongMs === null ? problem('the server does not answer pings') : ok(`pong after ${ms(pongMs)}`);
   },

@@ -168,7 +168,7 @@ export const adviceFor: Readonly<Record<VerdictId, Advice | null>> = {
     setting: 'cache or rewriting on the way',
     file: 'the proxy',
     snippet: 'do not cache or rewrite answers to requests with Upgrade',
-    why: 'The answer belongs to another handshake.',
+    why: 'The answer belongs to another handshake, or lost its headers on the way.',
   },
   'subprotocol-mismatch': {
     setting: 'list of subprotocols',

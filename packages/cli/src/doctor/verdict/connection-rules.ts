@@ -8,6 +8,9 @@ import type { Confidence, Hop } from './verdict-id.ts';
 const STALLS_MIN = 3;
 const STALLS_SHARE_MIN = 0.03;
 
+/** What ends a connection later than this need not be the message. */
+const ANSWER_TO_MESSAGE_MS = 500;
+
 /** Rules about connections that opened. */
 export const connectionRules: readonly Rule[] = [
   {
@@ -45,6 +48,12 @@ export const connectionRules: readonly Rule[] = [
     hop: 'compared',
     find({ ping }) {
       if (!ping) return null;
+      if (ping.ending && ping.pinged && ping.pongMs === null) {
+        const evidence = [
+          `A ping ended the connection, which bore silence before: ${describeEnding(ping.ending)}.`,
+        ];
+        return { id: 'no-pong', hop: 'server', confidence: 'medium', evidence };
+      }
       if (ping.ending) {
         const evidence = [
           `It ended ${Math.round(ping.endedAfterMs ?? 0)} ms after it opened: ${describeEnding(ping.ending)}.`,
@@ -73,10 +82,17 @@ export const connectionRules: readonly Rule[] = [
     hop: 'compared',
     find({ echo }, asked) {
       if (!echo || (echo.matchesExpected !== false && !echo.ending)) return null;
-      const evidence = echo.ending
-        ? [`The message ended the connection: ${describeEnding(echo.ending)}.`]
-        : [`No answer held "${asked.expect}".`];
-      return { id: 'wrong-answer', hop: 'server', confidence: echo.ending ? 'medium' : 'high', evidence };
+      if (!echo.ending) {
+        const evidence = [`No answer held "${asked.expect}".`];
+        return { id: 'wrong-answer', hop: 'server', confidence: 'high', evidence };
+      }
+      const afterMs = Math.round(echo.endedAfterMs ?? 0);
+      const how = describeEnding(echo.ending);
+      const isLate = afterMs > ANSWER_TO_MESSAGE_MS;
+      const evidence = isLate
+        ? [`${afterMs} ms after the message, which may be another reason, the connection ended: ${how}.`]
+        : [`The message ended the connection: ${how}.`];
+      return { id: 'wrong-answer', hop: 'server', confidence: isLate ? 'low' : 'medium', evidence };
     },
   },
   {
@@ -101,7 +117,7 @@ export const connectionRules: readonly Rule[] = [
       if (!failed) return null;
       const tooBig = failed.ending?.how === 'close-frame' && failed.ending.code === 1009;
       const evidence = [
-        `${sizes.largestBytes} bytes came back; ${failed.bytes} did not: ${describeEnding(failed.ending)}.`,
+        `${sizes.largestBytes === 0 ? 'The short message' : `${sizes.largestBytes} bytes`} came back; ${failed.bytes} bytes did not: ${describeEnding(failed.ending)}.`,
       ];
       return { id: 'message-cut', hop: 'server', confidence: tooBig ? 'high' : 'medium', evidence };
     },

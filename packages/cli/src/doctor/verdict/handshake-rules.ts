@@ -98,10 +98,13 @@ function answeredFinding(
 const PLAIN_ON_TLS =
   /plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL|sent an HTTP request to an HTTPS server/;
 
+/** Cloudflare's own statuses: origin down, timed out, unreachable, its TLS failed, its certificate is bad, no route. */
+const NO_ORIGIN: ReadonlySet<number> = new Set([521, 522, 523, 525, 526, 530]);
+
 function serverSideFinding(status: number, proxy: string | null, evidence: readonly string[]): Finding {
   const common = { hop: 'server', confidence: 'high', evidence } as const;
   if (status === 504 || status === 524) return { id: 'backend-silent', ...common };
-  if (status === 502 || status === 521 || (status === 503 && proxy !== null)) {
+  if (status === 502 || NO_ORIGIN.has(status) || (status === 503 && proxy !== null)) {
     return { id: 'backend-unavailable', ...common };
   }
   return { id: 'server-error', ...common, confidence: 'medium' };

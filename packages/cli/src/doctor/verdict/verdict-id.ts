@@ -31,7 +31,7 @@ export const verdictTitles = {
   'backend-silent': 'The server does not answer the handshake.',
   'server-error': 'The server fails during the handshake.',
   'upgrade-cut': 'The connection is cut instead of an answer to the handshake.',
-  'bad-accept': 'The handshake is answered, but not for this request.',
+  'bad-accept': 'The handshake is answered with 101, but as no browser accepts it.',
   'subprotocol-mismatch': 'Client and server do not agree on a subprotocol.',
   'http2-broken': 'WebSockets over HTTP/2 are offered, but do not work.',
   'compression-broken': 'Connections with compression break.',
