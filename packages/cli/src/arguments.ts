@@ -17,7 +17,7 @@ export function parseArguments<O extends NonNullable<ParseArgsConfig['options']>
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const [, unknown] = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? (/'([^']*)'/.exec(message) ?? []) : [];
-    if (unknown === undefined) throw new BadInput(`${message.split('\n')[0]}.`);
+    if (unknown === undefined) throw new BadInput(`${message.split('\n')[0]?.replace(/\.$/, '')}.`);
     const names = Object.keys(options).map((name) => `--${name}`);
     const nearest = nearestOf(unknown, names);
     throw new BadInput(

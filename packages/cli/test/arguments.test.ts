@@ -17,6 +17,10 @@ it('an option that lacks its value, in one sentence', () => {
   expect(() => parseArguments(['--heartbeat'], options)).toThrow(/^Option '--heartbeat.*missing\.$/);
 });
 
+it('an option whose value begins with a dash, in one sentence', () => {
+  expect(() => parseArguments(['--heartbeat', '-1s'], options)).toThrow(/^Option '--heartbeat' [^.]*\.$/);
+});
+
 it('a name is meant when few letters differ, and not most of them', () => {
   expect(nearestOf('Prot', ['path', 'port'])).toBe('port');
   expect(nearestOf('abc', ['xyz', 'ab'])).toBe('ab');

@@ -1,4 +1,4 @@
-import { flag, help, parseArguments, text, texts } from '../arguments.ts';
+import { flag, help, parseArguments, text, texts, wholeNumber } from '../arguments.ts';
 import { readFileSync } from 'node:fs';
 import type { Depth, DiagnoseOptions } from './options.ts';
 import type { Io } from '../io.ts';
@@ -82,7 +82,8 @@ export function parseDoctorArguments(
   const [url, ...others] = positionals;
   if (others.length > 0) throw new BadInput(`One address at a time: "${others[0]}" is one too many.`);
   if (values.page !== undefined) return { kind: 'page', url: url ?? '', file: values.page };
-  if (values.serve) return { kind: 'serve', url: url ?? '', port: count('port', values.port) ?? 0 };
+  if (values.serve)
+    return { kind: 'serve', url: url ?? '', port: wholeNumber('port', values.port ?? '0', 0, 65_535) };
   if (url === undefined)
     throw new BadInput('Give the address of a WebSocket, as in wss://example.com/socket.');
   if (values.quick && values.deep) throw new BadInput('--quick and --deep exclude each other.');

@@ -100,23 +100,27 @@ export function settle(options: DiagnoseOptions): Settings {
     expect: options.expect ?? null,
     via: options.via ?? null,
     depth,
-    idleMaxMs: within('idle-max', options.idleMaxMs ?? defaults.idleMaxMs, IDLE_MS_MIN, IDLE_MS_MAX),
+    idleMaxMs: within('idle-max', options.idleMaxMs ?? defaults.idleMaxMs, IDLE_MS_MIN, IDLE_MS_MAX, ' ms'),
     connectionsMax: within('connections', options.connectionsMax ?? CONNECTIONS_DEFAULT, 1, CONNECTIONS_MAX),
     messageBytesMax: within(
       'message-max',
       options.messageBytesMax ?? defaults.messageBytesMax,
       1_024,
       2 ** 20,
+      ' bytes',
     ),
     roundTripWindowMs: defaults.roundTripWindowMs,
-    heartbeatMs: options.heartbeatMs ?? null,
-    timeoutMs: within('timeout', options.timeoutMs ?? TIMEOUT_MS_DEFAULT, 500, 60_000),
+    heartbeatMs:
+      options.heartbeatMs === undefined
+        ? null
+        : within('heartbeat', options.heartbeatMs, 1, IDLE_MS_MAX, ' ms'),
+    timeoutMs: within('timeout', options.timeoutMs ?? TIMEOUT_MS_DEFAULT, 500, 60_000, ' ms'),
     proxy: options.proxy === undefined ? null : parseForwardProxy(options.proxy),
     ca: options.ca,
   };
 }
 
-function within(name: string, value: number, min: number, max: number): number {
+function within(name: string, value: number, min: number, max: number, unit = ''): number {
   if (Number.isFinite(value) && value >= min && value <= max) return value;
-  throw new BadInput(`--${name} must lie between ${min} and ${max}, but it is ${value}.`);
+  throw new BadInput(`--${name} must lie between ${min} and ${max}${unit}, but it is ${value}${unit}.`);
 }

@@ -13,8 +13,8 @@ const answered = (status: number, bodyStart = ''): Refusal => ({
   bodyStart,
 });
 
-const refusedWith = (outcome: Refusal, plainStatus: number | null = null): Partial<WayMeasurements> => ({
-  upgrade: { attempts: [{ origin: 'http://example.test', outcome, ms: 1 }], ownPageOf: [], plainStatus },
+const refusedWith = (outcome: Refusal, ms = 8_000): Partial<WayMeasurements> => ({
+  upgrade: { attempts: [{ origin: 'http://example.test', outcome, ms }], ownPageOf: [], plainStatus: null },
   idle: undefined as never,
 });
 
@@ -101,6 +101,13 @@ function certificate(error: string): NonNullable<WayMeasurements['tls']> {
   return { kind: 'handshake', ms: 9, trusted: false, error, protocol: 'TLSv1.3', alpn: null, ...text };
 }
 
+const tlsAlert = (name: string): Refusal => ({
+  kind: 'no-line',
+  phase: 'tls',
+  code: `ERR_SSL_TLSV13_ALERT_${name}`,
+  message: 'a reason',
+});
+
 describe('the verdict on the answer to the handshake', () => {
   const cases: readonly [string, Refusal, Partial<WayMeasurements>, VerdictId, string][] = [
     ['200 behind nginx', answered(200), { answerer: nginx }, 'upgrade-lost', 'proxy'],
@@ -110,6 +117,16 @@ describe('the verdict on the answer to the handshake', () => {
     ['404 of the server', answered(404), { answerer: nginx }, 'not-found', 'server'],
     ['301', answered(301, NGINX_PAGE), { answerer: nginx }, 'redirected', 'proxy'],
     ['401', answered(401), {}, 'not-authorized', 'server'],
+    ['403 on a page of nginx', answered(403, NGINX_PAGE), {}, 'not-authorized', 'proxy'],
+    [
+      '400 about a certificate of the client',
+      answered(400, `No required SSL certificate was sent ${NGINX_PAGE}`),
+      { answerer: nginx },
+      'not-authorized',
+      'proxy',
+    ],
+    ['an alert that asks for one', tlsAlert('CERTIFICATE_REQUIRED'), {}, 'not-authorized', 'tls'],
+    ['another alert', tlsAlert('INTERNAL_ERROR'), {}, 'tls-failed', 'tls'],
     ['429', answered(429), {}, 'rate-limited', 'server'],
     ['500', answered(500), {}, 'server-error', 'server'],
     ['502', answered(502, NGINX_PAGE), { answerer: nginx }, 'backend-unavailable', 'server'],
@@ -137,6 +154,13 @@ describe('the verdict on the answer to the handshake', () => {
   ];
   it.each(cases)('%s', (_name, outcome, change, id, hop) => {
     expect(judge(healthy({ ...refusedWith(outcome), ...change }))).toMatchObject({ id, hop });
+  });
+
+  it('does not blame the server for a 504 that came at once', () => {
+    const at = (ms: number) =>
+      judge(healthy({ ...refusedWith(answered(504, NGINX_PAGE), ms), answerer: nginx }));
+    expect(at(60_000)).toMatchObject({ hop: 'server', confidence: 'high' });
+    expect(at(3)).toMatchObject({ hop: 'proxy', confidence: 'low' });
   });
 
   it('blames the Origin when the same handshake without it is let in', () => {

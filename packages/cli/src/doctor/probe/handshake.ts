@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Budget } from './budget.ts';
 import { ProbeConnection } from './connection.ts';
 import { connectRequest } from './forward-proxy.ts';
-import { type LineFailure, type LineOptions, openLine } from './line.ts';
+import { type LineFailure, lineFailure, type LineOptions, openLine } from './line.ts';
 import { parseResponseHead, printable, type ResponseHead, withoutControls } from './response-head.ts';
 import { BadInput } from '../../bad-input.ts';
 import { type Target } from './target.ts';
@@ -141,9 +141,7 @@ export function checkHeader(name: string, value: string): void {
   }
 }
 
-type Answer =
-  | { readonly kind: 'head'; readonly head: ResponseHead; readonly rest: Buffer }
-  | Exclude<Refusal, LineFailure>;
+type Answer = { readonly kind: 'head'; readonly head: ResponseHead; readonly rest: Buffer } | Refusal;
 
 /** Collects a response head and the start of its body, within bounds of size and time. */
 function ask(socket: Socket, request: string, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
@@ -160,7 +158,11 @@ function ask(socket: Socket, request: string, timeoutMs: number, signal: AbortSi
     };
     const finish = (otherwise: Answer) => settle(head ?? otherwise);
     const abort = () => finish({ kind: 'silent' });
-    const broken = () => finish({ kind: 'closed', how: 'reset' });
+    // In TLS 1.3 a server refuses the client only after the handshake (RFC 8446, section 4.4.2.4).
+    const broken = (error: NodeJS.ErrnoException) =>
+      finish(
+        error.code?.startsWith('ERR_SSL_') ? lineFailure('tls', error) : { kind: 'closed', how: 'reset' },
+      );
     const closed = () =>
       finish(
         bytes.length === 0 ? { kind: 'closed', how: 'fin' } : { kind: 'not-http', sample: printable(bytes) },

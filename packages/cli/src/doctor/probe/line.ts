@@ -45,6 +45,19 @@ export interface LineOptions {
   readonly signal: AbortSignal;
 }
 
+/** OpenSSL tells the reason in a few words, beside a message with an address of its own source. */
+export function lineFailure(
+  phase: LineFailure['phase'],
+  error: NodeJS.ErrnoException & { readonly reason?: string },
+): LineFailure {
+  return {
+    kind: 'no-line',
+    phase,
+    code: error.code ?? 'UNKNOWN',
+    message: (error.reason ?? error.message).trim(),
+  };
+}
+
 /** Opens TCP, and TLS where the address asks for it. Never throws for what the network did. */
 export function openLine(target: Target, options: LineOptions): Promise<LineOutcome> {
   return new Promise((resolve) => {
@@ -68,8 +81,7 @@ export function openLine(target: Target, options: LineOptions): Promise<LineOutc
       }
       resolve(outcome);
     };
-    const fail = (error: NodeJS.ErrnoException) =>
-      settle({ kind: 'no-line', phase, code: error.code ?? 'UNKNOWN', message: error.message });
+    const fail = (error: NodeJS.ErrnoException) => settle(lineFailure(phase, error));
     const give = (code: string, message: string) => settle({ kind: 'no-line', phase, code, message });
     const refuse = (status: number | null) => {
       const message = `the forward proxy answered ${status ?? 'with something else than HTTP'}`;

@@ -91,7 +91,7 @@ export const adviceFor: Readonly<Record<VerdictId, Advice | null>> = {
     setting: 'scheme of the address, or TLS of the port',
     file: 'the address or the proxy',
     snippet: 'openssl s_client -connect HOST:PORT -servername HOST',
-    why: 'wss:// needs a port that speaks TLS.',
+    why: 'wss:// needs a port that speaks TLS, in a version and with a protocol that browsers know.',
   },
   'tls-needed': {
     setting: 'scheme of the address',
@@ -116,7 +116,7 @@ export const adviceFor: Readonly<Record<VerdictId, Advice | null>> = {
     setting: 'credentials',
     file: 'the client',
     snippet: 'holdfast doctor … --header "Authorization: Bearer …"',
-    why: 'The server refuses before the upgrade.',
+    why: 'Whoever answers refuses before the upgrade.',
   },
   'origin-refused': {
     topic: 'host',

@@ -36,8 +36,19 @@ function brokenFinding(way: WayMeasurements, outcome: Exclude<Refusal, Answered>
       return { id: 'bad-accept', hop: product ? 'proxy' : 'server', confidence: 'medium', evidence };
     case 'silent':
       return silentFinding(way, evidence);
-    case 'closed':
     case 'no-line':
+      if (outcome.code === 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED') {
+        return { id: 'not-authorized', hop: 'tls', confidence: 'high', evidence: [...evidence, WANTS_ONE] };
+      }
+      return outcome.phase === 'tls'
+        ? {
+            id: 'tls-failed',
+            hop: 'tls',
+            confidence: 'medium',
+            evidence: [...evidence, `${outcome.message}.`],
+          }
+        : { id: 'upgrade-cut', hop: product ? 'proxy' : 'server', confidence: 'low', evidence };
+    case 'closed':
       return {
         id: 'upgrade-cut',
         hop: product ? 'proxy' : 'server',
@@ -47,6 +58,10 @@ function brokenFinding(way: WayMeasurements, outcome: Exclude<Refusal, Answered>
       };
   }
 }
+
+const WANTS_ONE = 'The client is asked for a certificate of its own, which this run and most browsers lack.';
+/** nginx, in its page for ssl_verify_client. */
+const NO_CLIENT_CERTIFICATE = /No required SSL certificate was sent|The SSL certificate error/;
 
 function silentFinding(way: WayMeasurements, evidence: readonly string[]): Finding {
   const firstHopAnswers = way.answerer?.statuses.some((status) => status !== null) ?? false;
@@ -76,21 +91,22 @@ function answeredFinding(
   if (PLAIN_ON_TLS.test(answer.bodyStart)) {
     return { id: 'tls-needed', hop: 'tls', confidence: 'high', evidence };
   }
+  const byProxy = { hop: author ? 'proxy' : 'server', confidence: author ? 'high' : 'medium' } as const;
+  if (NO_CLIENT_CERTIFICATE.test(answer.bodyStart)) {
+    return { id: 'not-authorized', ...byProxy, evidence: [...evidence, WANTS_ONE] };
+  }
   if (status === 401 || status === 403 || status === 407) {
-    if (upgrade.attempts[1]?.outcome.kind !== 'open') {
-      return { id: 'not-authorized', hop: 'server', confidence: 'medium', evidence };
-    }
+    if (upgrade.attempts[1]?.outcome.kind !== 'open') return { id: 'not-authorized', ...byProxy, evidence };
     evidence.push('The same handshake without Origin is let in.');
     return { id: 'origin-refused', hop: 'server', confidence: 'high', evidence };
   }
-  if (status >= 300 && status < 400) {
-    const hop = author ? 'proxy' : 'server';
-    return { id: 'redirected', hop, confidence: author ? 'high' : 'medium', evidence };
-  }
+  if (status >= 300 && status < 400) return { id: 'redirected', ...byProxy, evidence };
   if (status === 429 || (status === 503 && author === 'nginx')) {
-    return { id: 'rate-limited', hop: author ? 'proxy' : 'server', confidence: 'medium', evidence };
+    return { id: 'rate-limited', ...byProxy, confidence: 'medium', evidence };
   }
-  if (status >= 500 && status !== 501) return serverSideFinding(status, author ?? product, evidence);
+  if (status >= 500 && status !== 501) {
+    return serverSideFinding(status, upgrade.attempts[0]?.ms ?? 0, author ?? product, evidence);
+  }
   return notUpgradedFinding(upgrade, answer, { product, author, directOpens: opens(other) }, evidence);
 }
 
@@ -101,8 +117,20 @@ const PLAIN_ON_TLS =
 /** Cloudflare's own statuses: origin down, timed out, unreachable, its TLS failed, its certificate is bad, no route. */
 const NO_ORIGIN: ReadonlySet<number> = new Set([521, 522, 523, 525, 526, 530]);
 
-function serverSideFinding(status: number, proxy: string | null, evidence: readonly string[]): Finding {
+/** Whoever gives up sooner than this has not waited for anybody. */
+const PATIENCE_MS_MIN = 500;
+
+function serverSideFinding(
+  status: number,
+  afterMs: number,
+  proxy: string | null,
+  evidence: readonly string[],
+): Finding {
   const common = { hop: 'server', confidence: 'high', evidence } as const;
+  if ((status === 504 || status === 524) && afterMs < PATIENCE_MS_MIN) {
+    const told = `It came after ${Math.round(afterMs)} ms: nobody waited for the server, as with a timeout of 0.`;
+    return { id: 'backend-silent', hop: 'proxy', confidence: 'low', evidence: [...evidence, told] };
+  }
   if (status === 504 || status === 524) return { id: 'backend-silent', ...common };
   if (status === 502 || NO_ORIGIN.has(status) || (status === 503 && proxy !== null)) {
     return { id: 'backend-unavailable', ...common };
