@@ -66,6 +66,15 @@ describe.concurrent('the command holdfast', () => {
     expect(code).toBe(2);
   });
 
+  it('ends without a word when nobody reads on, as behind "| head"', async () => {
+    const child = spawn(process.execPath, [...START, 'doctor', server.url, '--deep'], { cwd: root });
+    let err = '';
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.stdout.once('data', () => child.stdout.destroy());
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect({ code, err }).toEqual({ code: 2, err: '' });
+  });
+
   it('knows its commands, and says so', async () => {
     const help = await holdfast(['--help']);
     expect(help.code).toBe(0);

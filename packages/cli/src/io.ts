@@ -21,6 +21,8 @@ export const EXIT_NOT_TESTED = 2;
 
 export function processIo(signal: AbortSignal): Io {
   const { env, stdout, stderr } = process;
+  // Nobody reads on, as behind "| head": other programs are ended by SIGPIPE then, which Node ignores.
+  for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(EXIT_NOT_TESTED));
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
