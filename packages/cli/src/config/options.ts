@@ -39,7 +39,7 @@ const flags = {
  * or open a block there.
  */
 const patterns = {
-  upstream: /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/,
+  upstream: /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]+\]):[1-9]\d{0,4}$/,
   host: /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$/,
   path: /^\/[A-Za-z0-9._~/-]{0,200}$/,
   connections: /^[1-9]\d{0,7}$/,
@@ -87,7 +87,9 @@ export function parseConfigOptions(args: readonly string[], products: readonly s
       );
     }
   }
-  if (Number(values.listen ?? 1) > 65_535) return wrong(`--listen is at most 65535, not ${values.listen}.`);
+  for (const port of [values.listen ?? '1', upstream.replace(/.*:/, '')]) {
+    if (Number(port) > 65_535) return wrong(`A port is at most 65535, not ${port}.`);
+  }
   const heartbeatMs = parseDurationMs(values.heartbeat, Number.NaN);
   if (!(heartbeatMs && heartbeatMs >= 100))
     return wrong(`--heartbeat is a time such as 25s, not ${JSON.stringify(values.heartbeat)}.`);

@@ -112,7 +112,17 @@ describe('holdfast config', () => {
     ['a heartbeat of nothing', [...good, '--heartbeat', '0s'], /--heartbeat is a time/],
     ['no sockets', [...good, '--connections', '0'], /--connections is something like/],
     ['a certificate without a key', [...good, '--tls', '/a.pem'], /--tls is something like/],
-    ['a port that cannot be', [...good, '--listen', '70000'], /--listen is at most 65535/],
+    ['a port that cannot be', [...good, '--listen', '70000'], /port is at most 65535, not 70000/],
+    [
+      'an upstream at a port that cannot be',
+      ['nginx', '--upstream', 'app:99999', '--host', 'a.example'],
+      /port is at most 65535, not 99999/,
+    ],
+    [
+      'an upstream at no port',
+      ['nginx', '--upstream', 'app:0', '--host', 'a.example'],
+      /--upstream is something/,
+    ],
     ['an unknown argument', [...good, '--frobnicate'], /no option --frobnicate/],
   ] as const)('refuses %s with one sentence', async (_what, args, sentence) => {
     const { code, out, err } = await config(...args);

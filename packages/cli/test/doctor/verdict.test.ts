@@ -101,6 +101,8 @@ function certificate(error: string): NonNullable<WayMeasurements['tls']> {
   return { kind: 'handshake', ms: 9, trusted: false, error, protocol: 'TLSv1.3', alpn: null, ...text };
 }
 
+const caddy = { ...nginx, products: [{ id: 'caddy', strength: 'strong' as const }] };
+
 const tlsAlert = (name: string): Refusal => ({
   kind: 'no-line',
   phase: 'tls',
@@ -115,6 +117,7 @@ describe('the verdict on the answer to the handshake', () => {
     ['200 from nobody known', answered(200), {}, 'not-websocket', 'server'],
     ['404 on a page of nginx', answered(404, NGINX_PAGE), { answerer: nginx }, 'not-found', 'proxy'],
     ['404 of the server', answered(404), { answerer: nginx }, 'not-found', 'server'],
+    ['200 with nothing of Caddy', answered(200), { answerer: caddy }, 'not-found', 'proxy'],
     ['301', answered(301, NGINX_PAGE), { answerer: nginx }, 'redirected', 'proxy'],
     ['401', answered(401), {}, 'not-authorized', 'server'],
     ['403 on a page of nginx', answered(403, NGINX_PAGE), {}, 'not-authorized', 'proxy'],

@@ -158,6 +158,10 @@ function notUpgradedFinding(
     const confidence = known.product ? 'high' : 'medium';
     return { id: 'upgrade-lost', hop: 'proxy', confidence, evidence: told };
   }
+  if (known.product === 'caddy' && status === 200 && answer.bodyStart === '') {
+    const told = [...evidence, 'Caddy answers so by itself, with nothing, where no route takes the path.'];
+    return { id: 'not-found', hop: 'proxy', confidence: 'medium', evidence: told };
+  }
   if (known.product === null) return { id: 'not-websocket', hop: 'server', confidence: 'medium', evidence };
   const asPlain = upgrade.plainStatus === status;
   const told = asPlain
