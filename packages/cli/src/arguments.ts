@@ -18,10 +18,9 @@ export function parseArguments<O extends NonNullable<ParseArgsConfig['options']>
     const { code, message } = error as NodeJS.ErrnoException;
     const [, unknown] = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? (/'([^']*)'/.exec(message) ?? []) : [];
     if (unknown === undefined) throw new BadInput(`${message.split('\n')[0]?.replace(/\.$/, '')}.`);
-    const names = Object.keys(options).map((name) => `--${name}`);
-    const nearest = nearestOf(unknown, names);
+    const nearest = nearestOf(unknown.replace(/^-+/, ''), Object.keys(options));
     throw new BadInput(
-      `There is no option ${unknown}; ${nearest ? `did you mean ${nearest}?` : '--help lists all.'}`,
+      `There is no option ${unknown}; ${nearest ? `did you mean --${nearest}?` : '--help lists all.'}`,
     );
   }
 }

@@ -8,6 +8,7 @@ it.each([
   [['--quik'], 'There is no option --quik; did you mean --quick?'],
   [['--heart-beat', '25s'], 'There is no option --heart-beat; did you mean --heartbeat?'],
   [['--frobnicate'], 'There is no option --frobnicate; --help lists all.'],
+  [['--quote'], 'There is no option --quote; --help lists all.'],
   [['-x'], 'There is no option -x; --help lists all.'],
 ])('an option that there is not: %j', (args, message) => {
   expect(() => parseArguments(args, options)).toThrow(message);

@@ -101,6 +101,9 @@ export class LoadRun {
     lag.disable();
     const heldAtEnd = this.#held;
     const tookMs = performance.now() - this.#startedAtMs;
+    if (this.#tally.heldMax === 0) {
+      for (const _ of this.#opening) this.#tally.noteError('handshake: not answered before the end');
+    }
     this.#over.abort();
     await Promise.all(this.#opening);
     this.#closeAll();
@@ -179,7 +182,11 @@ export class LoadRun {
       return plainPeer(connection, this.#settings);
     }
     const peer = new HoldfastPeer(connection, this.#settings, memory);
-    if (await peer.welcomed) {
+    const drop = () => connection.drop();
+    this.#signal.addEventListener('abort', drop);
+    const isWelcome = await peer.welcomed;
+    this.#signal.removeEventListener('abort', drop);
+    if (isWelcome) {
       // A client of Holdfast is connected once it has the welcome.
       this.#tally.noteOpened(handshakeMs + performance.now() - startedAtMs);
       if (peer.resumed) this.#tally.resumed += 1;

@@ -147,7 +147,8 @@ describe('holdfast load', { timeout: 30_000 }, () => {
     servers.push({ url: '', stop: () => new Promise((resolve) => void server.close(() => resolve())) });
     const { port } = server.address() as { port: number };
     const { report } = await load(`ws://127.0.0.1:${port}/`, '--connections', '3', '--for', '1s');
-    expect(report).toMatchObject({ heldMax: 0, errors: {} });
+    expect(report.heldMax).toBe(0);
+    expect(report.errors).toEqual({ 'handshake: not answered before the end': 3 });
     expect(held).toHaveLength(3);
     for (const answer of held) answer();
     await vi.waitFor(
@@ -160,6 +161,24 @@ describe('holdfast load', { timeout: 30_000 }, () => {
       10_000,
     );
     sockets.close();
+  });
+
+  it('ends in time when nobody says welcome, and says so', async () => {
+    const { url } = kept(await localEcho());
+    const startedAtMs = performance.now();
+    const { code, report } = await load(
+      url,
+      '--connections',
+      '3',
+      '--for',
+      '1s',
+      '--timeout',
+      '20s',
+      '--holdfast',
+    );
+    expect(code).toBe(2);
+    expect(report.errors).toEqual({ 'handshake: not answered before the end': 3 });
+    expect(performance.now() - startedAtMs, 'the wait for a welcome ends with the run').toBeLessThan(10_000);
   });
 
   it('stops when the user asks for it', async () => {
