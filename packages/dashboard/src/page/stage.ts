@@ -1,4 +1,5 @@
 import type { Mark, Numbered, Published } from '../events.ts';
+import { Beginning } from './beginning.ts';
 import { Lane } from './lane.ts';
 import { LaneView, makeLaneElement } from './lane-view.ts';
 import { watchPalette } from './palette.ts';
@@ -18,14 +19,13 @@ export interface LaneSpec {
 export class Stage {
   private readonly shows: { lane: Lane; timeline: Timeline; view: LaneView }[] = [];
   private readonly marks: Mark[] = [];
-  /** Lanes that have not shown yet that they receive. */
-  private readonly waiting = new Set<Lane>();
+  private readonly beginning = new Beginning();
 
   addLane({ name, title, caption }: LaneSpec): Lane {
     const lane = new Lane(name);
     const timeline = new Timeline(makeLaneElement(lane, title, caption));
     this.shows.push({ lane, timeline, view: new LaneView(lane) });
-    this.waiting.add(lane);
+    this.beginning.add(lane.ledger);
     return lane;
   }
 
@@ -35,11 +35,7 @@ export class Stage {
   }
 
   noteArrived(lane: Lane, message: Numbered): void {
-    // All accounts begin with the same message: the first after each lane has shown that it receives.
-    if (this.waiting.delete(lane) && this.waiting.size === 0) {
-      for (const each of this.shows) each.lane.ledger.begin(message.n + 1);
-      setText(part('beginning'), '');
-    }
+    if (this.beginning.noteArrived(lane.ledger, message.n)) setText(part('beginning'), '');
     lane.ledger.noteArrived(message, Date.now());
   }
 
