@@ -20,6 +20,11 @@ export function wireStart(given: Start): WireStart {
   );
 }
 
+export function checkFunction(handler: unknown): void {
+  if (typeof handler !== 'function')
+    throw new HoldfastError('invalid-option', `${handler} must be a function.`);
+}
+
 /** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */
 export function checkName(name: string): void {
   if (!isText(name, NAME_BYTES_MAX))

@@ -3,7 +3,7 @@ import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Cause } from '../session/link.ts';
 import type { OutboxItem } from '../session/outbox.ts';
-import { checkName, wireStart } from './arguments.ts';
+import { checkFunction, checkName, wireStart } from './arguments.ts';
 import { Driver, type Platform } from './driver.ts';
 import { Emitter } from './emitter.ts';
 import type { EndpointScore } from './lines.ts';
@@ -97,8 +97,7 @@ export class Client<C extends Contract = Contract> {
     handler: Handler<TopicData<C, N>>,
     options: SubscribeOptions = {},
   ): Subscription<TopicData<C, N>> {
-    if (typeof handler !== 'function')
-      throw new HoldfastError('invalid-option', 'subscribe: the handler must be a function.');
+    checkFunction(handler);
     checkName(topic);
     this.#checkOpen();
     const key = options.name ?? topic;

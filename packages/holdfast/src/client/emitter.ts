@@ -1,8 +1,11 @@
+import { checkFunction } from './arguments.ts';
+
 /** Listeners of a few named events; `emit` says whether anybody heard, and throws, once all have, what one threw. */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
 
   on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): () => void {
+    checkFunction(listener);
     const set = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, set.add(listener));
     return () => void set.delete(listener);

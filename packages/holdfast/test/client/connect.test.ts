@@ -53,6 +53,14 @@ describe('options', () => {
   }
 });
 
+it('[ERR-1] what is to be called and is no function throws "invalid-option" at once', () => {
+  const { client } = new Wire();
+  const refusal = expect.objectContaining({ code: 'invalid-option' });
+  expect(() => client.subscribe('news', undefined as never)).toThrow(refusal);
+  expect(() => client.onStatus(undefined as never)).toThrow(refusal);
+  expect(() => client.subscribe('news', () => {}).on('gap', 'alert' as never)).toThrow(refusal);
+});
+
 describe('what goes out with the first hello', () => {
   it('[HELLO-2] is taken in, however much more of it the server refuses afterwards', async () => {
     const limits = { subscriptionsMax: 10, windowMax: 16 };
