@@ -170,4 +170,14 @@ describe.runIf(requirePeer('mount'))('on a full disk', () => {
     expectEachOnce(ledger.messages, { server: kept, client: 1 });
     expect(ledger.gaps).toEqual([]);
   });
+
+  it('a new log does not end the process, but is refused', async () => {
+    const folder = freshFolder();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
+    onTestFinished(() => void execFileSync('umount', ['--lazy', folder]));
+    writeFileSync(join(folder, 'ballast'), Buffer.alloc(1_048_576 - 65_536));
+    await expect(openServer({ log: lmdbLog(join(folder, 'log')) })).rejects.toThrow(
+      /is on a full disk\. Free some space/,
+    );
+  });
 });

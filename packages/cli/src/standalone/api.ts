@@ -99,7 +99,8 @@ function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (!(error instanceof HoldfastError))
     return new Refusal(500, 'internal-error', 'It failed; the server’s log says why.');
-  const status = { 'log-unavailable': 503, 'log-full': 507 }[error.code as string] ?? 400;
+  // A worker that ends is no fault of the request: whoever takes its place will carry it out.
+  const status = { 'log-unavailable': 503, closed: 503, 'log-full': 507 }[error.code as string] ?? 400;
   return new Refusal(status, error.code, error.message);
 }
 

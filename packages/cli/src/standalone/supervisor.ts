@@ -127,8 +127,8 @@ function readyOf(worker: Worker): Promise<Ports> {
     );
     const onMessage = (message: WorkerMessage): void =>
       message.type === 'ready' ? settle(message) : settle(new Error(message.text));
-    const onExit = (code: number | null): void =>
-      settle(new Error(`A worker ended as it started (code ${code}).`));
+    const onExit = (code: number | null, signal: string | null): void =>
+      settle(new Error(`A worker ended as it started (${signal ?? `code ${code}`}).`));
     const settle = (result: Ports | Error): void => {
       clearTimeout(late);
       worker.off('message', onMessage);

@@ -1,9 +1,8 @@
-import { statfsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError } from '../../../protocol/error-codes.ts';
 import type { Entry } from '../../../protocol/schema.ts';
 import type { LogConfig } from '../../message-log.ts';
-import { failure, formatOf, openTree, realFolder, type Format } from './file.ts';
+import { failure, formatOf, hasNoRoom, openTree, realFolder, type Format } from './file.ts';
 import { formatKey } from './keys.ts';
 import { Transaction } from './transaction.ts';
 import type { Tree } from './tree.ts';
@@ -24,8 +23,6 @@ interface Work {
 const WORK_MAX = 1_024;
 /** After a failure nothing is tried for so long, so that a full disk is not asked again with every publish. */
 const PAUSE_MS = 200;
-/** Less room than this is none. */
-const ROOM_BYTES_MIN = 65_536;
 /** A commit takes milliseconds; one that takes this long waits for something that may never come. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
@@ -174,6 +171,7 @@ export class Environment {
 
   private async explained(error: unknown): Promise<Error> {
     const cause = await causeOf(error);
+    // A write that the disk had room for in part only fails as one that went wrong (EIO).
     const isFull = /ENOSPC|no space|MDB_MAP_FULL/i.test(String(cause)) || hasNoRoom(this.folder);
     if (!isFull)
       return failure(this.folder, 'cannot be written.', 'Look at the disk and the system’s log.', cause);
@@ -181,16 +179,6 @@ export class Environment {
     const fix = 'Free some space; nothing acknowledged is lost.';
     const { message } = failure(this.folder, 'cannot be written: the disk is full.', fix, cause);
     return new HoldfastError('log-full', message);
-  }
-}
-
-/** A write that the disk had room for in part only fails as one that went wrong (EIO). */
-function hasNoRoom(folder: string): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize < ROOM_BYTES_MIN;
-  } catch {
-    return false;
   }
 }
 

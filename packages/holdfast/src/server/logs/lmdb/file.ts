@@ -5,6 +5,7 @@ import {
   openSync,
   readSync,
   realpathSync,
+  statfsSync,
   statSync,
   truncateSync,
 } from 'node:fs';
@@ -15,6 +16,10 @@ import { decodeBlock } from './records.ts';
 import type { Tree } from './tree.ts';
 
 const DATA_FILE = 'data.mdb';
+const LOCK_FILE = 'lock.mdb';
+/** Less room than this is none; a log that is made takes 80 KiB at once. */
+const ROOM_BYTES_MIN = 65_536;
+const NEW_LOG_BYTES_MIN = 1_048_576;
 /** Address space, not disk: a map that never has to grow is never moved below its readers. */
 const MAP_BYTES = 2 ** 36;
 /** The key of all resume tokens is in there. (An option that lmdb 3 takes, and its types lack.) */
@@ -24,6 +29,7 @@ const privateFile = { permissionsMode: 0o600 };
 export function openTree(folder: string): Tree {
   try {
     checkHeader(folder);
+    checkRoom(folder);
     const tree = open<Buffer, Buffer>({
       path: folder,
       encoding: 'binary',
@@ -98,6 +104,21 @@ function makeFolder(folder: string): void {
   }
   makeFolder(dirname(folder));
   mkdirSync(folder, { mode: 0o700 });
+}
+
+/** LMDB writes to its lock file as to memory: where the disk has no room for that, this process would end (SIGBUS). */
+function checkRoom(folder: string): void {
+  if (existsSync(join(folder, LOCK_FILE)) || !hasNoRoom(folder, NEW_LOG_BYTES_MIN)) return;
+  throw failure(folder, 'is on a full disk.', 'Free some space, or choose another folder.');
+}
+
+export function hasNoRoom(folder: string, bytesMin = ROOM_BYTES_MIN): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize < bytesMin;
+  } catch {
+    return false;
+  }
 }
 
 const HEADER_BYTES = 64;
