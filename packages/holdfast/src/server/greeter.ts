@@ -42,7 +42,7 @@ export class Greeter {
       const text = hello.token ? 'The token was not accepted.' : 'A token is required.';
       return connection.close('unauthorized', text);
     }
-    const nowMs = node.clock.nowMs();
+    const nowMs = node.clock.wallMs();
     const known = hello.resumeToken && this.tokens.verify(hello.resumeToken, identity.id, nowMs);
     const ticket = known || newTicket(hello);
     if (authenticate && this.isCrowded(connection, ticket.session, identity)) return;
@@ -105,7 +105,7 @@ export class Greeter {
 
   /** A connection's resume token is renewed with its heartbeats, so it outlives the connection by its whole time. */
   refreshResumeToken(connection: Connection): void {
-    const nowMs = this.node.clock.nowMs();
+    const nowMs = this.node.clock.wallMs();
     if (nowMs < connection.resumeTokenAtMs + this.tokens.renewalMs) return;
     connection.machine.send({ type: 'resume-token', resumeToken: this.issue(connection, nowMs) });
   }
@@ -128,7 +128,7 @@ export class Greeter {
       connection.credential = undefined;
       return;
     }
-    const leftMs = expiresAtMs - this.node.clock.nowMs();
+    const leftMs = expiresAtMs - this.node.clock.wallMs();
     connection.credential = { asked: false, dueAtMs: this.node.nowMs() + leftMs - TOKEN_GRACE_MS };
     this.node.wheel.schedule(connection);
   }

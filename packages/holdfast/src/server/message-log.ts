@@ -60,6 +60,7 @@ export interface MessageLog {
 
 export interface LogConfig {
   retentionOf(topic: string): Retention;
+  /** The time of day, by which messages age. */
   nowMs(): number;
   random(): number;
   /** How long the dedup memory of a session that publishes no more is kept, at least. */

@@ -2,7 +2,6 @@ import type { CloseName } from '../protocol/close-codes.ts';
 import { HoldfastError } from '../protocol/error-codes.ts';
 import { RETURN_PLACES, type Limits } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
-import type { Clock } from '../session/clock.ts';
 import type { ServerSessionConfig } from '../session/server-session.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { CutOff } from './cluster/cut-off.ts';
@@ -24,6 +23,7 @@ import { defaultWatermarks, levels, type Level } from './resources/pressure.ts';
 import type { Processes } from './resources/processes.ts';
 import { newSessionId } from './resume-token.ts';
 import { Sessions, type Session } from './sessions.ts';
+import type { ServerClock } from './system-clock.ts';
 import { topicPolicies, type TopicPolicy } from './topic-options.ts';
 import { Wheel } from './wheel.ts';
 
@@ -46,7 +46,7 @@ export interface NodeListener {
 export interface NodeParts {
   options: ResolvedOptions;
   log: MessageLog;
-  clock: Clock;
+  clock: ServerClock;
   random: () => number;
   listener: NodeListener;
   /** The process's resources; without it none are watched. */
@@ -72,7 +72,7 @@ export class Node {
   readonly options: ResolvedOptions;
   readonly limits: Limits;
   readonly log: MessageLog;
-  readonly clock: Clock;
+  readonly clock: ServerClock;
   readonly listener: NodeListener;
   readonly hub: Hub;
   readonly sessions: Sessions;
@@ -148,7 +148,7 @@ export class Node {
         const { retention } = this.policyOf(topic);
         return isInbox(topic) ? { ...retention, isTransient: true } : retention;
       },
-      nowMs: () => this.clock.nowMs(),
+      nowMs: () => this.clock.wallMs(),
       random,
       dedupTtlMs: this.limits.sessionTtlMs * 2,
       dedupWindow: this.limits.windowMax,

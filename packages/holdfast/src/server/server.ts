@@ -1,6 +1,5 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
-import type { Clock } from '../session/clock.ts';
 import { Admission } from './admission/admission.ts';
 import type { ClusterStats } from './cluster/cluster-stats.ts';
 import { isId } from './cluster/node-messages.ts';
@@ -23,6 +22,7 @@ import {
 import type { Identity, ResolvedOptions } from './options.ts';
 import type { Session } from './sessions.ts';
 import { sharedHost } from './shared/shared-host.ts';
+import type { ServerClock } from './system-clock.ts';
 import { isThenable } from './thenable.ts';
 import type {
   DrainOptions,
@@ -39,7 +39,7 @@ import type {
 export interface ServerParts<H> {
   options: ResolvedOptions;
   log: MessageLog;
-  clock: Clock;
+  clock: ServerClock;
   random: () => number;
   engine: (host: EngineHost) => Engine<H>;
   machine?: Machine;

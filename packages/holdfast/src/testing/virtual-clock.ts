@@ -1,4 +1,4 @@
-import type { Clock } from '../session/clock.ts';
+import type { ServerClock } from '../server/system-clock.ts';
 
 interface Event {
   atMs: number;
@@ -77,7 +77,9 @@ export class VirtualClock {
 }
 
 /** One process's view of the time: it can be stopped and continued, like a process, or ended for good. */
-export class ProcessClock implements Clock {
+export class ProcessClock implements ServerClock {
+  /** How far the time of day is ahead of the time that passes, as when somebody has set the machine's clock. */
+  wallAheadMs = 0;
   private state: 'running' | 'stopped' | 'ended' = 'running';
   private missed: (() => void)[] = [];
   private readonly clock: VirtualClock;
@@ -88,6 +90,10 @@ export class ProcessClock implements Clock {
 
   nowMs(): number {
     return this.clock.nowMs();
+  }
+
+  wallMs(): number {
+    return this.nowMs() + this.wallAheadMs;
   }
 
   setTimer(callback: () => void, delayMs: number): () => void {
