@@ -39,7 +39,7 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
   /** When its resume token was issued. */
   resumeTokenAtMs = 0;
   /** When something must be done about its credential's expiry. */
-  credential: { dueAtMs: number; asked: boolean } | undefined = undefined;
+  credential: { expiresAtMs: number; dueAtMs: number; asked: boolean } | undefined = undefined;
   /** Publishes whose authorization is still awaited, in order. */
   publishing: Promise<void> | undefined = undefined;
   /** Signals whose authorization is awaited. */

@@ -118,18 +118,22 @@ export class Greeter {
       const text = 'The token has expired, and no new one came.';
       return connection.close('token-expired', text);
     }
-    const withinMs = Math.max(0, credential.dueAtMs + TOKEN_GRACE_MS - nowMs);
-    connection.credential = { asked: true, dueAtMs: credential.dueAtMs + 2 * TOKEN_GRACE_MS };
+    const { expiresAtMs } = credential;
+    const withinMs = Math.max(0, expiresAtMs - nowMs);
+    connection.credential = { asked: true, expiresAtMs, dueAtMs: expiresAtMs + TOKEN_GRACE_MS };
     connection.machine.send({ type: 'token-wanted', withinMs });
   }
 
-  private watchExpiry(connection: Connection, { expiresAtMs }: Identity): void {
-    if (expiresAtMs === undefined) {
+  private watchExpiry(connection: Connection, identity: Identity): void {
+    if (identity.expiresAtMs === undefined) {
       connection.credential = undefined;
       return;
     }
-    const leftMs = expiresAtMs - this.node.clock.wallMs();
-    connection.credential = { asked: false, dueAtMs: this.node.nowMs() + leftMs - TOKEN_GRACE_MS };
+    const leftMs = identity.expiresAtMs - this.node.clock.wallMs();
+    const expiresAtMs = this.node.nowMs() + leftMs;
+    // One that lives no longer than the time to ask would be asked for again as soon as it has come.
+    const dueAtMs = expiresAtMs - Math.min(TOKEN_GRACE_MS, leftMs / 2);
+    connection.credential = { asked: false, expiresAtMs, dueAtMs };
     this.node.wheel.schedule(connection);
   }
 

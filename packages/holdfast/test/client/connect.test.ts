@@ -259,6 +259,20 @@ describe('tokens', () => {
     expect(bed.client.status.phase).toBe('live');
   });
 
+  it('[AUTH-3] that lives for twenty seconds is asked for six times in a minute', async () => {
+    let asked = 0;
+    const token = (): string => `token ${++asked}`;
+    const authenticate = (): { id: string; expiresAtMs: number } => ({
+      id: 'ann',
+      expiresAtMs: bed.serverProcess.clock.wallMs() + 20_000,
+    });
+    const bed = new Bed({ token }, { authenticate, authorize: () => true });
+    await bed.pass(60_000);
+    expect(asked).toBeGreaterThan(3);
+    expect(asked).toBeLessThan(9);
+    expect(bed.client.status).toMatchObject({ phase: 'live', attempt: 0 });
+  });
+
   it('[AUTH-3] is refreshed without a reconnect before it expires', async () => {
     let issued = 0;
     const bed = new Bed({ token: () => `token ${++issued}` });
