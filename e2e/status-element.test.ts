@@ -27,8 +27,8 @@ const text = `<main style="font: 1rem/1.6 system-ui; padding: 1rem; max-width: 4
   <style>:root { color-scheme: light dark }</style><h1>Notes</h1><p>A page with something to read on it.</p></main>`;
 
 /** A page whose time passes only when the test says so. */
-async function open(options?: BrowserContextOptions): Promise<Page> {
-  const origin = await servePage(script, text);
+async function open(options?: BrowserContextOptions, itsScript = script): Promise<Page> {
+  const origin = await servePage(itsScript, text);
   const page = await (await openContext(browser, options)).newPage();
   await page.clock.install();
   await page.goto(origin);
@@ -265,6 +265,20 @@ describe.runIf(hasChromium)('<holdfast-status> in Chromium', () => {
     expect(await styled.evaluate(() => getComputedStyle(window.scene.part('action')).borderRadius)).toBe(
       '0px',
     );
+  });
+
+  it('can be read in a browser that does not know light-dark(), and has no colour from it', async () => {
+    const page = await open({ colorScheme: 'dark' }, script.replaceAll('light-dark(', 'not-yet-known('));
+    await set(page, { phase: 'failed' });
+    const { color, background, border } = await page.evaluate(() => {
+      const style = getComputedStyle(window.scene.part('box'));
+      return { color: style.color, background: style.backgroundColor, border: style.borderTopStyle };
+    });
+    // The system's own, of which browsers need not agree; a background that there is not is rgba(0, 0, 0, 0).
+    expect(background).toMatch(/^rgb\(/);
+    expect(background).not.toBe(color);
+    expect(border).toBe('solid');
+    await picture(page, '9-without-light-dark');
   });
 
   it('keeps still where people asked for less motion', async () => {

@@ -60,6 +60,15 @@ button:hover { background: light-dark(#0000000d, #ffffff14); }
 button:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
 button[hidden] { display: none; }
 [part~=dismiss] { border-color: transparent; }
+/* Safari before 17.5, Firefox before 120, Chrome before 123: the system's colours, instead of none at all. */
+@supports not (color: light-dark(red, red)) {
+  [part~=box]:not([data-view=nothing]) {
+    color: var(--holdfast-color, CanvasText);
+    background: var(--holdfast-background, Canvas);
+    border: 1px solid var(--holdfast-border, GrayText);
+    --mark: currentColor;
+  }
+}
 @media (prefers-reduced-motion: reduce) {
   [part~=box] { transition: none; }
   [part~=dot] { animation: none !important; }
