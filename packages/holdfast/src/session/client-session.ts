@@ -78,7 +78,8 @@ export class ClientSession<Caller = unknown> {
     this.node = restored.node;
     this.links.count = restored.firstNumber;
     this.request.lastId = this.request.sentThrough = restored.firstNumber;
-    this.publish.lastId = restored.sequence;
+    // Of two that grew from one copy, as a duplicated tab does, neither's publishes pass for the other's (SPEC PUB-2).
+    this.publish.lastId = restored.sequence + Math.floor(config.random() * 2 ** 32);
     this.publish.sentThrough = restored.sequenceSent;
     for (const item of restored.publishes) this.publish.add(item);
   }
@@ -115,7 +116,18 @@ export class ClientSession<Caller = unknown> {
     if (name === 'too-big') this.#cautious = true;
     if (name && code >= 4_000) this.#untake(link);
     this.links.closed(link, code, reason, nowMs);
+    if (this.links.phase === 'failed' && code === closeCodes.superseded.code) this.#leave(reason);
     this.flush(nowMs);
+  }
+
+  /** Another client goes on with this session, its numbers and its outbox; what is said here later is of a new one (SPEC RES-7). */
+  #leave(text: string): void {
+    this.resumeToken = '';
+    this.#host.sessionChanged();
+    for (const item of this.publish.values()) {
+      this.publish.remove(item.id);
+      this.#host.failed(item, 'superseded', text);
+    }
   }
 
   /** Who turns a client away before the welcome has taken in nothing that came with its hello (SPEC ADM-3). */
@@ -177,7 +189,7 @@ export class ClientSession<Caller = unknown> {
         // What is too big is known not to have been done; it goes the usual way.
         if (this.tooBig(item.payload)) continue;
         outbox.remove(item.id, true);
-        this.#host.failed(item, 'outcome-unknown', 'The session was lost while this was under way.');
+        this.#host.failed(item, 'outcome-unknown', 'The session was lost with this under way.');
       }
     }
   }
@@ -190,7 +202,7 @@ export class ClientSession<Caller = unknown> {
     const records = decode(bytes);
     if (typeof records === 'string') {
       this.#host.drop(link, closeCodes['protocol-error'].code);
-      const text = `The server sent a message that could not be decoded: ${records}.`;
+      const text = `The server sent what is no message: ${records}.`;
       return this.links.lost(link, { code: 'protocol-error', text }, nowMs);
     }
     const { inMs, outMs } = this.links.flight;
@@ -324,7 +336,7 @@ export class ClientSession<Caller = unknown> {
   /** Why a payload can't be sent, if it can't. */
   tooBig({ length }: Uint8Array): string | undefined {
     if (this.#isSupposed || length + RECORD_OVERHEAD_BYTES <= this.messageBytesMax) return undefined;
-    return `The payload has ${length} bytes, and the server takes messages of at most ${this.messageBytesMax}. Split it, or raise limits.messageBytesMax there.`;
+    return `The payload has ${length} bytes, and a message to the server has at most ${this.messageBytesMax}. Split it, or raise limits.messageBytesMax.`;
   }
 
   /** The link that takes records now. */
