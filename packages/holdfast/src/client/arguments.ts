@@ -14,15 +14,11 @@ export function wireStart(given: Start): WireStart {
         : { from: 'position' as const, ...given };
   const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
   if (startChoices.includes(from) && isCount(epoch) && isCount(offset)) return { from, epoch, offset };
-  throw new HoldfastError(
-    'invalid-option',
-    'subscribe: "from" must be "now", "start", { last: n } or a position.',
-  );
+  invalid('"from" must be "now", "start", { last: n } or a position');
 }
 
 export function checkFunction(handler: unknown): void {
-  if (typeof handler !== 'function')
-    throw new HoldfastError('invalid-option', `${handler} must be a function.`);
+  if (typeof handler !== 'function') invalid(`${handler} must be a function`);
 }
 
 /** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */
@@ -32,6 +28,10 @@ export function checkName(name: string): void {
       'invalid-name',
       `A name is a string of at most ${NAME_BYTES_MAX} bytes in UTF-8.`,
     );
+}
+
+export function invalid(text: string): never {
+  throw new HoldfastError('invalid-option', `${text}.`);
 }
 
 /** Whether it can be written as a text of the wire, and be read by a server. */

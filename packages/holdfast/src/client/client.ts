@@ -1,5 +1,4 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
-import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Cause } from '../session/link.ts';
 import type { OutboxItem } from '../session/outbox.ts';
@@ -31,38 +30,33 @@ import type {
 export interface Caller {
   resolve(answer: never): void;
   reject(error: unknown): void;
-  cancelTimeout?: () => void;
 }
 
 /** How long `close()` waits for answers that are on their way. */
 const CLOSE_GRACE_MS = 2_000;
 const PROBE_TIMEOUT_MS = 5_000;
+const closed: Cause = { code: 'closed', text: 'The application closed the client.' };
 
 /** A client and its session, as an application sees them: `connect(url, options)` makes one, which dials at once. */
 export class Client<C extends Contract = Contract> {
   readonly #options: ResolvedClientOptions;
-  readonly #codec: PayloadCodec;
   readonly #platform: Platform;
   readonly #driver: Driver;
   readonly #probes = new Set<Caller>();
   readonly #emitter = new Emitter<{ status: Status }>();
   /** Called when nobody waits for an answer any more. */
-  #whenIdle = (): void => {};
+  #whenIdle: (() => void) | undefined;
   #snapshot: Status | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(endpoints: Endpoints, options: ClientOptions, platform: Platform) {
     this.#options = resolveClientOptions(options);
-    this.#codec = this.#options.codec;
     this.#platform = platform;
     this.#driver = new Driver(endpoints, this.#options, platform, {
-      answered: (item, answer) => this.#answer(item, answer),
+      answered: (item, answer) => this.#settle(item)?.resolve(answer as never),
       failed: (item, code, text) => this.#settle(item)?.reject(failure({ code, text })),
       probed: (rttMs) => {
-        for (const { cancelTimeout, resolve } of this.#probes) {
-          cancelTimeout?.();
-          resolve({ rttMs } as never);
-        }
+        for (const { resolve } of this.#probes) resolve({ rttMs } as never);
         this.#probes.clear();
       },
       changed: () => (this.#snapshot = undefined),
@@ -99,7 +93,7 @@ export class Client<C extends Contract = Contract> {
   ): Subscription<TopicData<C, N>> {
     checkFunction(handler);
     checkName(topic);
-    this.#checkOpen();
+    if (this.#closing) throw failure(closed);
     const key = options.name ?? topic;
     const stored = this.#driver.store?.positions[key];
     const start = wireStart(stored ?? options.from ?? (topic.startsWith('$') ? 'start' : 'now'));
@@ -123,29 +117,33 @@ export class Client<C extends Contract = Contract> {
    * Calls a method of the server; it runs at most once. Rejects with the server's error, `timed-out`, or
    * `outcome-unknown` when nobody can know any more whether it ran.
    */
-  request<N extends MethodName<C>>(
+  async request<N extends MethodName<C>>(
     method: N,
     data: MethodArguments<C, N>,
     { timeoutMs = this.#options.requestTimeoutMs }: { timeoutMs?: number } = {},
   ): Promise<MethodResult<C, N>> {
-    return this.#ask('request', method, data, timeoutMs);
+    const reply = await this.#ask<Uint8Array>('request', method, data, timeoutMs);
+    return this.#driver.codec.decode(reply) as MethodResult<C, N>;
   }
 
   /** Sends to whoever is live on the topic now. At most once: not stored, and dropped while not connected. */
   signal<N extends TopicName<C>>(topic: N, data: TopicData<C, N>): void {
     checkName(topic);
-    const payload = this.#codec.encode(data);
+    const payload = this.#driver.codec.encode(data);
     this.#checkSize(payload);
     this.#driver.tell((session) => session.signal(topic, payload));
   }
 
-  /** Measures a round trip now. Rejects with `timed-out` when the connection is not live or does not answer. */
+  /**
+   * Measures a round trip, now or as soon as the connection is live. Rejects with `timed-out` when there is no answer
+   * within 5 s, and at once with `closed` or why the client failed.
+   */
   probe(): Promise<{ rttMs: number }> {
-    return new Promise((resolve, reject) => {
-      const caller: Caller = { resolve, reject };
-      this.#giveTime(caller, PROBE_TIMEOUT_MS, () => this.#probes.delete(caller));
+    return this.#within(PROBE_TIMEOUT_MS, (caller) => {
+      this.#checkGoing();
       this.#probes.add(caller);
-      this.#driver.tell(({ links }, nowMs) => links.probe(nowMs));
+      this.#askForLife();
+      return () => this.#probes.delete(caller);
     });
   }
 
@@ -156,54 +154,58 @@ export class Client<C extends Contract = Contract> {
 
   /** Ends the session. Waits a moment for answers that are on their way; what is left rejects with `closed`. */
   close(): Promise<void> {
-    this.#closing ??= this.#finishAndClose();
-    return this.#closing;
+    return (this.#closing ??= this.#finishAndClose());
   }
 
   // ── Waiting callers ──────────────────────────────────────────────────────────────────────────────────────
 
   #ask<T>(type: 'publish' | 'request', name: string, data: unknown, timeoutMs?: number): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    return this.#within(timeoutMs, (caller) => {
       checkName(name);
-      const payload = this.#codec.encode(data);
+      const payload = this.#driver.codec.encode(data);
       this.#checkRoom(payload);
-      const caller: Caller = { resolve, reject };
       const item = { id: 0, name, payload, caller };
       this.#driver.tell((session, nowMs) => session.add(type, item, nowMs));
-      this.#driver.store?.touch('outbox');
-      this.#driver.changed();
-      if (timeoutMs === undefined) return;
-      this.#giveTime(caller, timeoutMs, () => {
+      this.#touchOutbox();
+      return () => {
         this.#driver.tell(({ request }) => request.remove(item.id));
         this.#settle(item);
-      });
+      };
     });
   }
 
-  /** Rejects unless somebody cancels it first. */
-  #giveTime(caller: Caller, timeoutMs: number, giveUp: () => unknown): void {
-    caller.cancelTimeout = this.#platform.clock.setTimer(() => {
-      giveUp();
-      caller.reject(
-        new HoldfastError('timed-out', `No answer within ${timeoutMs} ms. A method may have run.`),
-      );
-    }, timeoutMs);
+  /** Whatever answers the caller that is handed to `ask`; in time, where there is one, or `giveUp` is called. */
+  #within<T>(timeoutMs: number | undefined, ask: (caller: Caller) => () => unknown): Promise<T> {
+    let cancel: (() => void) | undefined;
+    const answer = new Promise<T>((resolve, reject) => {
+      const giveUp = ask({ resolve, reject });
+      if (timeoutMs === undefined) return;
+      cancel = this.#platform.clock.setTimer(() => {
+        giveUp();
+        reject(new HoldfastError('timed-out', `No answer within ${timeoutMs} ms. A method may have run.`));
+      }, timeoutMs);
+    });
+    return cancel ? answer.finally(cancel) : answer;
   }
 
-  #checkOpen(): void {
-    if (this.#closing) throw new HoldfastError('closed', 'The client was closed.');
+  #askForLife(): void {
+    this.#driver.tell(({ links }, nowMs) => links.probe(nowMs));
+  }
+
+  #checkGoing(): void {
+    const { phase, cause } = this.#driver.session.links;
+    if (this.#closing || phase === 'failed') throw failure(this.#closing ? closed : cause!);
   }
 
   #checkRoom(payload: Uint8Array): void {
-    const { publish, request, links } = this.#driver.session;
-    this.#checkOpen();
-    if (links.phase === 'failed') throw failure(links.cause!);
+    this.#checkGoing();
     this.#checkSize(payload);
     const { countMax, bytesMax } = this.#options.outbox;
-    const count = publish.size + request.size;
+    const { publish, request } = this.#driver.session;
+    const count = this.#waiting;
     const bytes = publish.bytes + request.bytes;
     if (count < countMax && bytes + payload.length <= bytesMax) return;
-    const text = `${count} messages of ${bytes} bytes wait for an answer. Wait for some, or raise the option "outbox".`;
+    const text = `${count} messages of ${bytes} bytes are unanswered. Wait, or raise "outbox".`;
     throw new HoldfastError('outbox-full', text);
   }
 
@@ -212,22 +214,16 @@ export class Client<C extends Contract = Contract> {
     if (tooBig) throw new HoldfastError('too-big', tooBig);
   }
 
-  #answer(item: OutboxItem<Caller>, answer: Position | Uint8Array): void {
-    const caller = this.#settle(item);
-    try {
-      caller?.resolve((answer instanceof Uint8Array ? this.#codec.decode(answer) : answer) as never);
-    } catch (error) {
-      caller?.reject(error);
-    }
-  }
-
   /** Whoever waited for the item, which does not wait any more. */
   #settle({ caller }: OutboxItem<Caller>): Caller | undefined {
+    this.#touchOutbox();
+    if (this.#waiting === 0) this.#whenIdle?.();
+    return caller;
+  }
+
+  #touchOutbox(): void {
     this.#driver.store?.touch('outbox');
     this.#driver.changed();
-    if (this.#waiting === 0) this.#whenIdle();
-    caller?.cancelTimeout?.();
-    return caller;
   }
 
   get #waiting(): number {
@@ -236,32 +232,31 @@ export class Client<C extends Contract = Contract> {
 
   async #finishAndClose(): Promise<void> {
     if (this.#driver.session.links.link?.stage === 'live' && this.#waiting > 0) {
+      let cancel!: () => void;
       await new Promise<void>((resolve) => {
-        const cancel = this.#platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
-        this.#whenIdle = () => {
-          cancel();
-          resolve();
-        };
+        this.#whenIdle = resolve;
+        cancel = this.#platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
       });
+      cancel();
     }
-    const cause = { code: 'closed', text: 'The application closed the connection.' };
-    this.#driver.tell(({ links }, nowMs) => links.finish('closed', cause, nowMs));
+    this.#driver.tell(({ links }, nowMs) => links.finish('closed', closed, nowMs));
   }
 
   /** Nothing more will come: everybody who waits is told. */
   #end(cause: Cause): void {
+    const { publish, request, subscriptions } = this.#driver.session;
     this.#driver.stop(this.status.phase === 'closed');
-    const { publish, request } = this.#driver.session;
-    const waiting = [...publish.values(), ...request.values()].map(({ caller }) => caller);
-    for (const caller of [...waiting, ...this.#probes]) {
-      caller?.cancelTimeout?.();
-      caller?.reject(failure(cause));
-    }
+    for (const { reject } of this.#probes) reject(failure(cause));
     this.#probes.clear();
-    // To do what its caller was told has failed would be a surprise; but storage is for another life to go on with.
-    for (const { id } of request.values()) request.remove(id);
-    if (!this.#driver.store) for (const { id } of publish.values()) publish.remove(id);
-    for (const reader of this.#driver.session.subscriptions.readers) reader.take({ type: 'ended', ...cause });
+    for (const outbox of [publish, request]) {
+      for (const { id, caller } of outbox.values()) {
+        caller?.reject(failure(cause));
+        // To do what its caller was told has failed would be a surprise; but storage is for another life to go on with.
+        if (outbox === request || !this.#driver.store) outbox.remove(id);
+      }
+    }
+    for (const reader of subscriptions.readers) reader.take({ type: 'ended', ...cause });
+    this.#snapshot = undefined;
   }
 
   // ── The state ────────────────────────────────────────────────────────────────────────────────────────────
@@ -270,29 +265,27 @@ export class Client<C extends Contract = Contract> {
     const { phase, cause } = this.status;
     // Before the application's listeners, which may throw.
     if (phase === 'closed' || phase === 'failed') this.#end(cause!);
+    // What was asked before there was a connection, or on one that is gone.
+    if (phase === 'live' && this.#probes.size > 0) this.#askForLife();
     this.#emitter.emit('status', this.status);
   }
 
   #takeSnapshot(): Status {
     const { links, publish, request } = this.#driver.session;
+    const { phase } = links;
     const unacknowledged = publish.unanswered + request.unanswered;
     return Object.freeze({
-      phase: this.#phase(),
+      // It dials in its constructor, so nobody sees it idle.
+      phase: phase === 'waiting' && !this.#platform.isOnline() ? 'offline' : (phase as Phase),
       since: links.sinceMs,
       attempt: links.backoff.attempt,
       retryAt: links.retryAtMs,
       rttMs: links.liveness.roundTrip.smoothedMs,
       endpoint: this.#driver.dialer.endpointOf(links.link),
-      queued: publish.size + request.size - unacknowledged,
+      queued: this.#waiting - unacknowledged,
       unacknowledged,
       cause: links.cause,
     });
-  }
-
-  #phase(): Phase {
-    const { phase } = this.#driver.session.links;
-    if (phase === 'idle') return 'connecting';
-    return phase === 'waiting' && !this.#platform.isOnline() ? 'offline' : phase;
   }
 }
 

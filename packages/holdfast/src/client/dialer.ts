@@ -4,7 +4,7 @@ import { TOKEN_BYTES_MAX } from '../protocol/limits.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { HeartbeatInterval } from '../session/heartbeat-interval.ts';
 import type { Cause, Link } from '../session/link.ts';
-import { isText } from './arguments.ts';
+import { invalid, isText } from './arguments.ts';
 import type { Platform, Tell } from './driver.ts';
 import { explainStatus, type HttpAnswer } from './http-probe.ts';
 import type { Lines } from './lines.ts';
@@ -181,7 +181,7 @@ export class Dialer {
       }
       line.racing.delete(socket);
       line.answer = socket.answer ?? line.answer;
-      const text = why || `No connection could be made (close code ${code}).`;
+      const text = why || `There was no connection (close code ${code}).`;
       this.#goOn(link, line, { code: 'unreachable', text });
     };
   }
@@ -215,10 +215,7 @@ export class Dialer {
       );
     const token = typeof given === 'function' ? await given({ rejected }) : given;
     if (isText(token, TOKEN_BYTES_MAX)) return token;
-    throw new HoldfastError(
-      'invalid-option',
-      `"token" must give a string of at most ${TOKEN_BYTES_MAX} bytes in UTF-8.`,
-    );
+    invalid(`"token" must give a string of at most ${TOKEN_BYTES_MAX} bytes in UTF-8`);
   }
 
   /** Sends what has collected, in as few messages as the server's limit allows; says whether there was anything. */

@@ -272,7 +272,7 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
         publish.values(),
       );
     } catch (error) {
-      console.error('Holdfast: the storage refused, so a reload would lose the outbox:', error);
+      console.error('Holdfast: the storage refused; a reload loses the outbox:', error);
     }
   }
 }

@@ -59,7 +59,7 @@ export function explainStatus(status: number): string {
       403: 'it, or a firewall before it, forbids this client',
       404: 'nothing is served at this path',
       426: 'a proxy on the way does not pass the upgrade on',
-      429: 'it takes no more from this client for now',
+      429: 'it takes no more from this client',
       502: 'the server behind the proxy does not answer',
       503: 'it is busy, or being replaced',
       504: 'the server behind the proxy does not answer in time',

@@ -1,6 +1,6 @@
-import { HoldfastError } from '../protocol/error-codes.ts';
-import { jsonCodec, type PayloadCodec } from '../protocol/payload.ts';
+import { checkedCodec, jsonCodec, type PayloadCodec } from '../protocol/payload.ts';
 import { defaultBackoff, type BackoffOptions } from '../session/backoff.ts';
+import { invalid } from './arguments.ts';
 import { defaultLines, type LinesOptions } from './lines.ts';
 
 /** Web Storage (`localStorage`, `sessionStorage`), or anything of its shape. */
@@ -55,10 +55,9 @@ export interface ResolvedClientOptions extends Omit<ClientOptions, 'outbox' | 'b
 }
 
 const defaultOutbox = { countMax: 1_000, bytesMax: 4_194_304 };
-const defaultTimeouts = { connectTimeoutMs: 8_000, requestTimeoutMs: 30_000 };
 
-/** Those of `ClientOptions` that are not timeouts, for who writes JavaScript. */
-const otherNames: readonly (keyof ClientOptions)[] = [
+/** All of `ClientOptions`, for who writes JavaScript. */
+const names: readonly (keyof ClientOptions)[] = [
   'token',
   'storage',
   'storageKey',
@@ -67,22 +66,25 @@ const otherNames: readonly (keyof ClientOptions)[] = [
   'heartbeat',
   'lines',
   'codec',
+  'connectTimeoutMs',
+  'requestTimeoutMs',
 ];
 
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
+  const { connectTimeoutMs = 8_000, requestTimeoutMs = 30_000, codec = jsonCodec } = options;
   const resolved = {
     ...options,
     outbox: { ...defaultOutbox, ...options.outbox },
     backoff: { ...defaultBackoff, ...options.backoff },
     lines: { ...defaultLines, ...options.lines },
-    connectTimeoutMs: options.connectTimeoutMs ?? defaultTimeouts.connectTimeoutMs,
-    requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
-    codec: options.codec ?? jsonCodec,
+    connectTimeoutMs,
+    requestTimeoutMs,
+    codec: checkedCodec(codec),
   };
-  const { outbox, backoff, lines, connectTimeoutMs, requestTimeoutMs, heartbeat } = resolved;
+  const { outbox, backoff, lines, heartbeat } = resolved;
   const interval = typeof heartbeat === 'object' ? heartbeat : {};
   const numbers = { ...outbox, ...backoff, ...lines, ...interval, connectTimeoutMs, requestTimeoutMs };
-  checkNames(options, [...otherNames, ...Object.keys(defaultTimeouts)]);
+  checkNames(options, names);
   checkNames(outbox, Object.keys(defaultOutbox));
   checkNames(backoff, Object.keys(defaultBackoff));
   checkNames(lines, Object.keys(defaultLines));
@@ -96,8 +98,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
 }
 
 function checkNames(given: object, names: readonly string[]): void {
-  for (const name of Object.keys(given))
-    if (!names.includes(name)) invalid(`there is no option "${name}" here`);
+  for (const name of Object.keys(given)) if (!names.includes(name)) invalid(`There is no option "${name}"`);
 }
 
 /** An address as a WebSocket takes it; `http` and `https` are read as `ws` and `wss`. */
@@ -106,10 +107,6 @@ export function checkEndpoint(given: string | URL): string {
   if (/^(ws|http)s?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(address)) return address.replace(/^http/, 'ws');
   // Credentials in an address end up in logs, so they are refused, too.
   invalid(
-    `"${address.replace(/\/[^/]*@/, '/…@')}" must be like wss://host/path; credentials go into the option "token"`,
+    `"${address.replace(/\/[^/]*@/, '/…@')}" must be like wss://host/path; credentials go into "token"`,
   );
-}
-
-function invalid(text: string): never {
-  throw new HoldfastError('invalid-option', `connect: ${text}.`);
 }

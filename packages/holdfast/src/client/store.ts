@@ -41,7 +41,7 @@ export class Store {
     const stored = this.#load(key, {}, (kept: Partial<Stored>) => kept);
     this.#life = (stored.life ?? 0) + 1;
     // Without a prototype, so that a topic may be called "constructor".
-    this.positions = Object.assign(Object.create(null), stored.positions);
+    this.positions = { __proto__: null!, ...stored.positions };
     this.endpoint = stored.endpoint;
     this.intervals = stored.intervals;
     if (typeof stored.token !== 'string') return;

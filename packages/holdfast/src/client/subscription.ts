@@ -71,7 +71,7 @@ export class Subscription<T = unknown> implements Reader {
   unsubscribe(): void {
     if (this.#state === 'ended') return;
     this.#host.unsubscribe(this.cursor);
-    this.#end(new HoldfastError('unsubscribed', 'unsubscribe() was called before the server had answered.'));
+    this.#end(new HoldfastError('unsubscribed', 'It ended before the server had answered.'));
   }
 
   /** @internal What the session tells. */
@@ -151,7 +151,8 @@ export class Subscription<T = unknown> implements Reader {
         topic: this.topic,
         position,
       });
-      if (!isThenable(result)) return this.#succeed(position);
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then !== 'function')
+        return this.#succeed(position);
       return Promise.resolve(result).then(
         () => this.#succeed(position),
         (error: unknown) => this.#fail(error),
@@ -190,8 +191,4 @@ export class Subscription<T = unknown> implements Reader {
     }
     console.error(`Holdfast: subscription to "${this.topic}":`, error);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function';
 }

@@ -58,13 +58,6 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** A copy of what was written; the writer is empty afterwards. */
-  take(): Uint8Array {
-    const taken = this.#bytes.slice(0, this.#length);
-    this.#drop(this.#length);
-    return taken;
-  }
-
   /** Lends the first `count` bytes written, all by default, for the time of the call, and drops them. */
   lend(borrower: Borrower, count = this.#length): void {
     try {
@@ -88,6 +81,13 @@ export class ByteWriter {
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }
+}
+
+/** A copy of what was written; the writer is empty afterwards. */
+export function take(writer: ByteWriter): Uint8Array {
+  let taken!: Uint8Array;
+  writer.lend({ send: (bytes) => (taken = bytes.slice()) });
+  return taken;
 }
 
 export class ByteReader {

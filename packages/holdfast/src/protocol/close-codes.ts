@@ -32,11 +32,9 @@ export const closeCodes = {
 
 export type CloseName = keyof typeof closeCodes;
 
-const nameOfCode = new Map(
-  Object.entries(closeCodes).map(([name, { code }]) => [code as number, name as CloseName]),
-);
+const closeNames = Object.keys(closeCodes) as CloseName[];
 
 /** The name of a close code, or undefined for one that is not ours (1006 and what proxies send). */
 export function closeNameOf(code: number): CloseName | undefined {
-  return nameOfCode.get(code);
+  return closeNames.find((name) => closeCodes[name].code === code);
 }

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, type Borrower } from './bytes.ts';
+import { ByteReader, ByteWriter, take, type Borrower } from './bytes.ts';
 import { RECORDS_MAX } from './limits.ts';
 import { schema, type Entry, type Field, type RecordType, type Top, type WireRecord } from './schema.ts';
 
@@ -25,7 +25,7 @@ const writer = new ByteWriter();
 /** Encodes records into one WebSocket message. */
 export function encode(records: readonly WireRecord[]): Uint8Array {
   for (const record of records) writeRecord(record);
-  return writer.take();
+  return take(writer);
 }
 
 /**
@@ -101,17 +101,13 @@ export type DecodeFailure =
   | 'malformed'
   | 'empty';
 
-/** Records numbered from here come from servers only. */
-const FIRST_OF_SERVER = 16;
-
-/** What a server makes of a number: the record, or undefined where the table shall say it. */
-type ReadAsServer = (number: number, reader: ByteReader) => WireRecord | undefined;
+/** What a server makes of a number: the record, why it refuses it, or undefined where the table shall say it. */
+type ReadAsServer = (number: number, reader: ByteReader) => WireRecord | DecodeFailure | undefined;
 
 /**
  * Decodes one WebSocket message. Total: whatever the bytes, it returns, and allocates no more than a small
  * multiple of their length, because every count is checked against what is left (SPEC WIRE-5).
- * Payloads are views into `message`. Given `readAsServer`, which is asked first, the message is a client's: what
- * only a server may say is refused before its lists are looked at.
+ * Payloads are views into `message`. `readAsServer` is asked first.
  */
 export function decode(message: Uint8Array, readAsServer?: ReadAsServer): WireRecord[] | DecodeFailure {
   const reader = new ByteReader(message);
@@ -121,9 +117,9 @@ export function decode(message: Uint8Array, readAsServer?: ReadAsServer): WireRe
     const layout = layoutOfNumber[reader.uint()];
     if (reader.failed) return 'malformed';
     if (layout === undefined) return 'unknown-record';
-    if (readAsServer && layout.number >= FIRST_OF_SERVER) return 'not-a-clients-record';
     if (records.length === RECORDS_MAX) return 'too-many-records';
     const record = readAsServer?.(layout.number, reader) ?? readRecord(reader, layout);
+    if (typeof record === 'string') return record;
     if (reader.failed) return 'malformed';
     records.push(record);
   }

@@ -1,4 +1,5 @@
 import type { ByteReader, ByteWriter } from './bytes.ts';
+import type { DecodeFailure } from './codec.ts';
 import { NAME_BYTES_MAX } from './limits.ts';
 import { schema, type WireRecord } from './schema.ts';
 
@@ -14,7 +15,12 @@ const [REPLY] = schema.reply;
 const [PUBLISHED] = schema.published;
 const [MESSAGES] = schema.messages;
 
-export function readHot(number: number, reader: ByteReader): WireRecord | undefined {
+/** Records numbered from here come from servers only. */
+const FIRST_OF_SERVER = 16;
+
+/** For a server: what only a server may say is refused before its lists are looked at (SPEC WIRE-5). */
+export function readHot(number: number, reader: ByteReader): WireRecord | DecodeFailure | undefined {
+  if (number >= FIRST_OF_SERVER) return 'not-a-clients-record';
   // Fields are evaluated in the order in which they stand here, which is the schema's.
   if (number === REQUEST)
     return {

@@ -1,3 +1,5 @@
+import { HoldfastError } from './error-codes.ts';
+
 /** How an application's values become payload bytes. The server never looks inside what it relays. */
 export interface PayloadCodec {
   /** Bytes that are not written to afterwards: they may still be on their way. */
@@ -26,3 +28,32 @@ export const jsonCodec: PayloadCodec = {
     return bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes));
   },
 };
+
+/**
+ * A codec that says what to do where it fails (SPEC ERR-1), and that gives bytes: text, as JSON.stringify gives it,
+ * would travel as as many bytes that say nothing.
+ */
+export function checkedCodec(codec: PayloadCodec): PayloadCodec {
+  return {
+    encode: (value) =>
+      told(() => {
+        const bytes = codec.encode(value);
+        // Not by `instanceof`: a test's DOM has classes of its own.
+        if (ArrayBuffer.isView(bytes)) return bytes;
+        throw new Error('it must give a Uint8Array');
+      }),
+    decode: (bytes) => told(() => codec.decode(bytes)),
+  };
+}
+
+function told<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new HoldfastError(
+      'invalid-payload',
+      `The codec failed: ${why}. Use the same at both ends, on what it can hold.`,
+    );
+  }
+}

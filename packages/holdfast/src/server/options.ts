@@ -1,5 +1,5 @@
 import { defaultLimits, FIRST_WINDOW, type Limits } from '../protocol/limits.ts';
-import type { PayloadCodec } from '../protocol/payload.ts';
+import { checkedCodec, type PayloadCodec } from '../protocol/payload.ts';
 import type { Handshake } from './engine.ts';
 import { nodeJsonCodec } from './json-codec.ts';
 import type { MessageLog } from './message-log.ts';
@@ -159,7 +159,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     handshakesPerSecond: checkPositive('handshakesPerSecond', options.handshakesPerSecond ?? 1_250),
     forwardedHeader,
     watermarks: options.watermarks === false ? undefined : resolveWatermarks(options.watermarks ?? {}),
-    codec,
+    codec: checkedCodec(codec),
     logger: logger === false ? silent : logger,
   };
 }

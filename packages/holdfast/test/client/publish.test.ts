@@ -96,12 +96,36 @@ describe('publish()', () => {
     expect(await bed.codeOf(bed.client.publish('n'.repeat(256), 1))).toMatch(/^resolved/);
   });
 
-  it('[ERR-1] of what the codec can’t encode rejects with the codec’s error', async () => {
+  it('[ERR-1] of what the codec can’t encode rejects with invalid-payload, and says why', async () => {
     const bed = await Bed.live();
     const circular: { self?: unknown } = {};
     circular.self = circular;
-    await expect(bed.client.publish('news', circular)).rejects.toThrow(TypeError);
-    expect(bed.client.status).toMatchObject({ queued: 0, unacknowledged: 0 });
+    const { client } = bed;
+    for (const [data, why] of [
+      [circular, /circular/],
+      [7n, /BigInt/],
+    ] as const) {
+      const message = expect.stringMatching(why);
+      const wrong = { name: 'HoldfastError', code: 'invalid-payload', message };
+      await expect(client.publish('news', data)).rejects.toMatchObject(wrong);
+      await expect(client.request('sum', data)).rejects.toMatchObject(wrong);
+      expect(() => client.signal('news', data)).toThrow(why);
+    }
+    expect(client.status).toMatchObject({ queued: 0, unacknowledged: 0 });
+  });
+
+  it.each([
+    ['text', JSON.stringify],
+    ['an ArrayBuffer', () => new ArrayBuffer(8)],
+    ['a promise of bytes', async () => new Uint8Array(8)],
+    ['nothing', () => undefined],
+  ])('[ERR-1] with a codec that gives %s instead of bytes sends nothing, and says so', async (_, encode) => {
+    const codec = { encode: encode as never, decode: () => 0 };
+    const bed = await Bed.live({ codec });
+    const wrong = { code: 'invalid-payload', message: expect.stringContaining('Uint8Array') };
+    await expect(bed.client.publish('news', 1)).rejects.toMatchObject(wrong);
+    await bed.pass(1_000);
+    expect(await bed.wait(bed.server.topic('news').top())).toMatchObject({ offset: 0 });
   });
 
   it('[RES-4] rejects with "outcome-unknown" when the session was lost with it under way', async () => {

@@ -109,12 +109,15 @@ describe('request()', () => {
     expect(await bed.wait(reply)).toBe('done');
   });
 
-  it('[ERR-1] rejects with the codec’s error when its reply can’t be decoded', async () => {
+  it('[ERR-1] rejects with invalid-payload when its reply can’t be decoded', async () => {
     const wire = await Wire.live();
     const reply = wire.client.request('sum', 1);
     await wire.turn();
     wire.socket.say({ type: 'reply', request: 1, payload: new TextEncoder().encode('{') });
-    await expect(reply).rejects.toThrow(SyntaxError);
+    await expect(reply).rejects.toMatchObject({
+      code: 'invalid-payload',
+      message: expect.stringContaining('JSON'),
+    });
     expect(wire.client.status.phase).toBe('live');
   });
 });
@@ -128,10 +131,30 @@ describe('probe()', () => {
   });
 
   it('[ERR-1] rejects with "timed-out" when nothing answers, connected or not', async () => {
-    const bed = await Bed.live();
-    bed.line.blackHole();
-    expect(await bed.codeOf(bed.client.probe())).toBe('timed-out');
+    const wire = await Wire.live();
+    const silent = expect(wire.client.probe()).rejects.toMatchObject({ code: 'timed-out' });
+    await wire.clock.advance(5_000);
+    await silent;
     const away = new Bed({}, {}, 'ws://nowhere:1/');
     expect(await away.codeOf(away.client.probe())).toBe('timed-out');
+  });
+
+  it('[LIVE-3] that comes before the connection, or whose connection dies, is answered by the next', async () => {
+    const bed = new Bed();
+    const first = bed.client.probe();
+    expect(bed.client.status.phase).toBe('connecting');
+    expect(await bed.codeOf(first)).toMatch(/^resolved with .*rttMs/);
+    bed.line.blackHole();
+    expect(await bed.codeOf(bed.client.probe())).toMatch(/^resolved with .*rttMs/);
+    expect(bed.client.status.phase).toBe('live');
+  });
+
+  it('[ERR-1] rejects at once when the client was closed, or has failed', async () => {
+    const wire = await Wire.live();
+    wire.socket.hangUp(4005, 'Enough.');
+    await wire.turn();
+    await expect(wire.client.probe()).rejects.toMatchObject({ code: 'ended-by-server', message: 'Enough.' });
+    await wire.client.close();
+    await expect(wire.client.probe()).rejects.toMatchObject({ code: 'closed' });
   });
 });

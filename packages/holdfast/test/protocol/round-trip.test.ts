@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteWriter } from '../../src/protocol/bytes.ts';
+import { ByteWriter, take } from '../../src/protocol/bytes.ts';
 import { decode, encode, encodeBatches } from '../../src/protocol/codec.ts';
 import { readHot, writeHot } from '../../src/protocol/hot-records.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
@@ -30,7 +30,7 @@ describe('records and their bytes', () => {
         (record) => {
           const writer = new ByteWriter();
           expect(writeHot(record, writer)).toBe(true);
-          expect(writer.take()).toEqual(encode([record]));
+          expect(take(writer)).toEqual(encode([record]));
         },
       ),
     );

@@ -95,7 +95,8 @@ describe('options of createServer', () => {
   it('[ERR-1] options that are undefined are as if not given', () => {
     const names = Object.keys(wrong);
     const options = resolveOptions(Object.fromEntries(names.map((name) => [name, undefined])));
-    expect(options).toEqual(resolveOptions({}));
+    expect({ ...options, codec: 0 }).toEqual({ ...resolveOptions({}), codec: 0 });
+    expect(options.codec.encode(1)).toEqual(Buffer.from('1'));
     const inner = { limits: { windowMax: undefined }, heartbeat: { intervalMs: undefined } } as never;
     const { limits, heartbeatMs } = resolveOptions({});
     expect(resolveOptions(inner)).toMatchObject({ limits, heartbeatMs });

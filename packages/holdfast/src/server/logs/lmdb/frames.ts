@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from '../../../protocol/bytes.ts';
+import { ByteReader, ByteWriter, take } from '../../../protocol/bytes.ts';
 
 /** What neighbours tell each other: four bytes of length, one of the kind, and what belongs to it. */
 export type Frame =
@@ -23,7 +23,7 @@ export function encodeFrame(frame: Frame): Buffer {
       writer.uint(top);
     }
   }
-  const body = writer.take();
+  const body = take(writer);
   const bytes = Buffer.allocUnsafe(5 + body.length);
   bytes.writeUInt32BE(body.length, 0);
   bytes[4] = kinds.indexOf(frame.kind);

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader, ByteWriter } from '../../../protocol/bytes.ts';
+import { ByteReader, ByteWriter, take } from '../../../protocol/bytes.ts';
 import type { Entry } from '../../../protocol/schema.ts';
 
 /**
@@ -25,7 +25,7 @@ export function encodeTopic(topic: TopicRecord): Uint8Array {
   writer.uint(topic.bytes);
   writer.uint(topic.oldestAtMs);
   writer.uint(topic.newestAtMs);
-  return writer.take();
+  return take(writer);
 }
 
 export function decodeTopic(bytes: Uint8Array): TopicRecord {
@@ -46,7 +46,7 @@ export function encodeBlock(atMs: number, entries: readonly Entry[]): Uint8Array
   writer.uint(atMs);
   writer.uint(entries.length);
   for (const { payload } of entries) writer.raw(payload);
-  const body = writer.take();
+  const body = take(writer);
   const block = Buffer.allocUnsafe(CHECKSUM_BYTES + body.length);
   block.writeUInt32BE(crc32(body), 0);
   block.set(body, CHECKSUM_BYTES);

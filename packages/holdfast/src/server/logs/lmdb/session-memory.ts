@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from '../../../protocol/bytes.ts';
+import { ByteReader, ByteWriter, take } from '../../../protocol/bytes.ts';
 
 const writer = new ByteWriter();
 const nothing = new Uint8Array(4);
@@ -60,14 +60,14 @@ export class SessionMemory {
     for (const head of [this.usedAtMs, this.highest, this.count - dropped + fresh.length, before]) {
       writer.uint(head);
     }
-    const head = writer.take();
+    const head = take(writer);
     let { last } = this;
     for (const [sequence, offset] of fresh) {
       writer.uint(sequence - last);
       writer.uint(offset);
       last = sequence;
     }
-    return Buffer.concat([head, this.pairs.subarray(this.pairs.length - reader.remaining), writer.take()]);
+    return Buffer.concat([head, this.pairs.subarray(this.pairs.length - reader.remaining), take(writer)]);
   }
 }
 
