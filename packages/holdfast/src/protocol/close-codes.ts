@@ -24,10 +24,10 @@ export const closeCodes = {
   'heartbeat-timeout': { code: 4007, retry: 'backoff' },
   'hello-timeout': { code: 4008, retry: 'backoff' },
   'log-unavailable': { code: 4009, retry: 'backoff' },
-  /** Nobody could say whose connection it is, which refuses nobody. */
-  'auth-unavailable': { code: 4011, retry: 'backoff' },
   /** The server drains: its `go-away` said when to come back. */
   'going-away': { code: 4010, retry: 'backoff' },
+  /** Nobody could say whose connection it is, which refuses nobody. */
+  'auth-unavailable': { code: 4011, retry: 'backoff' },
 } as const satisfies Record<string, { code: number; retry: 'backoff' | 'token' | 'never' }>;
 
 export type CloseName = keyof typeof closeCodes;
