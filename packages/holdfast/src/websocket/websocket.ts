@@ -123,7 +123,8 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
     if (!this.#options.startClosed) this.reconnect();
   }
 
-  get readyState(): 0 | 1 | 3 {
+  /** Never CLOSING, though code that looks for it is welcome. */
+  get readyState(): 0 | 1 | 2 | 3 {
     const { name } = this.#state;
     return name === 'live' ? 1 : name === 'closed' || name === 'failed' ? 3 : 0;
   }

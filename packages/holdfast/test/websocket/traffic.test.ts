@@ -228,6 +228,7 @@ describe('in virtual time', () => {
     it('has its constants, types and attributes', async () => {
       const { socket } = open();
       expectTypeOf(socket).toExtend<WebSocket>();
+      expectTypeOf(socket.readyState).toEqualTypeOf<0 | 1 | 2 | 3>();
       expect([
         HoldfastWebSocket.CONNECTING,
         HoldfastWebSocket.OPEN,
