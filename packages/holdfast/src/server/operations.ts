@@ -173,8 +173,7 @@ export class Operations {
 
   /** What a method throws on purpose, as a HoldfastError, reaches the caller; anything else is the operator's. */
   private failed(name: string, error: unknown): Outcome {
-    if (error instanceof HoldfastError)
-      return failure(error.code, cutText(error.message, EXPLANATION_BYTES_MAX));
+    if (error instanceof HoldfastError) return failureOf(error);
     this.node.options.logger.warn(`Holdfast: the method "${name}" threw: ${String(error)}`);
     return failure('method-failed', `The method "${name}" failed on the server; its log says why.`);
   }
@@ -335,6 +334,12 @@ export function checkTopicName(name: string): string | undefined {
   if (name.normalize('NFC') !== name)
     return `"${name}" is not in Unicode’s composed form; send name.normalize("NFC").`;
   return undefined;
+}
+
+/** What an application has thrown, which may hold anything, as far as it fits the wire. */
+function failureOf({ code, message }: HoldfastError): Outcome {
+  const fit = cutText(String(code), NAME_BYTES_MAX);
+  return { ok: false, code: fit, text: cutText(String(message), EXPLANATION_BYTES_MAX) };
 }
 
 function failure(code: ErrorCode, text: string): Outcome {

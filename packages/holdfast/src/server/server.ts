@@ -4,8 +4,9 @@ import { Admission } from './admission/admission.ts';
 import type { ClusterStats } from './cluster/cluster-stats.ts';
 import { isId } from './cluster/node-messages.ts';
 import type { Present } from './cluster/roster.ts';
+import { cutText } from './cut-text.ts';
 import { drainOnSignal, type DrainOnSignalOptions } from './drain-on-signal.ts';
-import type { Engine, EngineHost } from './engine.ts';
+import { REASON_BYTES_MAX, type Engine, type EngineHost } from './engine.ts';
 import type { MessageLog } from './message-log.ts';
 import { decodeArguments, encodeResult } from './method-payloads.ts';
 import { Node } from './node.ts';
@@ -195,9 +196,9 @@ export class HoldfastServer<H = unknown> {
   }
 
   /** Ends a session on whichever node it is connected to; false when none has it. */
-  async closeSession(id: string, text: string): Promise<boolean> {
+  async closeSession(id: string, text?: string): Promise<boolean> {
     await this.opened;
-    return this.node.cluster.order(id, 'close', text);
+    return this.node.cluster.order(id, 'close', reasonOf(text));
   }
 
   /** Asks `authorize` again about all that a session reads, on whichever node it is; false when none has it. */
@@ -305,11 +306,15 @@ export class HoldfastServer<H = unknown> {
   }
 
   private emit<E extends keyof ServerEvents>(event: E, value: ServerEvents[E]): void {
-    for (const listener of this.listeners[event]) {
+    const note = (error: unknown): void =>
+      this.options.logger.warn(`Holdfast: a listener for "${event}" threw: ${String(error)}`);
+    for (const listener of this.listeners[event] as Set<(event: ServerEvents[E]) => unknown>) {
       try {
-        listener(value);
+        const result = listener(value);
+        // Of an asynchronous one, too: a rejection that nobody hears would end the process.
+        if (isThenable(result)) Promise.resolve(result).catch(note);
       } catch (error) {
-        this.options.logger.warn(`Holdfast: a listener for "${event}" threw: ${String(error)}`);
+        note(error);
       }
     }
   }
@@ -340,8 +345,8 @@ class BoundSession implements SessionHandle {
     return this.node.append(`$inbox:${this.id}`, this.node.options.codec.encode(data));
   }
 
-  close(text: string): void {
-    this.session.connection?.close('ended-by-server', text);
+  close(text?: string): void {
+    this.session.connection?.close('ended-by-server', reasonOf(text));
   }
 
   async reauthorize(): Promise<void> {
@@ -357,4 +362,9 @@ function idempotencyKeyOf(options: PublishOptions): string | undefined {
   if (typeof key === 'string' && key.length > 0 && key.length <= IDEMPOTENCY_KEY_MAX) return key;
   const text = `publish: "idempotencyKey" must be a text of 1 to ${IDEMPOTENCY_KEY_MAX} characters.`;
   throw new HoldfastError('invalid-option', text);
+}
+
+/** Why a session was ended, as far as a Close frame takes it. */
+function reasonOf(text = 'The application ended the session.'): string {
+  return cutText(String(text), REASON_BYTES_MAX);
 }

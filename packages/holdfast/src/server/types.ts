@@ -43,8 +43,8 @@ export interface SessionHandle {
   readonly identity: Identity;
   /** Appends to the session's inbox (`client.subscribe('$inbox', …)`), whether it is connected or not. */
   send(data: unknown): Promise<Position>;
-  /** Ends the session for good; the client is told why and does not come back by itself. */
-  close(text: string): void;
+  /** Ends the session for good; the client is told why, in 123 bytes at most, and does not come back by itself. */
+  close(text?: string): void;
   /** Asks `authorize` again about everything the session reads; what it refuses stops within the same second. */
   reauthorize(): Promise<void>;
 }

@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { decode, encode } from '../../src/protocol/codec.ts';
+import { HoldfastError } from '../../src/protocol/error-codes.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
 import { jsonCodec } from '../../src/protocol/payload.ts';
 import { WebSocketPeer } from '../../src/testing/contracts/web-socket-peer.ts';
+import { startNodes } from './cluster/nodes.ts';
 import { eventOf, Honest, startServer } from './fixture.ts';
 import { helloRecord, RawClient } from './raw-client.ts';
 
@@ -122,5 +124,57 @@ describe('heartbeats', () => {
     expect((await silent.end()).code).toBe(1006);
     await beats;
     await alive.works();
+  });
+});
+
+describe('what the application does', () => {
+  for (const [what, text, reason] of [
+    ['without a reason', undefined, 'The application ended the session.'],
+    ['with an error for one', new Error('Enough.'), 'Error: Enough.'],
+    ['with a long one', 'x'.repeat(2_000), `${'x'.repeat(120)}…`],
+  ] as const) {
+    it(`[CLOSE-1] ends a session ${what}, here and on another node`, async () => {
+      const { nodes } = await startNodes(2);
+      const [first, second] = nodes.map(({ server }) => server);
+      const here = await RawClient.connect(nodes[0]!.port);
+      first!.session(here.welcome.session)!.close(text as string);
+      expect(await here.end()).toEqual({ code: 4005, reason });
+      const there = await RawClient.connect(nodes[0]!.port);
+      expect(await second!.closeSession(there.welcome.session, text as string)).toBe(true);
+      expect(await there.end()).toEqual({ code: 4005, reason });
+    });
+  }
+
+  it('[REQ-4] a method that throws an error with a code of its own kind harms nobody', async () => {
+    const { port, server } = await startServer();
+    const honest = await Honest.join(port);
+    server.method('find', (code: unknown) => {
+      throw new HoldfastError((code ?? undefined) as never, 'Not found.');
+    });
+    const client = await RawClient.connect(port);
+    const codes = [404, null, 'x'.repeat(300)];
+    for (const [index, code] of codes.entries()) {
+      client.request(index + 1, 'find', code, index + 1);
+      expect(await client.next('failed')).toMatchObject({ text: 'Not found.' });
+    }
+    expect(client.ofType('failed').map(({ code }) => code)).toEqual([
+      '404',
+      'undefined',
+      `${'x'.repeat(253)}…`,
+    ]);
+    await honest.works();
+  });
+
+  it('[ERR-1] a listener that throws or rejects is told in the log, and harms nobody', async () => {
+    const { port, server, lines } = await startServer();
+    server.on('connect', () => {
+      throw new Error('at once');
+    });
+    server.on('connect', async () => {
+      throw new Error('later');
+    });
+    await (await Honest.join(port)).works();
+    for (const when of ['at once', 'later'])
+      await vi.waitFor(() => expect(lines).toContainEqual(expect.stringMatching(`"connect" threw.*${when}`)));
   });
 });
