@@ -3,8 +3,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createApi, listen } from '../../src/standalone/api.ts';
 
 /** What a backend is answered when its publish fails so. */
-async function answerTo(error: Error): Promise<{ status: number; code: string }> {
-  const server = { publish: () => Promise.reject(error) } as unknown as HoldfastServer;
+async function answerTo(thrown: Error): Promise<{ status: number; code: string }> {
+  const server = { publish: () => Promise.reject(thrown) } as unknown as HoldfastServer;
   const api = createApi(server, 'key', () => {});
   const port = await listen(api, 0, '127.0.0.1');
   onTestFinished(() => void api.close());

@@ -17,7 +17,7 @@ import type { Tree } from './tree.ts';
 
 const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
-/** Less room than this is none; a log that is made takes 80 KiB at once. */
+/** Less room than this is none; a log that is made takes more at once. */
 const ROOM_BYTES_MIN = 65_536;
 const NEW_LOG_BYTES_MIN = 1_048_576;
 /** Address space, not disk: a map that never has to grow is never moved below its readers. */
