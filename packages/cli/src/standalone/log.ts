@@ -2,7 +2,17 @@ import { HoldfastError, type MessageLog } from 'holdfast/server';
 import { BadInput } from '../bad-input.ts';
 import type { Configuration } from './configuration.ts';
 
-const kinds: Readonly<Record<string, { package?: string; open: (text: string) => Promise<MessageLog> }>> = {
+interface Kind {
+  readonly package?: string;
+  open(text: string): Promise<MessageLog>;
+}
+
+const nats: Kind = {
+  package: '@nats-io/transport-node @nats-io/jetstream',
+  open: async (text) => (await import('holdfast/logs/nats')).natsLog(text),
+};
+
+const kinds: Readonly<Record<string, Kind>> = {
   lmdb: {
     package: 'lmdb',
     open: async (text) => (await import('holdfast/logs/lmdb')).lmdbLog(text.replace(/^lmdb:(\/\/)?/, '')),
@@ -13,10 +23,8 @@ const kinds: Readonly<Record<string, { package?: string; open: (text: string) =>
   rediss: {
     open: async (text) => (await import('holdfast/logs/redis')).redisLog(text),
   },
-  nats: {
-    package: '@nats-io/transport-node @nats-io/jetstream',
-    open: async (text) => (await import('holdfast/logs/nats')).natsLog(text),
-  },
+  nats,
+  tls: nats,
 };
 
 /** The log that `log` names; undefined for this process's memory. Each is loaded only where it is used. */
@@ -27,7 +35,7 @@ export async function openLog(configuration: Configuration): Promise<MessageLog 
   if (!kind || !text.includes(':') || text.endsWith(':'))
     return configuration.fail(
       'log',
-      'must be memory, lmdb:FOLDER, redis://HOST:PORT, rediss://… or nats://HOST:PORT',
+      'must be memory, lmdb:FOLDER, redis://HOST:PORT, nats://HOST:PORT, or with TLS rediss://… or tls://…',
     );
   try {
     return await kind.open(text);

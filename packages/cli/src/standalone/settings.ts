@@ -32,7 +32,7 @@ export const settings: readonly Setting[] = [
   setting(
     'log',
     'text',
-    'where topics live: memory, lmdb:FOLDER, redis://…, rediss://… or nats://…; default memory',
+    'where topics live: memory, lmdb:FOLDER, redis://…, nats://…, or with TLS rediss://… or tls://…; default memory',
   ),
   setting(
     'workers',
