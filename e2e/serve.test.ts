@@ -79,6 +79,29 @@ function tokenOf(id: string, rights: unknown): Promise<string> {
     .sign(new TextEncoder().encode(SECRET));
 }
 
+/** Calls the API without end, on connections that it keeps. */
+class Backend {
+  private isEnding = false;
+  private readonly statuses = new Set<number>();
+  private readonly calling: Promise<unknown>;
+
+  constructor(api: string) {
+    this.calling = Promise.all([this.call(api), this.call(api)]);
+  }
+
+  private async call(api: string): Promise<void> {
+    while (!this.isEnding)
+      this.statuses.add((await ask(api, '/publish', { topic: 'calls', data: 1 })).status);
+  }
+
+  /** The statuses of all answers; rejects when there was none. */
+  async end(): Promise<Set<number>> {
+    this.isEnding = true;
+    await this.calling;
+    return this.statuses;
+  }
+}
+
 describe('holdfast serve', () => {
   it('serves clients by the rights in their tokens, and a backend by HTTP', async () => {
     const folder = freshFolder();
@@ -143,10 +166,11 @@ describe('holdfast serve', () => {
       workers: 2,
       log: `lmdb:${join(folder, 'data')}`,
       rights: { subscribe: ['*'], publish: ['*'] },
+      api: { port: 0, key: API_KEY },
     };
     const file = fileOf(folder, configuration);
     const serve = new Serve([file, '--drain-deadline-ms', '5000']);
-    const { url } = await serve.ports();
+    const { url, api } = await serve.ports();
     const ledger = new Ledger(openClient(url).client, 'news', 'start');
     await ledger.ready;
     const { client } = openClient(url);
@@ -161,6 +185,7 @@ describe('holdfast serve', () => {
     process.kill(Number(workers()[0]), 'SIGKILL');
     await serve.says(/A worker ended \(SIGKILL\); another takes its place/);
     await vi.waitFor(() => expect(workers()).toHaveLength(2), patient);
+    const backend = new Backend(api);
     for (const count of [3, 1]) {
       // The second comes while the first is being carried out.
       writeFileSync(file, JSON.stringify({ ...configuration, workers: count }));
@@ -169,6 +194,7 @@ describe('holdfast serve', () => {
     }
     await serve.says(/All workers have the new configuration/);
     expect(workers()).toHaveLength(1);
+    expect(await backend.end(), 'no call failed').toEqual(new Set([200]));
     writeFileSync(file, JSON.stringify({ ...configuration, wrokers: 1 }));
     serve.process.kill('SIGHUP');
     await serve.says(/not used: .*wrokers is not a setting; did you mean workers\?/);

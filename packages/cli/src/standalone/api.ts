@@ -26,6 +26,8 @@ class Refusal extends Error {
 export function createApi(server: HoldfastServer, key: string, warn: (text: string) => void): Server {
   const expected = digestOf(key);
   const api = createServer((request, response) => {
+    // Whoever keeps the connection comes to another worker with the next request.
+    if (server.stats().state !== 'open') response.setHeader('connection', 'close');
     answer(server, expected, request)
       .then((body) => send(response, 200, body))
       .catch((error: unknown) => {
@@ -42,6 +44,13 @@ export async function listen(server: Server, port: number, host: string): Promis
   server.listen(port, host);
   await once(server, 'listening');
   return (server.address() as { port: number }).port;
+}
+
+/** Ends when what is under way is answered, or the time is up. */
+export async function end(api: Server, withinMs: number): Promise<void> {
+  const late = setTimeout(() => api.closeAllConnections(), withinMs);
+  await new Promise<void>((resolve) => void api.close(() => resolve()));
+  clearTimeout(late);
 }
 
 async function answer(server: HoldfastServer, expected: Buffer, request: IncomingMessage): Promise<unknown> {

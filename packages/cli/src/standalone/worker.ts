@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   createServer,
   HoldfastError,
@@ -7,7 +8,7 @@ import {
   type ServerOptions,
 } from 'holdfast/server';
 import { BadInput } from '../bad-input.ts';
-import { createApi, listen } from './api.ts';
+import { createApi, end, listen } from './api.ts';
 import type { Configuration } from './configuration.ts';
 import { credentials } from './credentials.ts';
 import { openLog } from './log.ts';
@@ -15,8 +16,10 @@ import { RightsTable } from './rights.ts';
 import { settings } from './settings.ts';
 import { Webhooks } from './webhooks.ts';
 
-/** For the last webhooks, beyond the deadline for clients: the backend may be what is gone. */
+/** For the last webhooks and calls of the API, beyond the deadline for clients: the backend may be what is gone. */
 const SETTLE_MS = 5_000;
+/** In which backends that call often are told that their connections end; closed at once, they would cross a call. */
+const API_GRACE_MS = 1_000;
 
 export interface RunningWorker {
   readonly port: number;
@@ -37,13 +40,9 @@ export async function startWorker(configuration: Configuration, logger: Logger):
     const { port } = await server.listen(configuration.count('port', 8_080), configuration.text('host'));
     const listening = api && (await listen(api, apiPort!, configuration.text('api.host') ?? '127.0.0.1'));
     const drain = async (): Promise<void> => {
-      await server.drain({
-        deadlineMs: configuration.count('drain.deadlineMs', 25_000),
-        stopListening: true,
-      });
-      await webhooks.settled(SETTLE_MS);
-      api?.close();
-      api?.closeIdleConnections();
+      const deadlineMs = configuration.count('drain.deadlineMs', 25_000);
+      await Promise.all([server.drain({ deadlineMs, stopListening: true }), api && delay(API_GRACE_MS)]);
+      await Promise.all([webhooks.settled(SETTLE_MS), api && end(api, SETTLE_MS)]);
       await server.close();
     };
     return { port, apiPort: listening, drain };

@@ -4,7 +4,10 @@ import { createApi, listen } from '../../src/standalone/api.ts';
 
 /** What a backend is answered when its publish fails so. */
 async function answerTo(thrown: Error): Promise<{ status: number; code: string }> {
-  const server = { publish: () => Promise.reject(thrown) } as unknown as HoldfastServer;
+  const server = {
+    publish: () => Promise.reject(thrown),
+    stats: () => ({ state: 'open' }),
+  } as unknown as HoldfastServer;
   const api = createApi(server, 'key', () => {});
   const port = await listen(api, 0, '127.0.0.1');
   onTestFinished(() => void api.close());
