@@ -147,15 +147,17 @@ describe.runIf(requirePeer('nats-server'))('holdfast/logs/nats on one server', (
       expect(await b.append('t', 'lost', 'session', 2)).toEqual({ status: 'stale' });
     });
 
-    it('[SUB-5] a stream that was deleted is made anew, with an epoch of its own', async () => {
+    it('[SUB-5, RES-2] a stream that was deleted is made anew, with an epoch of its own and the key of its nodes', async () => {
       const nodes = [await open({ prefix: 'deleted' }), await open({ prefix: 'deleted' })];
       const { position } = await nodes[0]!.add('t', 'one');
+      const key = await nodes[0]!.log.key();
       await (await manager()).streams.delete('deleted');
       const added = nodes[0]!.add('t', 'two');
       await nodes[1]!.log.trim();
       expect((await added).position.epoch).not.toBe(position.epoch);
       expect(await nodes[1]!.kept('t')).toEqual(['two']);
       expect((await nodes[1]!.log.top('t')).epoch).toBe((await nodes[0]!.log.top('t')).epoch);
+      expect(await (await open({ prefix: 'deleted' })).log.key()).toEqual(key);
     });
   });
 

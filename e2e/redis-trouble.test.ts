@@ -118,6 +118,17 @@ describe.runIf(requirePeer('redis-server'))('Redis in trouble', () => {
     expect(performance.now() - startedAtMs).toBeLessThan(5_000);
   });
 
+  it('[RES-2] comes back empty: a node that comes later has the key of those that lived', async () => {
+    const redis = await startRedis();
+    const open = () => LogSubject.open(redisLog(redis.url), {});
+    const before = await open();
+    await redis.command('FLUSHALL');
+    await before.log.trim();
+    const after = await open();
+    expect(await after.log.key()).toEqual(await before.log.key());
+    for (const { log } of [before, after]) await log.close();
+  });
+
   it('[SUB-5] comes back empty: a gap "epoch", and live again on the same connection', async () => {
     const redis = await startRedis();
     const node = await openNode(redis.url);

@@ -17,7 +17,7 @@ import type { Subjects } from './subjects.ts';
  */
 export class KeptStream {
   epoch = 0;
-  key: Uint8Array = new Uint8Array(0);
+  key: Uint8Array = crypto.getRandomValues(new Uint8Array(32));
   readonly name: string;
   private verifying: Promise<void> | undefined;
   /** The newest message that this node knows of, to tell a stream that went back to an earlier state. */
@@ -56,7 +56,8 @@ export class KeptStream {
         `The stream "${this.name}" belongs to the deployment "${owner}", and this node to "${deployment}". Give natsLog() another \`prefix\`, or the same \`deployment\`.`,
       );
     }
-    this.key = await this.once('key', crypto.getRandomValues(new Uint8Array(32)));
+    // A stream that had to be made anew gets the one that nodes have already.
+    this.key = await this.once('key', this.key);
     await this.once('epoch', new TextEncoder().encode(String(microsecondsOf(info.created))));
     await this.loadEpoch();
   }

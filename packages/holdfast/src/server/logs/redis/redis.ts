@@ -177,7 +177,8 @@ class RedisLog implements MessageLog {
   async trim(): Promise<void> {
     const topics = [...this.touched];
     this.touched.clear();
-    await Promise.all(topics.map((topic) => this.look(topic)));
+    // A Redis that came back empty is claimed again, so that nodes to come have the key of those that live.
+    await Promise.all([this.claim(), ...topics.map((topic) => this.look(topic))]);
   }
 
   async key(): Promise<Uint8Array> {
