@@ -149,6 +149,19 @@ describe.runIf(hasChromium)('the client in Chromium', () => {
     expect(gaps).toEqual([]);
   });
 
+  it('[RET-5, RET-6] a page of another origin is told why the server takes no connection of its', async () => {
+    const { port } = await openServer({ origins: ['https://app.example'] });
+    const page = await openPage(browser, script, { endpoint: `ws://127.0.0.1:${port}` });
+    await vi.waitFor(
+      async () =>
+        expect(await page.evaluate(() => window.seen.client.status.cause)).toMatchObject({
+          code: 'http-403',
+          text: expect.stringContaining('forbids'),
+        }),
+      patient,
+    );
+  });
+
   it('[RET-4] close() ends all attempts', async () => {
     const { path, endpoint } = await openScene();
     const { path: otherPath, endpoint: otherEndpoint } = await openScene();

@@ -45,8 +45,14 @@ export interface EngineHost {
   /** Undefined admits the upgrade; else the HTTP status and text to refuse it with. */
   admit(handshake: Handshake): { status: number; text: string; retryAfterSeconds?: number } | undefined;
   open(socket: EngineSocket, handshake: Handshake): SocketHandler;
-  /** Answers a plain HTTP request, such as one for health. */
-  answer(path: string): { status: number; text: string; retryAfterSeconds?: number };
+  /** Answers a plain HTTP request, such as one for health; `origin` is that of the page that asks, if one does. */
+  answer(path: string, origin: string | undefined): HttpAnswer;
+}
+
+export interface HttpAnswer {
+  status: number;
+  headers: Record<string, string>;
+  text: string;
 }
 
 export interface Engine<HttpServer = unknown> {

@@ -88,7 +88,7 @@ export class HoldfastServer<H = unknown> {
       handshakeTimeoutMs: options.limits.helloTimeoutMs,
       admit: (handshake) => this.admission.admit(handshake),
       open: (socket, handshake) => this.admission.open(socket, handshake),
-      answer: (path) => this.admission.answer(path),
+      answer: (path, origin) => this.admission.answer(path, origin),
     };
     this.engine = engine(sharedHost(host, clock));
     this.opened = this.node.open(random);

@@ -60,6 +60,25 @@ describe('a server of its own', () => {
     expect(await other.json()).toEqual({ error: expect.stringContaining('WebSocket') });
   });
 
+  it('[RET-6] pages of other origins may read why it takes no connection of theirs, and no health', async () => {
+    const { port, server } = await startServer({ path: '/live', origins: ['https://app.example'] });
+    const ask = async (path: string, origin?: string) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: origin ? { origin } : {} });
+      await response.text();
+      const names = ['access-control-allow-origin', 'access-control-expose-headers', 'retry-after'];
+      return [response.status, ...names.map((name) => response.headers.get(name))];
+    };
+    expect(await ask('/live', 'https://app.example')).toEqual([426, '*', 'retry-after', null]);
+    expect(await ask('/live', 'https://other.example')).toEqual([403, '*', 'retry-after', null]);
+    expect(await ask('/other', 'https://app.example')).toEqual([404, '*', 'retry-after', null]);
+    expect(await ask('/healthz', 'https://app.example')).toEqual([200, null, null, null]);
+    const client = await RawClient.connect(port, {}, { path: '/live', origin: 'https://app.example' });
+    const drained = server.drain({ deadlineMs: 5_000 });
+    expect(await ask('/live', 'https://app.example')).toEqual([503, '*', 'retry-after', '1']);
+    client.webSocket.close();
+    await drained;
+  });
+
   it('[WIRE-1] upgrades go to its path alone, and others are told where', async () => {
     const { port } = await startServer({ path: '/live' });
     await RawClient.connect(port, {}, { path: '/live?room=7' });

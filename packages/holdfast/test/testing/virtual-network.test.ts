@@ -28,7 +28,7 @@ async function line(admit = true) {
         handleClose: (code) => note(`server closed with ${code} at ${at()}`),
       };
     },
-    answer: () => ({ status: 200, text: '' }),
+    answer: () => ({ status: 200, headers: {}, text: '' }),
   };
   await network.engine(clock.process())(host).listen(1, undefined);
   const client: WebSocketLike = network.dialer('me', clock.process())('ws://virtual:1/', []);

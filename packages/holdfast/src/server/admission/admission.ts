@@ -3,6 +3,7 @@ import {
   type EngineHost,
   type EngineSocket,
   type Handshake,
+  type HttpAnswer,
   type SocketHandler,
 } from '../engine.ts';
 import type { Node } from '../node.ts';
@@ -12,6 +13,12 @@ import { Tally } from './tally.ts';
 import { FULL_RETRY_MS, TurnedAway, type Refusal } from './turned-away.ts';
 
 type HttpRefusal = ReturnType<EngineHost['admit']>;
+
+/** A page of another origin may not read an answer, nor its Retry-After, that does not say so (Fetch §3.3, SPEC RET-6). */
+const readable = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': 'retry-after',
+};
 
 const DRAIN_RETRY_SECONDS = 1;
 const CUT_OFF_RETRY_SECONDS = 5;
@@ -110,26 +117,39 @@ export class Admission {
   }
 
   /** `/healthz`: the process works. `/readyz`: it takes new connections, and its log works (SPEC HUB-6). */
-  answer(url: string): ReturnType<EngineHost['answer']> {
+  answer(url: string, origin: string | undefined): HttpAnswer {
     const path = url.split('?', 1)[0];
     const { state, connections } = this.node;
-    const text = JSON.stringify({ state, connections: connections.size });
-    if (path === '/healthz') return { status: 200, text };
+    const health = { state, connections: connections.size };
+    if (path === '/healthz') return json(200, health);
     if (path === '/readyz') {
-      const trouble = this.node.log.health?.();
-      if (trouble) return { status: 503, text: JSON.stringify({ state, reason: trouble }) };
-      return { status: state === 'open' ? 200 : 503, text };
+      const reason = this.node.log.health?.();
+      return reason ? json(503, { state, reason }) : json(state === 'open' ? 200 : 503, health);
     }
+    const { status, text: error, retryAfterSeconds } = this.whyNot(path, origin);
+    return json(
+      status,
+      { error },
+      {
+        ...readable,
+        ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+        // RFC 9110 §15.5.22: a 426 says what to upgrade to.
+        ...(status === 426 && { upgrade: 'websocket' }),
+      },
+    );
+  }
+
+  /** A client whose upgrade was refused asks by HTTP why (SPEC RET-5). */
+  private whyNot(path: string | undefined, origin: string | undefined): NonNullable<HttpRefusal> {
     // Who only asks takes nobody's slot.
     const refusal = this.unavailable(() => this.node.pacer.unbooked(1_000));
-    if (refusal) return { ...refusal, text: JSON.stringify({ error: refusal.text }) };
-    // A client whose upgrade was refused asks by HTTP why (SPEC RET-5): it has the wrong path, and no proxy in its way.
-    if (this.path !== undefined && path !== this.path) {
-      return { status: 404, text: JSON.stringify({ error: wrongPathText(this.path) }) };
-    }
-    return {
-      status: 426,
-      text: JSON.stringify({ error: 'This is a WebSocket server; connect with a WebSocket client.' }),
-    };
+    if (refusal) return refusal;
+    if (this.path !== undefined && path !== this.path) return { status: 404, text: wrongPathText(this.path) };
+    const text = 'This is a WebSocket server; connect with a WebSocket client.';
+    return this.foreign(origin) ?? { status: 426, text };
   }
+}
+
+function json(status: number, body: object, headers: Record<string, string> = {}): HttpAnswer {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, text: JSON.stringify(body) };
 }

@@ -104,16 +104,9 @@ class BunEngine implements Engine<never> {
       return this.upgrade(request, server, pathname + search);
     if (this.fetch) return this.fetch(request, server as never);
     if (isUpgrade) return refuse(404, wrongPathText(this.path));
-    const { status, text, retryAfterSeconds } = this.host.answer(pathname + search);
-    return new Response(text, {
-      status,
-      headers: {
-        'content-type': 'application/json',
-        ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
-        // RFC 9110 §15.5.22: a 426 says what to upgrade to.
-        ...(status === 426 ? { upgrade: 'websocket' } : {}),
-      },
-    });
+    const origin = request.headers.get('origin') ?? undefined;
+    const { status, headers, text } = this.host.answer(pathname + search, origin);
+    return new Response(text, { status, headers });
   }
 
   private upgrade(request: Request, server: BunServer, url: string): Response | undefined {

@@ -59,11 +59,8 @@ class NodeWsEngine implements Engine<HttpServer> {
       connectionsCheckingInterval: Math.ceil(handshakeTimeoutMs / 4),
     };
     const server = createServer(bounds, (request, response) => {
-      const { status, text, retryAfterSeconds } = this.host.answer(request.url ?? '/');
-      if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
-      // RFC 9110 §15.5.22: a 426 says what to upgrade to.
-      if (status === 426) response.setHeader('upgrade', 'websocket');
-      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' }).end(text);
+      const { status, headers, text } = this.host.answer(request.url ?? '/', request.headers.origin);
+      response.writeHead(status, { ...headers, connection: 'close' }).end(text);
     });
     this.own = server;
     this.listenForUpgrades(server, this.path);

@@ -229,9 +229,12 @@ function describeUpgrades(test: EngineTest): void {
     const answer = await fetch(`http://127.0.0.1:${subject.port}/teapot?x`);
     assert.equal(answer.status, 200);
     assert.equal(await answer.text(), 'You asked for /teapot?x.');
-    const teapot = await fetch(`http://127.0.0.1:${subject.port}/teapot`);
+    const teapot = await fetch(`http://127.0.0.1:${subject.port}/teapot`, {
+      headers: { origin: 'https://app.example' },
+    });
     assert.equal(teapot.status, 418);
-    await teapot.text();
+    assert.equal(teapot.headers.get('x-kind'), 'tea');
+    assert.equal(await teapot.text(), 'You asked for /teapot from https://app.example.');
   });
 }
 

@@ -1,4 +1,11 @@
-import type { Engine, EngineHost, EngineSocket, Handshake, SocketHandler } from '../../server/engine.ts';
+import type {
+  Engine,
+  EngineHost,
+  EngineSocket,
+  Handshake,
+  HttpAnswer,
+  SocketHandler,
+} from '../../server/engine.ts';
 import { Queue } from './queue.ts';
 import { within } from './runner.ts';
 import { WebSocketPeer, type PeerOptions } from './web-socket-peer.ts';
@@ -36,8 +43,9 @@ export class EngineSubject implements EngineHost {
     return speaker;
   }
 
-  answer(path: string): { status: number; text: string } {
-    return { status: path === '/teapot' ? 418 : 200, text: `You asked for ${path}.` };
+  answer(path: string, origin: string | undefined): HttpAnswer {
+    const text = `You asked for ${path}${origin ? ` from ${origin}` : ''}.`;
+    return { status: path === '/teapot' ? 418 : 200, headers: { 'x-kind': 'tea' }, text };
   }
 
   /** Both ends of a new connection. */
