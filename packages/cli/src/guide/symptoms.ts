@@ -183,6 +183,7 @@ export const verdictOfRule: Readonly<Record<RuleId, VerdictId>> = {
   APA007: 'upgrade-lost',
   APA008: 'upgrade-lost',
   APA009: 'origin-refused',
+  APA010: 'upgrade-lost',
   CAD001: 'lifetime-limit',
   CAD002: 'closed-together',
   CAD003: 'idle-limit',

@@ -39,6 +39,15 @@ const examples: readonly RuleExample[] = [
     }),
   },
   {
+    rule: 'APA001',
+    when: 'where a rule proxies to http only',
+    wrong: apache({ pass: 'RewriteRule .* http://127.0.0.1:1%{REQUEST_URI} [P]' }),
+    on: 'RewriteRule',
+    right: apache({
+      pass: 'RewriteRule ^/ws ws://127.0.0.1:1/ [P]\nRewriteRule .* http://127.0.0.1:1%{REQUEST_URI} [P]',
+    }),
+  },
+  {
     rule: 'APA002',
     wrong: apache({ pass: 'ProxyPass / http://127.0.0.1:1/\nProxyPass /ws ws://127.0.0.1:1/ws' }),
     on: 'ProxyPass /ws',
@@ -102,6 +111,23 @@ const examples: readonly RuleExample[] = [
     wrong: apache().replace('ProxyPreserveHost On', ''),
     on: 'ProxyPass',
     right: apache().replace('ProxyPreserveHost On', '').replace('Timeout 60', 'ProxyPreserveHost On'),
+  },
+  {
+    rule: 'APA009',
+    when: 'unless a Location around the path forwards it',
+    wrong: apache().replace('ProxyPreserveHost On', '<Location /other>\nProxyPreserveHost On\n</Location>'),
+    on: 'ProxyPass',
+    right: apache().replace('ProxyPreserveHost On', '<Location "/">\nProxyPreserveHost On\n</Location>'),
+  },
+  {
+    rule: 'APA010',
+    wrong: apache({
+      host: 'RewriteCond "${HTTP:Upgrade}" websocket [NC]\nRewriteRule /(.*) ws://127.0.0.1:1/$1 [P,L]',
+    }),
+    on: 'RewriteCond',
+    right: apache({
+      host: 'RewriteCond "%{HTTP:Upgrade}" websocket [NC]\nRewriteRule /(.*) ws://127.0.0.1:1/$1 [P,L]',
+    }),
   },
 ];
 

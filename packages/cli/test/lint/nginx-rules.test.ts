@@ -72,7 +72,9 @@ const examples: readonly RuleExample[] = [
     when: 'in a map without an upgrade branch',
     wrong: nginx({ http: "map $http_upgrade $connection_upgrade { default keep-alive; '' ''; }" }),
     on: 'Connection $connection_upgrade',
-    right: nginx(),
+    right: nginx({
+      http: 'map $http_connection $connection_upgrade { "~*upgrade" $http_connection; default keep-alive; }',
+    }),
   },
   {
     rule: 'NGX003',

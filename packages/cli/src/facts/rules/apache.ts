@@ -69,4 +69,11 @@ export const apacheRules = {
     fix: 'ProxyPreserveHost On',
     source: modProxy,
   },
+  APA010: {
+    severity: 'error',
+    title: 'the test of the Upgrade header looks at no header',
+    why: '${…} asks a map or a define, so the condition never holds and WebSockets go the way of plain requests.',
+    fix: 'RewriteCond %{HTTP:Upgrade} websocket [NC]',
+    source: lab,
+  },
 } as const satisfies Record<string, Rule>;

@@ -4,7 +4,14 @@ import { Findings, type Checked, type Edit, type LintContext } from '../finding.
 import { InputError, type Place, type SourceFile } from '../source-file.ts';
 import { readApache, type ApacheDocument } from './document.ts';
 import type { Node } from './parse.ts';
-import { covers, parameterOf, proxiedRoutes, webSocketRoutes, type Route } from './routes.ts';
+import {
+  covers,
+  locationsAround,
+  parameterOf,
+  proxiedRoutes,
+  webSocketRoutes,
+  type Route,
+} from './routes.ts';
 import { directivesNamed, effective, enclosing, secondsOf, walk } from './scope.ts';
 
 /** The default of Timeout (Apache httpd manual, core); Debian's own file says 300. */
@@ -51,6 +58,10 @@ function checkUpgrade(route: Route, all: readonly Route[], findings: Findings): 
     (other) => other.isTunnel && (covers(other, path) || covers(route, other.path) || other.isPattern),
   );
   if (parameterOf(route, 'upgrade') || isServedElsewhere) return;
+  if (node.name === 'rewriterule') {
+    findings.add('APA001', node, `${path} is proxied by a rule, which forwards no upgrade, to http only.`);
+    return;
+  }
   const append: Edit = {
     place: { source: node.source, start: node.end, end: node.end },
     text: ' upgrade=websocket',
@@ -105,7 +116,7 @@ function checkWorkers(
     findings.add('APA005', place, `${workers} workers hold fewer than ${connections} sockets.`);
 }
 
-/** APA006 and APA008. */
+/** APA006, APA008 and APA010. */
 function checkRewrites(document: ApacheDocument, routes: readonly Route[], findings: Findings): void {
   let conditions: Node[] = [];
   for (const node of walk(document.nodes)) {
@@ -138,6 +149,11 @@ function checkRewrites(document: ApacheDocument, routes: readonly Route[], findi
 
 function checkCase(condition: Node, findings: Findings): void {
   const [test, pattern, flags] = condition.args;
+  if (test && /^\$\{HTTP:[A-Za-z-]+\}$/i.test(test.value)) {
+    const dollar = test.source.text.indexOf('$', test.start);
+    const edit: Edit = { place: { ...test, start: dollar, end: dollar + 1 }, text: '%' };
+    findings.add('APA010', condition, `${test.value} is no header; %${test.value.slice(1)} is.`, [edit]);
+  }
   const isAboutUpgrade =
     /^%\{HTTP:Upgrade\}$/i.test(test?.value ?? '') && /websocket/i.test(pattern?.value ?? '');
   if (
@@ -163,9 +179,11 @@ function checkModules(document: ApacheDocument, route: Route, findings: Findings
 
 /** APA009. */
 function checkHost(document: ApacheDocument, route: Route, findings: Findings): void {
-  const location = enclosing(route.node, 'location', 'locationmatch');
-  const own = directivesNamed(location?.children ?? [], 'proxypreservehost').at(-1);
-  const line = own ?? effective(document, route.host, 'proxypreservehost');
+  // A request is in every Location that its path fits, whichever line proxies it.
+  const own = locationsAround(document, route).flatMap(({ children }) =>
+    directivesNamed(children ?? [], 'proxypreservehost'),
+  );
+  const line = own.at(-1) ?? effective(document, route.host, 'proxypreservehost');
   if (line?.args[0]?.value.toLowerCase() !== 'on')
     findings.add(
       'APA009',

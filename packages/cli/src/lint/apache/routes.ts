@@ -2,7 +2,7 @@ import type { LintContext } from '../finding.ts';
 import { soundsLikeWebSocket } from '../websocket-names.ts';
 import type { ApacheDocument } from './document.ts';
 import type { Node, Word } from './parse.ts';
-import { enclosing, hostOf, walk } from './scope.ts';
+import { directivesNamed, enclosing, hostOf, walk } from './scope.ts';
 
 /** A line that hands requests to a backend. */
 export interface Route {
@@ -63,12 +63,12 @@ function proxyPassRoute(node: Node, balancers: Balancers): Route | undefined {
   return { node, host: hostOf(node), path, isPattern, target, parameters, isTunnel };
 }
 
-/** Only RewriteRule … [P] proxies, and only its ws:// form is certain to be meant for WebSockets. */
+/** Only RewriteRule … [P] proxies. Its ws:// form is meant for WebSockets, and its http:// form may be. */
 function rewriteRoute(node: Node, balancers: Balancers): Route | undefined {
   const [pattern, target, flags] = node.args.map(({ value }) => value);
   const isProxy = /\[(.*,)?(P|proxy)(,.*)?\]/i.test(flags ?? '');
   const members = membersOf(target ?? '', balancers);
-  if (!isProxy || !target || !isTunnelTo(target, members)) return undefined;
+  if (!isProxy || !target || !/^(https?|wss?|balancer|unix):/i.test(target)) return undefined;
   return {
     node,
     host: hostOf(node),
@@ -76,7 +76,7 @@ function rewriteRoute(node: Node, balancers: Balancers): Route | undefined {
     isPattern: true,
     target,
     parameters: members,
-    isTunnel: true,
+    isTunnel: isTunnelTo(target, members),
   };
 }
 
@@ -93,6 +93,15 @@ export function covers({ path: own, isPattern }: Route, path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** The Location sections that hold for a route: those that it stands in, and those whose path it begins with. */
+export function locationsAround(document: ApacheDocument, { node, host, path, isPattern }: Route): Node[] {
+  const own = enclosing(node, 'location', 'locationmatch');
+  return directivesNamed(host?.children ?? document.nodes, 'location').filter((location) => {
+    const prefix = location.args[0]?.value ?? '';
+    return prefix === '/' || location === own || (!isPattern && path.startsWith(prefix));
+  });
 }
 
 /** The routes that carry WebSockets; if none is marked, any of them may be the one that fails. */

@@ -130,7 +130,8 @@ function checkMap(
   findings: Findings,
 ): void {
   const branches = map.block ?? [];
-  if (!branches.some((branch) => argument(branch)?.toLowerCase() === 'upgrade')) {
+  // A variable, most often $http_connection, may hold what the client sent.
+  if (!branches.some((branch) => /^(upgrade$|\$)/i.test(argument(branch) ?? ''))) {
     findings.add('NGX002', headOf(line), `No branch of the map for ${argument(map, 1)} says upgrade.`);
     return;
   }
