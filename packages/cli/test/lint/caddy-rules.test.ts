@@ -75,6 +75,16 @@ describe('the rules for Caddy', () => {
     expect(idsOf(lintText('caddy', caddy('', '', ''), { productVersion: '2.6.2' }))).toEqual([]);
   });
 
+  it('follow a snippet that uses one below it, and refuse one that uses itself', () => {
+    const site = 'example.com {\n\timport a\n}\n';
+    const a = '(a) {\n\timport b\n}\n';
+    const b = '(b) {\n\treverse_proxy 127.0.0.1:8080 {\n\t\tstream_timeout 1h\n\t}\n}\n';
+    expect(idsOf(lintText('caddy', a + b + site))).toContain('CAD001');
+    expect(() => lintText('caddy', `${a}(b) {\n\timport a\n}\n${site}`)).toThrow(
+      /:5:2: the snippet a imports itself/,
+    );
+  });
+
   it('follow snippets, and read a file without braces as one site', () => {
     const snippet = '(proxy) {\n\treverse_proxy 127.0.0.1:8080 {\n\t\tstream_timeout 1h\n\t}\n}\n';
     expect(idsOf(lintText('caddy', `${snippet}example.com {\n\timport proxy\n}\n`))).toContain('CAD001');

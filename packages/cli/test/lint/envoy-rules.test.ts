@@ -73,7 +73,22 @@ const examples: readonly RuleExample[] = [
       manager: `${upgrade}\n          common_http_protocol_options:\n            max_connection_duration: 600s`,
     }),
     on: 'max_connection_duration',
-    right: envoy(),
+    right: envoy({
+      manager: `${upgrade}\n          common_http_protocol_options:\n            max_connection_duration: 0s`,
+    }),
+  },
+  {
+    rule: 'ENV003',
+    when: 'for streams, unless the route lifts it',
+    wrong: envoy({
+      manager: `${upgrade}\n          common_http_protocol_options:\n            max_stream_duration: 600s`,
+    }),
+    on: 'max_stream_duration',
+    right: envoy({
+      manager: `${upgrade}\n          common_http_protocol_options:\n            max_stream_duration: 600s`,
+      route:
+        'route: { cluster: app, timeout: 0s, idle_timeout: 3600s, max_stream_duration: { max_stream_duration: 0s } }',
+    }),
   },
   {
     rule: 'ENV004',

@@ -69,11 +69,15 @@ describe('Apache', () => {
 describe('Caddy', () => {
   it('reads addresses over several lines, quotation marks, heredocs and comments', () => {
     const nodes = parseCaddyfile(
-      source('a.com,\nb.com { # c\n  respond "x {" 200\n  header X `y z`\n  body <<END\n  {\n  END\n}\n'),
+      source(
+        'a.com,\nb.com { # c\n  respond "x {" 200\n  respond "{"\n  "}"\n  header X `y z`\n  body <<END\n  {\n  END\n}\n',
+      ),
     );
     expect(nodes.map(({ words }) => values(words))).toEqual([['a.com,', 'b.com']]);
     expect(nodes[0]?.children?.map(({ words }) => values(words))).toEqual([
       ['respond', 'x {', '200'],
+      ['respond', '{'],
+      ['}'],
       ['header', 'X', 'y z'],
       ['body', '  {'],
     ]);

@@ -44,8 +44,9 @@ class Importer {
       if (parent) node.parent = parent;
       const name = node.words[0]?.value ?? '';
       if (name === 'import') return this.#follow(node, parent, way);
-      if (node.children) node.children = this.expand(node.children, node, way);
+      // A snippet is unfolded where it is used, so it may use one that is defined below it.
       if (node.children && isSnippet(name)) this.#snippets.set(name.slice(1, -1), node.children);
+      else if (node.children) node.children = this.expand(node.children, node, way);
       return [node];
     });
   }
@@ -53,10 +54,14 @@ class Importer {
   #follow(node: Node, parent: Node | undefined, way: readonly string[]): Node[] {
     const named = node.words[1]?.value ?? '';
     const snippet = this.#snippets.get(named);
-    // Each use gets nodes of its own, because a node knows the block around it.
-    if (snippet) return this.expand(structuredCopy(snippet), parent, way);
+    if (snippet) {
+      const use = `(${named})`;
+      if (way.includes(use)) throw node.source.errorAt(node.start, `the snippet ${named} imports itself`);
+      // Each use gets nodes of its own, because a node knows the block around it.
+      return this.expand(structuredCopy(snippet), parent, [...way, use]);
+    }
     if (named.includes('{')) return [];
-    return includedPaths(named, dirname(way.at(-1) ?? '.'), node).flatMap((path) => {
+    return includedPaths(named, dirname(resolve(node.source.path)), node).flatMap((path) => {
       const source = this.#includes.read(path, node, way);
       return source ? this.expand(parseCaddyfile(source), parent, [...way, path]) : [];
     });

@@ -21,11 +21,12 @@ export function parseCaddyfile(source: SourceFile): Node[] {
     const first = words[0];
     const last = words.at(-1);
     if (!first || !last) continue;
-    if (first.value === '}') {
+    if (first.value === '}' && source.text[first.start] === '}') {
       if (!open.pop()) throw source.errorAt(first.start, 'this "}" closes nothing');
       continue;
     }
-    const opens = last.value === '{';
+    // Within quotation marks a brace is an argument like any other.
+    const opens = last.value === '{' && source.text[last.start] === '{';
     const node: Node = {
       source,
       start: first.start,

@@ -34,6 +34,10 @@ function durationAt(setting: Setting | undefined, ...keys: readonly string[]): n
   return parseDurationMs(textAt(setting, ...keys) ?? '', Number.NaN);
 }
 
+function isZero(setting: Setting): boolean {
+  return durationAt(setting) === 0;
+}
+
 function upgradeOf(setting: Setting | undefined): Setting | undefined {
   return itemsOf(at(setting, 'upgrade_configs')).find(
     (upgrade) => textAt(upgrade, 'upgrade_type')?.toLowerCase() === 'websocket',
@@ -43,7 +47,8 @@ function upgradeOf(setting: Setting | undefined): Setting | undefined {
 /** ENV003, ENV005 and ENV008: what holds for every route of a connection manager. */
 function checkManager(manager: Setting, routes: readonly Route[], findings: Findings): void {
   const duration = entryOf(at(manager, 'common_http_protocol_options'), 'max_connection_duration');
-  if (duration) findings.add('ENV003', duration.place, 'Every connection ends at this age.');
+  if (duration && !isZero(duration.value))
+    findings.add('ENV003', duration.place, 'Every connection ends at this age.');
   const isHttp2Only = textAt(manager, 'codec_type') === 'HTTP2';
   if (isHttp2Only && textAt(manager, 'http2_protocol_options', 'allow_connect') !== 'true') {
     findings.add(
@@ -104,10 +109,12 @@ function checkTimeouts(
       `${sayDuration(idleMs)} of silence end a socket of ${name}, ${sayTooShortFor(heartbeatMs)}.`,
     );
   }
+  // A zero on the route lifts the limit that the manager sets (Envoy documentation, RouteAction.MaxStreamDuration).
   const lifetime =
-    entryOf(action, 'max_stream_duration') ??
+    entryOf(at(action, 'max_stream_duration'), 'max_stream_duration') ??
     entryOf(at(manager, 'common_http_protocol_options'), 'max_stream_duration');
-  if (lifetime) findings.add('ENV003', lifetime.place, `Every socket of ${name} ends at this age.`);
+  if (lifetime && !isZero(lifetime.value))
+    findings.add('ENV003', lifetime.place, `Every socket of ${name} ends at this age.`);
   if (action && durationAt(action, 'timeout') !== 0) {
     findings.add(
       'ENV004',
