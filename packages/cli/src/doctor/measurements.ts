@@ -177,8 +177,8 @@ export interface ConnectionsMeasured {
   readonly refusal: Refusal | null;
   /** With the same number held, a slower pace got in: the rate is bounded, not the number. */
   readonly openedSlowly: boolean | null;
-  /** After all were closed, a new one was let in. */
-  readonly openedAfterRelease: boolean | null;
+  /** After all were closed, tries one after another: which were let in. Empty when nothing was refused. */
+  readonly openedAlone: readonly boolean[];
   readonly endedWhileHeld: number;
 }
 

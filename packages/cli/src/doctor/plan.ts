@@ -9,6 +9,8 @@ export interface Plan extends Limits {
 
 /** Addresses, TLS, two malformed requests, the handshake and its repetitions, one per further step. */
 const SINGLE_CONNECTIONS = 24;
+/** After a refusal in the crowd: one while it is held, and some alone. */
+const CROWD_TRIES = 5;
 /** Rungs, bisection and activities of the idle step, one busy connection, and second tries. */
 const IDLE_CONNECTIONS = 48;
 const IDLE_CONCURRENT = 20;
@@ -21,7 +23,7 @@ const BUSY_BEATS_PER_LADDER = 60;
 
 export function planOf(settings: Settings): Plan {
   const ways = settings.direct === null ? 1 : 2;
-  const connections = SINGLE_CONNECTIONS + settings.connectionsMax + 2 + IDLE_CONNECTIONS;
+  const connections = SINGLE_CONNECTIONS + settings.connectionsMax + CROWD_TRIES + IDLE_CONNECTIONS;
   const beats =
     (2 * settings.roundTripWindowMs) / ROUND_TRIP_INTERVAL_MS + BUSY_BEATS_PER_LADDER * IDLE_CONCURRENT;
   const sendBytes = Buffer.byteLength(settings.send ?? '');

@@ -38,6 +38,20 @@ describe('the verdict on silence', () => {
     });
   });
 
+  it('blames no firewall for silence when busy connections fall silent, too', () => {
+    const forgotten = (ping: 'lived' | 'died') =>
+      silence({
+        result: { kind: 'limit', limitMs: 1_500, longestLivedMs: 1_200, shortestDeadMs: 1_500 },
+        trials: [died(1_500, null, 'probe')],
+        activities: [tried('silent', 'died'), tried('ping', ping), tried('tcp-keepalive', 'died')],
+      });
+    expect(judge(healthy({ idle: forgotten('lived') }))).toMatchObject({ id: 'idle-forgotten' });
+    expect(judge(healthy({ idle: forgotten('died') }))).toMatchObject({
+      id: 'lifetime-limit',
+      confidence: 'low',
+    });
+  });
+
   it('compares both ways', () => {
     const way = healthy({ idle: idleLimit(7_000), answerer: nginx });
     const asServer = judge(way, { direct: healthy({ idle: idleLimit(7_000) }) });

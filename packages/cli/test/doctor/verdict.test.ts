@@ -18,6 +18,8 @@ const refusedWith = (outcome: Refusal, ms = 8_000): Partial<WayMeasurements> => 
   idle: undefined as never,
 });
 
+const HAPROXY_PAGE =
+  '<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>';
 const NGINX_PAGE = '<hr><center>nginx/1.22.1</center>';
 
 describe('the verdict on a way that works', () => {
@@ -289,15 +291,34 @@ describe('the verdict on connections that opened', () => {
     ],
     [
       'a bounded number',
-      { connections: { ...crowd, openedSlowly: false, openedAfterRelease: true } },
+      { connections: { ...crowd, openedSlowly: false, openedAlone: [true, true] } },
       'connection-limit',
     ],
     [
       'a bounded rate',
-      { connections: { ...crowd, openedSlowly: true, openedAfterRelease: true } },
+      { connections: { ...crowd, openedSlowly: true, openedAlone: [true, true] } },
       'rate-limited',
     ],
-    ['a leak', { connections: { ...crowd, openedSlowly: false, openedAfterRelease: false } }, 'slots-leaked'],
+    [
+      'a server behind a balancer that refuses, by turns',
+      { connections: { ...crowd, openedSlowly: true, openedAlone: [true, false, true, false] } },
+      'backend-unavailable',
+    ],
+    [
+      'a rate that is bounded for longer',
+      { connections: { ...crowd, refusal: answered(429), openedSlowly: true, openedAlone: [true, false] } },
+      'rate-limited',
+    ],
+    [
+      'a refusal of HAProxy itself that passes',
+      { refusals: [{ step: 'ping', outcome: answered(503, HAPROXY_PAGE), held: 0, retry: 'opened' }] },
+      'backend-unavailable',
+    ],
+    [
+      'a leak',
+      { connections: { ...crowd, openedSlowly: false, openedAlone: [false, false] } },
+      'slots-leaked',
+    ],
     [
       'a refusal that passes after a second',
       { refusals: [{ step: 'ping', outcome: answered(503), held: 0, retry: 'opened' }] },

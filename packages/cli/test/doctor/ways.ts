@@ -35,7 +35,7 @@ export function healthy(change: Partial<WayMeasurements> = {}): WayMeasurements 
       opened: 20,
       refusal: null,
       openedSlowly: null,
-      openedAfterRelease: null,
+      openedAlone: [],
       endedWhileHeld: 0,
     },
     idle: silence(),

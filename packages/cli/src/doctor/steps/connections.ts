@@ -1,10 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Refusal } from '../probe/handshake.ts';
 import { RETRY_PAUSE_MS } from '../way.ts';
 import { describeOutcome } from './describe.ts';
 import { ok, problem, type Step } from './step.ts';
 
 /** Time for the server and the proxies to notice that connections were closed. */
 const RELEASE_MS = 500;
+/** Enough turns to meet each of a few servers behind a balancer. */
+const ALONE_TRIES = 4;
 
 export const connections: Step = {
   name: 'connections',
@@ -19,17 +22,26 @@ export const connections: Step = {
     const openedSlowly = refusal === null ? null : await opensAfter(RETRY_PAUSE_MS);
     const endedWhileHeld = held.filter(({ ending }) => ending !== null).length;
     await Promise.all(held.map((connection) => connection.close()));
-    const openedAfterRelease = refusal === null ? null : await opensAfter(RELEASE_MS);
+    const openedAlone = refusal === null ? [] : await dialAlone(refusal);
     way.measured.connections = {
       wanted,
       opened: held.length,
       refusal,
       openedSlowly,
-      openedAfterRelease,
+      openedAlone,
       endedWhileHeld,
     };
     if (refusal === null) return ok(`${wanted} of ${wanted}`);
     return problem(`${held.length} of ${wanted}; the others: ${describeOutcome(refusal)}`);
+
+    /** One after another with none held, slow enough for any limit of rate: which of them are let in? */
+    async function dialAlone(refusal: Refusal): Promise<readonly boolean[]> {
+      const opened = [await opensAfter(RELEASE_MS)];
+      // Who refuses by silence makes each further try as long as the first.
+      while (opened.length < ALONE_TRIES && refusal.kind !== 'silent')
+        opened.push(await opensAfter(RETRY_PAUSE_MS));
+      return opened;
+    }
 
     async function opensAfter(pauseMs: number): Promise<boolean> {
       await pause(pauseMs, undefined, { signal: way.signal });

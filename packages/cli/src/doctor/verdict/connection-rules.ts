@@ -132,16 +132,26 @@ export const connectionRules: readonly Rule[] = [
 ];
 
 function crowdFinding(way: WayMeasurements, crowd: ConnectionsMeasured, refusal: Refusal): Finding {
-  const { opened, wanted, openedSlowly, openedAfterRelease } = crowd;
+  const { opened, wanted, openedSlowly, openedAlone } = crowd;
   const evidence = [`${opened} of ${wanted} connections opened; then ${describeOutcome(refusal)}.`];
   const blame = blameFor(way, refusal);
+  const firstAlone = openedAlone.indexOf(true);
+  const comesAndGoes = firstAlone !== -1 && openedAlone.includes(false, firstAlone);
+  if (comesAndGoes && !speaksOfRate(refusal)) {
+    const refused = openedAlone.filter((isOpen) => !isOpen).length;
+    evidence.push(
+      `Then ${refused} of ${openedAlone.length} were refused one after another, with none held: it is no limit.`,
+      'So it goes when one of several servers behind a balancer is down, or is not the right one.',
+    );
+    return { id: 'backend-unavailable', hop: 'server', confidence: 'medium', evidence };
+  }
   if (openedSlowly) {
     evidence.push('A second later one more was let in while the others were held, so the rate is bounded.');
     // Silence is not how a limit says no: a machine that is too busy, perhaps this one, looks the same.
     const confidence = refusal.kind === 'silent' ? 'low' : blame.confidence;
     return { id: 'rate-limited', ...blame, confidence, evidence, topic: 'rate' };
   }
-  if (openedAfterRelease) {
+  if (firstAlone !== -1) {
     evidence.push('After they were closed, a new one was let in: the number at once is bounded.');
     const topic = authorOf(refusal) === 'nginx' ? 'rate' : 'capacity';
     return { id: 'connection-limit', ...blame, evidence, topic };
@@ -172,11 +182,25 @@ function laterRefusalFinding(way: WayMeasurements): Finding | null {
   const evidence = [
     `In the step "${limited.step}": ${describeOutcome(limited.outcome)}; a second later it was let in.`,
   ];
+  const author = authorOf(limited.outcome);
+  if (author !== null && !speaksOfRate(limited.outcome)) {
+    evidence.push(`The page is ${author}'s own: it had no server for this one.`);
+    return { id: 'backend-unavailable', hop: 'server', confidence: 'medium', evidence };
+  }
   return { id: 'rate-limited', ...blameFor(way, limited.outcome), evidence, topic: 'rate' };
 }
 
+/** Only nginx refuses with 503 what comes too fast; others say so when they have no server for the request. */
+function speaksOfRate(outcome: Refusal): boolean {
+  return isStatus(outcome, 429) || (isStatus(outcome, 503) && authorOf(outcome) === 'nginx');
+}
+
 function isLimitStatus(outcome: Refusal): boolean {
-  return outcome.kind === 'answered' && (outcome.status === 503 || outcome.status === 429);
+  return isStatus(outcome, 503) || isStatus(outcome, 429);
+}
+
+function isStatus(outcome: Refusal, status: number): boolean {
+  return outcome.kind === 'answered' && outcome.status === status;
 }
 
 function blameFor(way: WayMeasurements, refusal: Refusal): { hop: Hop; confidence: Confidence } {

@@ -119,7 +119,13 @@ function idleFinding(way: WayMeasurements, idle: IdleMeasured, limitMs: number):
     `How it looked: ${describeEnding((seen[0] ?? deaths[0])?.ending ?? null)}.`,
     ...activitySentences(idle),
   ];
-  if (seen.length === 0) return forgottenFinding(idle, limitMs, evidence);
+  if (seen.length === 0) {
+    const tried = idle.activities.filter(
+      ({ kind, outcome }) => kind !== 'silent' && outcome !== 'not-opened',
+    );
+    const heldBack = tried.length === 0 || tried.some(({ outcome }) => outcome === 'lived');
+    return heldBack ? forgottenFinding(idle, limitMs, evidence) : mutedFinding(way, limitMs, evidence);
+  }
   const { hop, confidence, because } = hopOfIdle(way, idle, seen[0], limitMs);
   return { id: 'idle-limit', hop, confidence, evidence: [...evidence, because], limitMs };
 }
@@ -134,6 +140,19 @@ function forgottenFinding(idle: IdleMeasured, limitMs: number, evidence: readonl
     evidence: [...evidence, 'Neither end closed it: a NAT or a firewall on the way forgot it.'],
     limitMs,
     topic: 'half-open',
+  };
+}
+
+/** However busy, connections fall silent at an age: a process that hangs looks so, and so does a firewall. */
+function mutedFinding(way: WayMeasurements, limitMs: number, evidence: readonly string[]): Finding {
+  const told =
+    'Neither end closed it, and busy ones fell silent too: the server hangs, or its way forgets by age.';
+  return {
+    id: 'lifetime-limit',
+    hop: hopOfCut(way),
+    confidence: 'low',
+    evidence: [...evidence, told],
+    limitMs,
   };
 }
 
