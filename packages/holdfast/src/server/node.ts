@@ -61,6 +61,7 @@ const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 const RETURN_SHARE = 0.7;
 /** Clients that move wait for nothing meanwhile, so the nodes that take them are given more time than after a crash. */
 const DRAIN_PATIENCE = 4;
+const DRAIN_TEXT = 'The server is being drained.';
 
 /**
  * One server process: its connections, sessions and topics, between the engine's sockets and the log.
@@ -173,6 +174,8 @@ export class Node {
     const connection = new Connection(this, socket, handshake);
     this.connections.add(connection);
     this.wheel.schedule(connection);
+    // It was admitted before the drain began, or is a new channel of a shared connection that was.
+    if (this.state === 'draining') connection.machine.goAway(0, DRAIN_TEXT);
     return connection;
   }
 
@@ -267,10 +270,10 @@ export class Node {
     this.state = 'draining';
     const endMs = this.clock.nowMs() + deadlineMs;
     this.wheel.remove(this.cutOff);
-    this.askToMove(deadlineMs / 2, DRAIN_PATIENCE, 'The server is being drained.');
+    this.askToMove(deadlineMs / 2, DRAIN_PATIENCE, DRAIN_TEXT);
     await this.emptied(deadlineMs);
     for (const connection of this.connections) {
-      connection.close('going-away', 'The server is being drained.');
+      connection.close('going-away', DRAIN_TEXT);
     }
     await this.emptied(2_000);
     // Whoever has moved to another node is answered there by what still runs here (SPEC DRAIN-4).

@@ -203,7 +203,7 @@ export class ServerSession<Topic = unknown> {
     this.cursors.handleFlushed();
   }
 
-  /** When `handle({ type: 'time' })` wants to be called, at the latest. */
+  /** When `handleTime` wants to be called, at the latest. */
   nextDeadlineMs(): number {
     if (this.state.name === 'closed') return Infinity;
     if (this.state.name !== 'live') return this.lastInMs + this.config.limits.helloTimeoutMs;

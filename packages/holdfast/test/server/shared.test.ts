@@ -204,6 +204,17 @@ describe('a shared connection', () => {
     });
   });
 
+  it('[DRAIN-1] asks a tab that is opened while the server drains to move at once', async () => {
+    const { server, port } = await startServer();
+    const peer = await SharedPeer.dial(port);
+    await peer.welcomed(1);
+    const drained = server.drain({ deadlineMs: 10_000 });
+    await peer.welcomed(2);
+    expect(peer.of(2)).toContainEqual(expect.objectContaining({ type: 'go-away', reconnectInMs: 0 }));
+    for (const channel of [1, 2]) peer.webSocket.send(encodeEnd(channel, closeCodes.gone.code, ''));
+    await drained;
+  });
+
   it('[TAB-2] is counted, and timed out when it says nothing', async () => {
     const { server, port } = await startServer({ limits: { helloTimeoutMs: 1_000 } });
     const peer = await SharedPeer.dial(port);
