@@ -15,7 +15,7 @@ import type { EngineHost, EngineSocket } from '../../src/server/engine.ts';
 import { SharedSocket } from '../../src/server/shared/shared-socket.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/version.ts';
 import { helloRecord } from './raw-client.ts';
-import { startServer } from './fixture.ts';
+import { eventOf, startServer } from './fixture.ts';
 
 /** One WebSocket with channels, on which the test says what it likes. */
 class SharedPeer {
@@ -93,6 +93,19 @@ describe('a shared connection', () => {
     await vi.waitFor(() => expect(peer.closed).toBeDefined());
     expect(server.stats().connections).toBe(0);
   });
+
+  for (const code of [0, 999, 1_000, 1_004, 1_005, 1_006, 1_015, 2_000, 3_000, 4_999, 5_000, 65_535]) {
+    it(`[TAB-2] ends with its last channel, though that ends with ${code}, and tells what a WebSocket may`, async () => {
+      const { server, port } = await startServer();
+      const peer = await SharedPeer.dial(port);
+      await peer.welcomed(1);
+      const disconnected = eventOf(server, 'disconnect');
+      peer.webSocket.send(encodeEnd(1, code, 'x'.repeat(1_000)));
+      await vi.waitFor(() => expect(peer.closed).toBeDefined(), { timeout: 10_000 });
+      const known = code === 1_000 ? 'closed' : [3_000, 4_999].includes(code) ? code : 1_005;
+      expect(await disconnected).toMatchObject({ reason: known, text: `${'x'.repeat(120)}…` });
+    });
+  }
 
   it('[TAB-2] ends the channel that breaks the protocol, and leaves the others alone', async () => {
     const { port } = await startServer();

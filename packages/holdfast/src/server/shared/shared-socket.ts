@@ -19,6 +19,9 @@ const UNREAD_BYTES_MAX = 1_048_576;
 const CHANNEL_MS = 100;
 const BURST_MS = CHANNELS_MAX * CHANNEL_MS;
 
+/** What a WebSocket tells of a Close frame without a code. */
+const NO_CODE = 1_005;
+
 /** One WebSocket, and the channels on it, each of which has a handler as if it were a socket of its own. */
 export class SharedSocket implements SocketHandler {
   readonly socket: EngineSocket;
@@ -49,7 +52,8 @@ export class SharedSocket implements SocketHandler {
       return this.socket.close(closeCodes['protocol-error'].code, text);
     }
     const known = this.#channels.get(message.channel);
-    if (message.type === 'end') return known?.finish(message.code, message.reason);
+    if (message.type === 'end')
+      return known?.finish(closeCodeOf(message.code), cutText(message.reason, REASON_BYTES_MAX));
     const channel = known ?? this.#open(message.channel);
     channel?.handler.handleMessage(message.bytes);
     // What its channels are told, each of them sees to; what is said of those that may not begin is nobody's.
@@ -75,7 +79,7 @@ export class SharedSocket implements SocketHandler {
     this.#channels.delete(id);
     if (this.#channels.size > 0) return;
     if (code === 1006) this.socket.terminate();
-    else this.socket.close(code, reason);
+    else this.socket.close(code === NO_CODE ? closeCodes.closed.code : code, reason);
   }
 
   /** The peer is held back while any channel wants it to be: they all belong to one browser. */
@@ -156,4 +160,10 @@ class Channel implements EngineSocket {
       this.#shared.remove(this.#id, code, reason);
     });
   }
+}
+
+/** A peer may say any number; one that no Close frame may have is as good as none (RFC 6455 §7.4). */
+function closeCodeOf(code: number): number {
+  const isSaid = (code >= 1_000 && code <= 1_003) || (code >= 1_007 && code <= 1_014);
+  return isSaid || (code >= 3_000 && code <= 4_999) ? code : NO_CODE;
 }
