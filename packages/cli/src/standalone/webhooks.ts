@@ -85,7 +85,9 @@ export class Webhooks {
       if (attempt > 0) await this.pause(Math.random() * FIRST_RETRY_MS * 2 ** attempt);
       if (this.ended.signal.aborted) return;
       try {
-        const { ok, status } = await this.post(this.eventsUrl!, event, id);
+        const { ok, status, body } = await this.post(this.eventsUrl!, event, id);
+        // What nobody reads would hold its connection.
+        await body?.cancel();
         if (ok) return;
         this.warn(`webhooks.events was answered with ${status}.`);
       } catch (error) {
@@ -110,7 +112,10 @@ export class Webhooks {
     await this.turn();
     try {
       const response = await this.post(this.authorizeUrl!, question, randomUUID());
-      if (!response.ok) throw new Error(`webhooks.authorize was answered with ${response.status}.`);
+      if (!response.ok) {
+        await response.body?.cancel();
+        throw new Error(`webhooks.authorize was answered with ${response.status}.`);
+      }
       const answer = (await response.json()) as { allowed?: unknown } | null;
       const allowed = answer?.allowed === true;
       if (this.answers.size >= ANSWERS_MAX) this.answers.delete(this.answers.keys().next().value!);

@@ -15,6 +15,8 @@ async function backendOf(answer: (question: Question, response: ServerResponse) 
   webhooks: Webhooks;
   asked: Question[];
   warnings: string[];
+  /** How many are open. */
+  connections: () => Promise<number>;
 }> {
   const asked: Question[] = [];
   const backend = createServer(async (request: IncomingMessage, response) => {
@@ -31,7 +33,12 @@ async function backendOf(answer: (question: Question, response: ServerResponse) 
   const configuration = new Configuration();
   for (const path of ['webhooks.authorize', 'webhooks.events']) configuration.set(path, url, 'here');
   const warnings: string[] = [];
-  return { webhooks: new Webhooks(configuration, (text) => warnings.push(text)), asked, warnings };
+  const connections = (): Promise<number> =>
+    new Promise((resolve, reject) =>
+      backend.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    );
+  const webhooks = new Webhooks(configuration, (text) => warnings.push(text));
+  return { webhooks, asked, warnings, connections };
 }
 
 const ann = (role: string) => ({ id: 'ann', claims: { role } });
@@ -59,6 +66,15 @@ describe('webhooks.authorize', () => {
 });
 
 describe('webhooks.events', () => {
+  it('hold no connection for what a backend answers', async () => {
+    const page = 'x'.repeat(200_000);
+    const { webhooks, asked, connections } = await backendOf((_, response) => response.end(page));
+    for (let n = 0; n < 20; n++) webhooks.tell({ type: 'connect', session: String(n), identity: 'ann' });
+    await webhooks.settled(30_000);
+    expect(asked).toHaveLength(20);
+    await expect.poll(connections).toBeLessThan(3);
+  });
+
   it('are given up when the time at the end is up, and how many is said', async () => {
     const { webhooks, asked, warnings } = await backendOf(() => {});
     for (const session of ['a', 'b', 'c']) webhooks.tell({ type: 'connect', session, identity: 'ann' });
