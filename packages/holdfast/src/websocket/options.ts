@@ -7,7 +7,7 @@ export type Data = string | ArrayBufferLike | Blob | ArrayBufferView;
 /** A value, or a function that gives it before each attempt; one that rejects or hangs costs that attempt. */
 type Provided<T> = T | (() => T | Promise<T>);
 export type UrlProvider = Provided<string | URL>;
-export type ProtocolsProvider = Provided<string | string[] | undefined>;
+export type ProtocolsProvider = Provided<string | string[] | null | undefined>;
 
 export interface HeartbeatOptions {
   /** What is sent, such as `'ping'`; a function is called each time. */
@@ -67,7 +67,7 @@ export function resolveOptions({
   ...unknown
 }: HoldfastWebSocketOptions): ResolvedOptions {
   for (const name in unknown) invalid(`"${name}" is not an option`);
-  if (!WebSocket) invalid('this runtime has no WebSocket; give that of "ws" as the option "WebSocket"');
+  if (!WebSocket) invalid('there is no WebSocket here; give that of "ws" as the option "WebSocket"');
   if (heartbeat && !heartbeat.message) invalid('"heartbeat" needs a message that the server answers');
   const { intervalMs, timeoutMs } = { intervalMs: 25_000, timeoutMs: 5_000, ...heartbeat };
   const options = {

@@ -265,7 +265,8 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
       ]);
       if (this.#state !== state) return;
       this.#endpoint = addressOf(address);
-      const socket = new WebSocket(this.#endpoint, names);
+      // Of null, a WebSocket would make a protocol of that name.
+      const socket = new WebSocket(this.#endpoint, names || undefined);
       state.socket = socket;
       giveTime('connection');
       let failure: unknown;

@@ -271,6 +271,12 @@ describe('addresses', () => {
     expect(socket.url).toBe('wss://host/?token=2');
   });
 
+  it.each([null, undefined, '', async () => null])('protocols of %j are none', async (none) => {
+    open({}, 'ws://host/', none);
+    await pass(0);
+    expect(FakeSocket.last.protocols).toBeUndefined();
+  });
+
   it('one that rejects, throws, hangs or makes no sense costs that attempt only', async () => {
     let n = 0;
     const ways = [
