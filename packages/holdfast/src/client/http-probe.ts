@@ -57,8 +57,9 @@ export function explainStatus(status: number): string {
     {
       401: 'it, or a proxy before it, wants a login',
       403: 'it, or a firewall before it, forbids this client',
-      404: 'nothing is served at this path',
-      426: 'a proxy on the way does not pass the upgrade on',
+      // Who shares an HTTP server with an application leaves plain requests to that, which knows nothing of the path.
+      404: 'the path is wrong, or a proxy does not pass the upgrade on',
+      426: 'a proxy does not pass the upgrade on',
       429: 'it takes no more from this client',
       502: 'the server behind the proxy does not answer',
       503: 'it is busy, or being replaced',

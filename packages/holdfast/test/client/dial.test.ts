@@ -156,6 +156,12 @@ describe('after an attempt that reached nothing', () => {
     });
   }
 
+  it('[RET-5] a 404 may be a wrong path, or an application that was asked without the upgrade', async () => {
+    const wire = await failing({ status: 404, retryAfterMs: undefined });
+    wire.socket.hangUp();
+    expect(wire.client.status.cause?.text).toMatch(/path is wrong, or a proxy does not pass the upgrade on/);
+  });
+
   it('[RET-5] an answer that a page may not read tells nothing, and the dial goes on', async () => {
     const wire = await failing({ status: 0, retryAfterMs: undefined });
     wire.socket.hangUp();
