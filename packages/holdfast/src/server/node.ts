@@ -212,25 +212,40 @@ export class Node {
   // ── For the application ──────────────────────────────────────────────────────────────────────────────────
 
   async publish(topic: string, payload: Uint8Array, idempotencyKey?: string): Promise<Position> {
-    const wrong = checkTopicName(topic);
-    if (wrong) throw new HoldfastError('invalid-name', wrong);
+    this.checkName(topic);
     return this.append(topic, payload, idempotencyKey);
+  }
+
+  private checkName(topic: string): void {
+    const wrong = checkTopicName(topic);
+    if (wrong) throw new HoldfastError(wrong.code, wrong.text);
+  }
+
+  private checkSize({ length }: Uint8Array): void {
+    const { messageBytesMax } = this.limits;
+    if (length + 600 <= messageBytesMax) return;
+    const text = `The payload has ${length} bytes, and limits.messageBytesMax is ${messageBytesMax}. Split it, or raise the limit.`;
+    throw new HoldfastError('too-big', text);
   }
 
   /** Appends to any topic, inboxes too. A key is a session of its own to the log, of one publish. */
   async append(topic: string, payload: Uint8Array, idempotencyKey?: string): Promise<Position> {
     if (this.logState === 'closed')
       throw new HoldfastError('closed', 'The server was closed; nothing is kept any more.');
-    if (payload.length + 600 > this.limits.messageBytesMax) {
-      const text = `The payload has ${payload.length} bytes, and limits.messageBytesMax is ${this.limits.messageBytesMax}. Split it, or raise the limit.`;
-      throw new HoldfastError('too-big', text);
-    }
+    this.checkSize(payload);
     const session = idempotencyKey === undefined ? undefined : `$key:${idempotencyKey}`;
     const appended = await this.log.append(topic, session, session === undefined ? 0 : 1, payload);
     if (appended.status === 'stale')
       throw new Error('A log must not call the first append of a session stale.');
     if (appended.status === 'appended') this.counters.published++;
     return appended.position;
+  }
+
+  /** A signal of the application's own. */
+  announce(topic: string, payload: Uint8Array): void {
+    this.checkName(topic);
+    this.checkSize(payload);
+    this.signal(topic, payload);
   }
 
   /** Offers a signal to whoever is live on the topic, on every node. */

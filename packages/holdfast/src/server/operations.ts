@@ -55,12 +55,12 @@ export class Operations {
     connection: Connection,
     { sequence, topic, payload }: WireRecord<'publish'>,
     allowed: Allowed,
-    wrong: string | undefined,
+    wrong: WrongName | undefined,
   ): void {
     // An earlier one may have failed: applied before it comes again, this one would make it stale (SPEC PUB-2).
     if (connection.isClosed) return;
     const fail = (code: ErrorCode, text: string) => connection.machine.appendFailed(sequence, code, text);
-    if (wrong) return fail(topic.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);
+    if (wrong) return fail(wrong.code, wrong.text);
     if (allowed === 'unknown') return askLater(connection);
     if (!allowed) return fail('not-authorized', notAllowed('publish', topic));
     this.node.log.append(topic, connection.session!.id, sequence, payload).then(
@@ -215,7 +215,7 @@ export class Operations {
     // Whoever may read a topic may see who is on it.
     const read = cluster.watchedBy(asked) ?? asked;
     const wrong = name === asked ? checkTopicName(read) : undefined;
-    if (wrong) return fail(asked.startsWith('$') ? 'reserved-topic' : 'invalid-name', wrong);
+    if (wrong) return fail(wrong.code, wrong.text);
     const allowed = name === asked ? this.isAllowed(connection, 'subscribe', read) : true;
     const is = allowed instanceof Promise ? await allowed : allowed;
     if (is === 'unknown') return askLater(connection);
@@ -323,17 +323,31 @@ export function isInbox(topic: string): boolean {
   return topic.startsWith('$inbox:');
 }
 
+interface WrongName {
+  code: ErrorCode;
+  text: string;
+}
+
 /** What is wrong with a topic's name, if anything. Names that look alike but differ would slip past `authorize`. */
-export function checkTopicName(name: string): string | undefined {
-  if (typeof name !== 'string' || name === '') return 'A topic needs a name.';
+export function checkTopicName(name: string): WrongName | undefined {
+  if (typeof name !== 'string' || name === '') return invalidName('A topic needs a name.');
   if (Buffer.byteLength(name) > NAME_BYTES_MAX)
-    return `A topic’s name has at most ${NAME_BYTES_MAX} bytes in UTF-8.`;
-  if (name.startsWith('$')) return `"${name}": names that begin with $ belong to the server. Choose another.`;
+    return invalidName(`A topic’s name has at most ${NAME_BYTES_MAX} bytes in UTF-8.`);
+  if (name.startsWith('$')) {
+    const text = `"${name}": names that begin with $ belong to the server. Choose another.`;
+    return { code: 'reserved-topic', text };
+  }
+  // Half a surrogate pair becomes U+FFFD on its way, and so another name.
   // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(name)) return 'A topic’s name must not hold control characters.';
+  if (/[\u0000-\u001f\u007f\ud800-\udfff\ufffd]/u.test(name))
+    return invalidName('A topic’s name must not hold control characters, or halves of characters.');
   if (name.normalize('NFC') !== name)
-    return `"${name}" is not in Unicode’s composed form; send name.normalize("NFC").`;
+    return invalidName(`"${name}" is not in Unicode’s composed form; send name.normalize("NFC").`);
   return undefined;
+}
+
+function invalidName(text: string): WrongName {
+  return { code: 'invalid-name', text };
 }
 
 /** What an application has thrown, which may hold anything, as far as it fits the wire. */

@@ -58,7 +58,7 @@ export class HoldfastServer<H = unknown> {
   private readonly admission: Admission;
   private readonly opened: Promise<void>;
   private isOpen = false;
-  private port: number | undefined;
+  private listening: Promise<{ port: number }> | undefined;
   private readonly listeners: { [E in keyof ServerEvents]: Set<(event: ServerEvents[E]) => void> } = {
     connect: new Set(),
     disconnect: new Set(),
@@ -111,12 +111,14 @@ export class HoldfastServer<H = unknown> {
     const wanted = checkPort(port);
     await this.opened;
     this.checkOpen();
-    if (this.port !== undefined) {
-      const text = `listen: this server listens on port ${this.port} already; make another for another port.`;
+    if (this.listening) {
+      const text = `listen: this server listens on port ${(await this.listening).port} already; make another for another port.`;
       throw new HoldfastError('invalid-option', text);
     }
-    const listening = await this.engine.listen(wanted, host);
-    this.port = listening.port;
+    this.listening = this.engine.listen(wanted, host);
+    // Where one port is taken, another may do.
+    this.listening.catch(() => (this.listening = undefined));
+    const listening = await this.listening;
     const line = this.node.guard.capacityLine();
     if (line) this.options.logger.info(line);
     return listening;
@@ -142,7 +144,7 @@ export class HoldfastServer<H = unknown> {
   }
 
   /**
-   * Appends to a topic; resolves with its position once the log has it. Rejects with `too-big` or `invalid-name`.
+   * Appends to a topic; resolves with its position once the log has it. Rejects with `too-big`, `invalid-name` or `reserved-topic`.
    * With an `idempotencyKey`, a repeat within twice `limits.sessionTtlMs` adds nothing, on whichever node, and gives
    * the position of the first.
    */
@@ -157,7 +159,7 @@ export class HoldfastServer<H = unknown> {
   topic(name: string): TopicHandle {
     return {
       publish: (data, options) => this.publish(name, data, options),
-      signal: (data) => this.node.signal(name, this.options.codec.encode(data)),
+      signal: (data) => this.node.announce(name, this.options.codec.encode(data)),
       top: () => this.opened.then(() => this.node.log.top(name)),
       read: (options) => this.read(name, options),
     };
@@ -251,6 +253,8 @@ export class HoldfastServer<H = unknown> {
   /** Closes every connection and the port. Clients will try to come back: another server may take them. */
   async close(): Promise<void> {
     await this.opened.catch(() => {});
+    // A port that is only being opened could not be closed yet.
+    await this.listening?.catch(() => {});
     await Promise.all([this.engine.close(), this.node.close()]);
   }
 
@@ -341,7 +345,7 @@ class BoundSession implements SessionHandle {
     return this.session.identity;
   }
 
-  send(data: unknown): Promise<Position> {
+  async send(data: unknown): Promise<Position> {
     return this.node.append(`$inbox:${this.id}`, this.node.options.codec.encode(data));
   }
 

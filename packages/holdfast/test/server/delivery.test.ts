@@ -115,11 +115,12 @@ describe('publishes', () => {
 
   it('[ERR-1] the server’s own fail for a name or a size that no client could have', async () => {
     const { server } = await startServer({ limits: { messageBytesMax: 70_000 } });
-    for (const topic of ['', '$inbox:x', 'a\nb']) {
-      await expect(server.publish(topic, 1)).rejects.toMatchObject({
-        code: 'invalid-name',
-        message: aSentence,
-      });
+    for (const [topic, code] of [
+      ['', 'invalid-name'],
+      ['$inbox:x', 'reserved-topic'],
+      ['a\nb', 'invalid-name'],
+    ] as const) {
+      await expect(server.publish(topic, 1)).rejects.toMatchObject({ code, message: aSentence });
     }
     const tooBig = { code: 'too-big', message: expect.stringContaining('messageBytesMax') };
     await expect(server.publish('t', 'x'.repeat(70_000))).rejects.toMatchObject(tooBig);

@@ -151,7 +151,9 @@ describe('a server beside an application’s', () => {
     const other = await RawClient.connect(port, {}, { path: '/two' });
     expect([one.stats().connections, two.stats().connections]).toEqual([1, 1]);
     expect(client.welcome.node).not.toBe(other.welcome.node);
+    expect((await upgrade(port, '/three')).answer.status, 'served by neither').toBe(404);
     await one.close();
+    expect((await upgrade(port, '/one')).answer.status, 'not served any more').toBe(404);
     await other.settled();
   });
 });

@@ -2,6 +2,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
 import { createServer, memoryLog, type ServerOptions } from '../../src/server/create-server.ts';
 import { aSentence, startServer } from './fixture.ts';
+import { RawClient } from './raw-client.ts';
 
 function open(options: ServerOptions = {}) {
   const server = createServer({ logger: false, ...options });
@@ -42,6 +43,15 @@ const mistakes: Record<string, [() => unknown, code: string, text: RegExp]> = {
     'invalid-option',
     /"path" is "live"/,
   ],
+  'a path of an HTTP server that is taken': [
+    async () => {
+      const http = createHttpServer();
+      await open().attach(http, { path: '/live' });
+      await open().attach(http, { path: '/live' });
+    },
+    'invalid-option',
+    /"\/live".*served already/,
+  ],
   'an option that attach does not have': [
     () => open().attach(createHttpServer(), wrong({ paths: '/live' })),
     'invalid-option',
@@ -58,6 +68,10 @@ const mistakes: Record<string, [() => unknown, code: string, text: RegExp]> = {
     /"connection".*connect, disconnect/,
   ],
   'a topic that is not set': [() => open().publish(wrong(undefined), 1), 'invalid-name', /needs a name/],
+  'a topic of the server’s own': [() => open().publish('$inbox', 1), 'reserved-topic', /begin with \$/],
+  'half a character in a topic': [() => open().publish('\ud83d', 1), 'invalid-name', /halves/],
+  'a signal on no topic': [() => open().topic(wrong(undefined)).signal(1), 'invalid-name', /needs a name/],
+  'a signal that is too big': [() => open().topic('t').signal('x'.repeat(1_048_576)), 'too-big', /Split it/],
   'a user that is not set': [() => open().sendToUser(wrong(undefined), 1), 'invalid-name', /authenticate/],
   'an option that publish does not have': [
     () => open().publish('t', 1, wrong({ key: 'order-1' })),
@@ -101,6 +115,29 @@ for (const [what, [make, code, text]] of Object.entries(mistakes)) {
 it('[ERR-1] a port from the environment, which is a text, will do', async () => {
   const { port } = await open().listen(wrong('0'));
   expect(port).toBeGreaterThan(0);
+});
+
+it('[ERR-1] data that can’t be sent to a session rejects, and throws nothing', async () => {
+  const { port, server } = await startServer();
+  const { session } = (await RawClient.connect(port)).welcome;
+  const sent = server.session(session)!.send(7n);
+  await expect(sent).rejects.toMatchObject({ code: 'invalid-payload', message: aSentence });
+});
+
+it('[ERR-1] a server that is closed while its port is being opened leaves no port behind', async () => {
+  const server = open();
+  const listening = server.listen(0, 'localhost');
+  const closed = server.close();
+  const { port } = await listening;
+  await closed;
+  await expect(fetch(`http://localhost:${port}/healthz`)).rejects.toThrow();
+});
+
+it('[ERR-1] of two ports that are asked for at once the second is refused', async () => {
+  const server = open();
+  const [first, second] = await Promise.allSettled([server.listen(0), server.listen(0)]);
+  expect(first.status).toBe('fulfilled');
+  expect(second).toMatchObject({ reason: { code: 'invalid-option', message: aSentence } });
 });
 
 it('[ERR-1] a server that was closed takes nothing any more, and says so', async () => {

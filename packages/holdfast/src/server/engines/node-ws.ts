@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server as HttpServer } from 'n
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
+import { HoldfastError } from '../../protocol/error-codes.ts';
 import { PROTOCOL_VERSION } from '../../protocol/version.ts';
 import { cutText } from '../cut-text.ts';
 import { checkHttpServer } from '../option-checks.ts';
@@ -22,6 +23,37 @@ export function nodeWsEngine(host: EngineHost, path: string | undefined): Engine
 }
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** Who serves which path of an application's server, and how to leave it. */
+interface Attachments {
+  paths: Map<string, UpgradeListener>;
+  end(): void;
+}
+
+const attachments = new WeakMap<HttpServer, Attachments>();
+
+/** One listener stands for all that are attached: only who knows all paths can tell one that nobody serves. */
+function listenForUpgrades(server: HttpServer): Attachments {
+  const paths: Attachments['paths'] = new Map();
+  const listener: UpgradeListener = (request, socket, head) => {
+    const serve = paths.get(pathOf(request));
+    if (serve) serve(request, socket, head);
+    // Another listener may be waiting for this path.
+    else if (server.listenerCount('upgrade') === 1)
+      refuse(socket, 404, wrongPathText([...paths.keys()].join(' and ')));
+  };
+  const end = (): void => {
+    server.off('upgrade', listener);
+    attachments.delete(server);
+  };
+  server.on('upgrade', listener);
+  attachments.set(server, { paths, end });
+  return { paths, end };
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0]!;
+}
 
 class NodeWsEngine implements Engine<HttpServer> {
   private readonly webSockets: WebSocketServer;
@@ -63,7 +95,10 @@ class NodeWsEngine implements Engine<HttpServer> {
       response.writeHead(status, { ...headers, connection: 'close' }).end(text);
     });
     this.own = server;
-    this.listenForUpgrades(server, this.path);
+    server.on('upgrade', (request, socket, head) => {
+      if (this.path === undefined || pathOf(request) === this.path) this.upgrade(request, socket, head);
+      else refuse(socket, 404, wrongPathText(this.path));
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port, host: hostName, backlog: 4_096 }, () => {
@@ -77,7 +112,16 @@ class NodeWsEngine implements Engine<HttpServer> {
 
   attach(server: HttpServer, path: string): void {
     checkHttpServer(server);
-    this.listenForUpgrades(server, path);
+    const { paths, end } = attachments.get(server) ?? listenForUpgrades(server);
+    if (paths.has(path)) {
+      const text = `attach: "${path}" of this HTTP server is served already; choose another path.`;
+      throw new HoldfastError('invalid-option', text);
+    }
+    paths.set(path, (request, socket, head) => this.upgrade(request, socket, head));
+    this.detachers.push(() => {
+      paths.delete(path);
+      if (paths.size === 0) end();
+    });
   }
 
   async close(): Promise<void> {
@@ -90,23 +134,8 @@ class NodeWsEngine implements Engine<HttpServer> {
     });
   }
 
-  private listenForUpgrades(server: HttpServer, path: string | undefined): void {
-    const listener: UpgradeListener = (request, socket, head) => {
-      const pathname = (request.url ?? '/').split('?', 1)[0];
-      if (path !== undefined && pathname !== path) {
-        // On an application's server another listener may be waiting for this path; on our own there is none.
-        if (server === this.own || server.listenerCount('upgrade') === 1) {
-          refuse(socket, 404, wrongPathText(path));
-        }
-        return;
-      }
-      this.upgrade(request, socket as Socket, head);
-    };
-    server.on('upgrade', listener);
-    this.detachers.push(() => server.off('upgrade', listener));
-  }
-
-  private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+  private upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    const socket = stream as Socket;
     // Without a listener, an error of a peer that hangs up now would end the process.
     const ignore = (): void => {};
     socket.on('error', ignore);
