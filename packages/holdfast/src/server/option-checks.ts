@@ -1,4 +1,5 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
+import type { PayloadCodec } from '../protocol/payload.ts';
 
 /** What values of options may be. Each check throws `invalid-option` with the option's name and what was expected. */
 
@@ -71,6 +72,18 @@ export function checkCodec(codec: unknown): void {
   }
   if (!(bytes instanceof Uint8Array))
     invalid('codec', `encodes to ${shown(bytes)}; it must encode to a Uint8Array`);
+}
+
+/** Who is on a topic is told by the server itself, in the application's encoding: it must not find out when somebody comes. */
+export function checkPresenceCodec(codec: PayloadCodec): void {
+  const present = [{ session: 'a', user: 'b' }];
+  try {
+    if (codec.encode({ count: 1, present, joined: present, left: present }) instanceof Uint8Array) return;
+  } catch {
+    // It is told below.
+  }
+  const text = 'can’t encode what `presence` tells, such as { count: 1, present: [{ session, user }] }';
+  invalid('codec', text);
 }
 
 /** A plain object that holds nothing but these keys; gives those that are not undefined. */

@@ -11,6 +11,7 @@ import {
   checkKeys,
   checkMethods,
   checkPath,
+  checkPresenceCodec,
   checkPositive,
   checkWhole,
   invalid,
@@ -145,6 +146,7 @@ export function resolveOptions(given: ServerOptions): ResolvedOptions {
     );
   }
   checkTopics(options.topics ?? {});
+  if (Object.values(options.topics ?? {}).some(({ presence }) => presence)) checkPresenceCodec(codec);
   const heartbeat = checkKeys('heartbeat', options.heartbeat ?? {}, ['intervalMs', 'graceMs']);
   const heartbeatMs = checkWhole('heartbeat.intervalMs', heartbeat.intervalMs ?? 25_000);
   const graceMs = checkWhole('heartbeat.graceMs', heartbeat.graceMs ?? 20_000);

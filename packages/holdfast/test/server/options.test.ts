@@ -73,6 +73,18 @@ describe('options of createServer', () => {
     }
   }
 
+  it('[ERR-1, CLUSTER-11] a codec must encode who is on a topic, where one has presence', () => {
+    const encode = (value: unknown): Uint8Array => {
+      if (value instanceof Uint8Array) return value;
+      throw new Error('Bytes only.');
+    };
+    const codec = { encode, decode: (bytes: Uint8Array) => bytes };
+    expect(() => resolveOptions({ codec, topics: { news: { presence: false } } })).not.toThrow();
+    expect(() => resolveOptions({ codec, topics: { news: { presence: true } } })).toThrow(
+      /"codec".*presence/,
+    );
+  });
+
   it('a codec may refuse what is none of the application’s values', () => {
     const encode = (): never => {
       throw new TypeError('no value of ours');
