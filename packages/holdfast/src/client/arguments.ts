@@ -1,6 +1,5 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
 import { NAME_BYTES_MAX } from '../protocol/limits.ts';
-import { startChoices } from '../protocol/schema.ts';
 import type { WireStart } from '../session/cursors.ts';
 import type { Start } from './types.ts';
 
@@ -12,13 +11,26 @@ export function wireStart(given: Start): WireStart {
       : 'last' in given
         ? { from: 'last' as const, epoch: 0, offset: given.last }
         : { from: 'position' as const, ...given };
+  const isKnown = typeof given === 'object' || given === 'now' || given === 'start';
   const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
-  if (startChoices.includes(from) && isCount(epoch) && isCount(offset)) return { from, epoch, offset };
+  if (isKnown && isCount(epoch) && isCount(offset)) return { from, epoch, offset };
   invalid('"from" must be "now", "start", { last: n } or a position');
 }
 
-export function checkFunction(handler: unknown): void {
-  if (typeof handler !== 'function') invalid(`${handler} must be a function`);
+export function checkFunction(given: unknown): void {
+  if (typeof given !== 'function') invalid(`A handler must be a function, not ${given}`);
+}
+
+/** A name that is mistyped would be an option that nobody follows. */
+export function checkNames(given: object, names: readonly string[]): void {
+  for (const name of Object.keys(given))
+    if (!names.includes(name)) invalid(`There is no option "${name}"; there are: ${names.join(', ')}`);
+}
+
+export function checkNumber(name: string, given: unknown): void {
+  // "Never" makes sense of those alone that only this side keeps.
+  const isPossible = typeof given === 'number' && given > 0 && (name !== 'intervalMs' || given < Infinity);
+  if (!isPossible) invalid(`"${name}" is ${given}; it must be a number above 0`);
 }
 
 /** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */

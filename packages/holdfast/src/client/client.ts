@@ -2,7 +2,7 @@ import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Cause } from '../session/link.ts';
 import type { OutboxItem } from '../session/outbox.ts';
-import { checkFunction, checkName, wireStart } from './arguments.ts';
+import { checkFunction, checkName, checkNames, checkNumber, wireStart } from './arguments.ts';
 import { Driver, type Platform } from './driver.ts';
 import { Emitter } from './emitter.ts';
 import type { EndpointScore } from './lines.ts';
@@ -93,6 +93,7 @@ export class Client<C extends Contract = Contract> {
   ): Subscription<TopicData<C, N>> {
     checkFunction(handler);
     checkName(topic);
+    checkNames(options, ['from', 'name']);
     if (this.#closing) throw failure(closed);
     const key = options.name ?? topic;
     const stored = this.#driver.store?.positions[key];
@@ -122,6 +123,7 @@ export class Client<C extends Contract = Contract> {
     data: MethodArguments<C, N>,
     { timeoutMs = this.#options.requestTimeoutMs }: { timeoutMs?: number } = {},
   ): Promise<MethodResult<C, N>> {
+    checkNumber('timeoutMs', timeoutMs);
     const reply = await this.#ask<Uint8Array>('request', method, data, timeoutMs);
     return this.#driver.codec.decode(reply) as MethodResult<C, N>;
   }

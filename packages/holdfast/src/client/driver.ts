@@ -69,6 +69,7 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
   #isTellingReaders = false;
   readonly #stopHints: () => void;
   #hasChanged = false;
+  #hasComplained = false;
   #flushAsked = false;
   #timer: { atMs: number; cancel(): void } | undefined;
 
@@ -272,7 +273,10 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
         publish.values(),
       );
     } catch (error) {
-      console.error('Holdfast: the storage refused; a reload loses the outbox:', error);
+      // Once: what is full is full at each write.
+      if (!this.#hasComplained)
+        console.error('Holdfast: the storage refused; a reload loses the outbox:', error);
+      this.#hasComplained = true;
     }
   }
 }

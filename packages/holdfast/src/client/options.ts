@@ -1,6 +1,6 @@
 import { checkedCodec, jsonCodec, type PayloadCodec } from '../protocol/payload.ts';
 import { defaultBackoff, type BackoffOptions } from '../session/backoff.ts';
-import { invalid } from './arguments.ts';
+import { checkNames, checkNumber, invalid } from './arguments.ts';
 import { defaultLines, type LinesOptions } from './lines.ts';
 
 /** Web Storage (`localStorage`, `sessionStorage`), or anything of its shape. */
@@ -82,23 +82,17 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     codec: checkedCodec(codec),
   };
   const { outbox, backoff, lines, heartbeat } = resolved;
-  const interval = typeof heartbeat === 'object' ? heartbeat : {};
+  const interval = Object(heartbeat) === heartbeat ? (heartbeat as { intervalMs: number }) : {};
+  if (![undefined, 'balanced', 'battery', interval].includes(heartbeat))
+    invalid('"heartbeat" must be "balanced", "battery" or { intervalMs }');
   const numbers = { ...outbox, ...backoff, ...lines, ...interval, connectTimeoutMs, requestTimeoutMs };
   checkNames(options, names);
   checkNames(outbox, Object.keys(defaultOutbox));
   checkNames(backoff, Object.keys(defaultBackoff));
   checkNames(lines, Object.keys(defaultLines));
   checkNames(interval, ['intervalMs']);
-  for (const [name, value] of Object.entries(numbers)) {
-    // Of durations, "never" makes sense of those alone that only this side keeps.
-    const isPossible = typeof value === 'number' && value > 0 && (name !== 'intervalMs' || value < Infinity);
-    if (!isPossible) invalid(`"${name}" is ${value}; it must be a number above 0`);
-  }
+  for (const [name, value] of Object.entries(numbers)) checkNumber(name, value);
   return resolved;
-}
-
-function checkNames(given: object, names: readonly string[]): void {
-  for (const name of Object.keys(given)) if (!names.includes(name)) invalid(`There is no option "${name}"`);
 }
 
 /** An address as a WebSocket takes it; `http` and `https` are read as `ws` and `wss`. */

@@ -17,6 +17,9 @@ describe('options', () => {
     ['an option that there is not', { tokn: 'secret' } as never],
     ['one that there is not within another', { backoff: { baseMS: 5 } as never }],
     ['one in the wrong place', { baseMs: 5 } as never],
+    ['a heartbeat of another name', { heartbeat: 'often' as never }],
+    ['a heartbeat that never comes', { heartbeat: { intervalMs: Infinity } }],
+    ['no heartbeat at all', { heartbeat: null as never }],
   ];
   for (const [name, options] of wrong) {
     it(`[ERR-1] ${name} throws "invalid-option" at once`, () => {
@@ -59,6 +62,15 @@ it('[ERR-1] what is to be called and is no function throws "invalid-option" at o
   expect(() => client.subscribe('news', undefined as never)).toThrow(refusal);
   expect(() => client.onStatus(undefined as never)).toThrow(refusal);
   expect(() => client.subscribe('news', () => {}).on('gap', 'alert' as never)).toThrow(refusal);
+});
+
+it('[ERR-1] what stands in the place of options throws or rejects with "invalid-option"', async () => {
+  const { client } = new Wire();
+  const refusal = expect.objectContaining({ code: 'invalid-option' });
+  for (const options of ['start', { form: 'start' }, { from: 'last' }, { from: 'position' }, { from: 3 }])
+    expect(() => client.subscribe('news', () => {}, options as never)).toThrow(refusal);
+  for (const timeoutMs of ['soon', 0, Number.NaN])
+    await expect(client.request('sum', [1, 2], { timeoutMs } as never)).rejects.toEqual(refusal);
 });
 
 describe('what goes out with the first hello', () => {

@@ -322,15 +322,15 @@ describe('the next life of a client with storage', () => {
     expect(Object.keys(intervals)).toHaveLength(32);
   });
 
-  it('[PUB-4] goes on when the storage is full, and says that a reload would lose the outbox', async () => {
+  it('[PUB-4] goes on when the storage is full, and says once that a reload would lose the outbox', async () => {
     const said = vi.spyOn(console, 'error').mockImplementation(() => {});
     const storage = memoryStorage();
     storage.setItem = () => {
       throw new Error('QuotaExceededError');
     };
     const bed = new Lives(storage);
-    await bed.wait(bed.client.publish('news', 1));
-    expect(said.mock.calls[0]?.[0]).toContain('storage');
+    for (const n of [1, 2]) await bed.wait(bed.client.publish('news', n));
+    expect(said.mock.calls.map(([text]) => text as string)).toEqual([expect.stringContaining('storage')]);
   });
 });
 
