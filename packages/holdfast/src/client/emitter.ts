@@ -13,17 +13,15 @@ export class Emitter<Events extends object> {
 
   emit<E extends keyof Events>(event: E, value: Events[E]): boolean {
     const set = this.#listeners.get(event);
-    let rethrow = (): void => {};
+    const thrown: unknown[] = [];
     for (const listener of set ?? []) {
       try {
         (listener as (event: Events[E]) => void)(value);
       } catch (error) {
-        rethrow = () => {
-          throw error;
-        };
+        thrown.push(error);
       }
     }
-    rethrow();
+    if (thrown.length > 0) throw thrown[0];
     return Boolean(set?.size);
   }
 }

@@ -69,6 +69,9 @@ export const NAME_BYTES_MAX = 256;
 /** Credentials and resume tokens, in UTF-8. */
 export const TOKEN_BYTES_MAX = 16_384;
 
+/** Room in a WebSocket message beside one payload: its record's other fields. */
+export const RECORD_OVERHEAD_BYTES = 600;
+
 /** Records in one message: an object holds many times its bytes, so tiny ones would cost far more than their size. */
 export const RECORDS_MAX = 8_192;
 

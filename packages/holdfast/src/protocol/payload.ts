@@ -35,25 +35,29 @@ export const jsonCodec: PayloadCodec = {
  */
 export function checkedCodec(codec: PayloadCodec): PayloadCodec {
   return {
-    encode: (value) =>
-      told(() => {
+    encode(value) {
+      try {
         const bytes = codec.encode(value);
         // Not by `instanceof`: a test's DOM has classes of its own.
         if (ArrayBuffer.isView(bytes)) return bytes;
-        throw new Error('it must give a Uint8Array');
-      }),
-    decode: (bytes) => told(() => codec.decode(bytes)),
+      } catch (error) {
+        fail((error as Error).message);
+      }
+      fail('it must give a Uint8Array');
+    },
+    decode(bytes) {
+      try {
+        return codec.decode(bytes);
+      } catch (error) {
+        fail((error as Error).message);
+      }
+    },
   };
 }
 
-function told<T>(action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    const why = (error as Error).message;
-    throw new HoldfastError(
-      'invalid-payload',
-      `The codec failed: ${why}. Use the same at both ends, on what it can hold.`,
-    );
-  }
+function fail(why: string): never {
+  throw new HoldfastError(
+    'invalid-payload',
+    `The codec failed: ${why}. Use the same at both ends, on what it can hold.`,
+  );
 }

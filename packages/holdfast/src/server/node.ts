@@ -1,6 +1,6 @@
 import type { CloseName } from '../protocol/close-codes.ts';
 import { HoldfastError } from '../protocol/error-codes.ts';
-import { RETURN_PLACES, type Limits } from '../protocol/limits.ts';
+import { RECORD_OVERHEAD_BYTES, RETURN_PLACES, type Limits } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { ServerSessionConfig } from '../session/server-session.ts';
 import { Cluster } from './cluster/cluster.ts';
@@ -223,7 +223,7 @@ export class Node {
 
   private checkSize({ length }: Uint8Array): void {
     const { messageBytesMax } = this.limits;
-    if (length + 600 <= messageBytesMax) return;
+    if (length + RECORD_OVERHEAD_BYTES <= messageBytesMax) return;
     const text = `The payload has ${length} bytes, and limits.messageBytesMax is ${messageBytesMax}. Split it, or raise the limit.`;
     throw new HoldfastError('too-big', text);
   }

@@ -1,7 +1,7 @@
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import type { PayloadCodec } from '../protocol/payload.ts';
 import { schema, type WireRecord } from '../protocol/schema.ts';
-import { NAME_BYTES_MAX } from '../protocol/limits.ts';
+import { NAME_BYTES_MAX, RECORD_OVERHEAD_BYTES } from '../protocol/limits.ts';
 import type { Outcome } from '../session/reply-book.ts';
 import type { Cursor } from '../session/cursor.ts';
 import type { WireStart } from '../session/cursors.ts';
@@ -164,7 +164,8 @@ export class Operations {
   }
 
   private success(payload: Uint8Array): Outcome {
-    if (payload.length + 600 <= this.node.limits.messageBytesMax) return { ok: true, payload };
+    if (payload.length + RECORD_OVERHEAD_BYTES <= this.node.limits.messageBytesMax)
+      return { ok: true, payload };
     return failure(
       'too-big',
       `The reply has ${payload.length} bytes; limits.messageBytesMax is ${this.node.limits.messageBytesMax}.`,

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
+import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import { Admission } from './admission/admission.ts';
 import type { ClusterStats } from './cluster/cluster-stats.ts';
@@ -8,7 +9,6 @@ import { cutText } from './cut-text.ts';
 import { drainOnSignal, type DrainOnSignalOptions } from './drain-on-signal.ts';
 import { REASON_BYTES_MAX, type Engine, type EngineHost } from './engine.ts';
 import type { MessageLog } from './message-log.ts';
-import { decodeArguments, encodeResult } from './method-payloads.ts';
 import { Node } from './node.ts';
 import type { Machine } from './resources/machine.ts';
 import type { Processes } from './resources/processes.ts';
@@ -173,7 +173,7 @@ export class HoldfastServer<H = unknown> {
     const { codec } = this.options;
     checkFunction(name, handler, 'method');
     this.node.operations.methods.set(name, (payload, session) => {
-      const result = handler(decodeArguments(codec, name, payload) as A, { session: this.handleOf(session) });
+      const result = handler(codec.decode(payload) as A, { session: this.handleOf(session) });
       return isThenable(result)
         ? Promise.resolve(result).then((value) => encodeResult(codec, value))
         : encodeResult(codec, result);
@@ -371,4 +371,13 @@ function idempotencyKeyOf(options: PublishOptions): string | undefined {
 /** Why a session was ended, as far as a Close frame takes it. */
 function reasonOf(text = 'The application ended the session.'): string {
   return cutText(String(text), REASON_BYTES_MAX);
+}
+
+/** What a method gives. That it can't be written is the method's own failure, and its server's to know (SPEC REQ-4). */
+function encodeResult(codec: PayloadCodec, result: unknown): Uint8Array {
+  try {
+    return codec.encode(result);
+  } catch (error) {
+    throw new Error(`its result can’t be encoded: ${(error as Error).message}`, { cause: error });
+  }
 }

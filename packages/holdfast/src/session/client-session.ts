@@ -1,6 +1,6 @@
 import { decode } from '../protocol/codec.ts';
 import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
-import { FIRST_WINDOW } from '../protocol/limits.ts';
+import { FIRST_WINDOW, RECORD_OVERHEAD_BYTES } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { WireRecord } from '../protocol/schema.ts';
 import { HeartbeatInterval } from './heartbeat-interval.ts';
@@ -40,9 +40,6 @@ export interface ClientHost<Caller> extends LinksHost {
 
 /** The verdict that says how long a path bears silence. */
 const idleCut = 'idle-cut-by-intermediary';
-
-/** Room in a WebSocket message beside one payload: its record's other fields. */
-const RECORD_OVERHEAD_BYTES = 600;
 
 /**
  * A client's session, sans-IO: what was published, asked and subscribed to, over however many connections it

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, vi } from 'vitest';
-import { createServer, type ServerOptions } from '../../src/server/create-server.ts';
+import { createServer, type Action, type ServerOptions } from '../../src/server/create-server.ts';
 import { within } from '../../src/testing/contracts/runner.ts';
 import { RawClient, type Hello } from './raw-client.ts';
 
@@ -19,6 +19,27 @@ export async function startServer(
   const { port } = await server.listen(0, '127.0.0.1');
   return { server, port, lines };
 }
+
+/** Lets Ann do all, and Bob what `rule` says. */
+export function rulesFor(
+  rule: (action: Action, name: string) => boolean | PromiseLike<boolean>,
+): ServerOptions {
+  return {
+    authenticate: ({ token }) => ({ id: token }),
+    authorize: ({ id }, action, name) => (id === 'ann' ? true : rule(action, name)),
+  };
+}
+
+/** The ways for `authorize` to answer. */
+export const ways: Record<string, (allowed: boolean) => boolean | PromiseLike<boolean>> = {
+  'at once': (allowed) => allowed,
+  later: (allowed) => new Promise((resolve) => setImmediate(resolve, allowed)),
+  'by what is no Promise, and can be waited for': (allowed) => {
+    const promise = Promise.resolve(allowed);
+    // oxlint-disable-next-line unicorn/no-thenable
+    return { then: (...handlers) => promise.then(...handlers) } as PromiseLike<boolean>;
+  },
+};
 
 /** Somebody who keeps to the rules, and must not notice those who don't. */
 export class Honest {

@@ -47,8 +47,9 @@ function listenForUpgrades(server: HttpServer): Attachments {
     attachments.delete(server);
   };
   server.on('upgrade', listener);
-  attachments.set(server, { paths, end });
-  return { paths, end };
+  const made = { paths, end };
+  attachments.set(server, made);
+  return made;
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {
