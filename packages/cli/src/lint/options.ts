@@ -96,6 +96,9 @@ function parseContext(values: Values): LintContext | string {
   const path = values.path === undefined ? undefined : String(values.path);
   if (path !== undefined && !path.startsWith('/')) return `--path begins with a slash; "${path}" does not.`;
   const version = values['product-version'];
+  // What a program says of itself ("v2.8.4", "nginx/1.29.7") would be taken for an old version.
+  if (version !== undefined && !/^\d+(\.\d+){0,3}$/.test(String(version)))
+    return `--product-version is something like 1.28.0, not "${version}".`;
   return {
     cores: values.cores === undefined ? availableParallelism() : Number(values.cores),
     ...(heartbeatMs !== undefined && { heartbeatMs }),

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isAbsolute, relative, sep } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type CatalogueEntry, catalogue } from '../facts/rules/catalogue.ts';
 import type { Edit, Finding } from './finding.ts';
@@ -82,7 +82,8 @@ function fixOf({ fix }: CatalogueEntry, edits: readonly Edit[], cwd: string) {
 
 /** Relative to the working folder where it can be, because that is how a code host finds the file. */
 function artifactOf(path: string, cwd: string): { readonly uri: string; readonly uriBaseId?: string } {
-  const way = isAbsolute(path) ? relative(cwd, path) : path;
-  if (isAbsolute(way) || way.startsWith('..')) return { uri: pathToFileURL(path).href };
+  const whole = resolve(cwd, path);
+  const way = relative(cwd, whole);
+  if (isAbsolute(way) || way.startsWith('..')) return { uri: pathToFileURL(whole).href };
   return { uri: way.split(sep).map(encodeURIComponent).join('/'), uriBaseId: ROOT };
 }

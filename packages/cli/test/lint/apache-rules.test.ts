@@ -95,6 +95,13 @@ const examples: readonly RuleExample[] = [
     on: 'RewriteRule',
     right: apache({ host: 'RewriteCond %{HTTPS} off\nRewriteRule ^/(.*)$ https://example.com/$1 [R=301,L]' }),
   },
+  {
+    rule: 'APA006',
+    when: 'with a status in words',
+    wrong: apache({ host: 'RewriteRule ^/(.*)$ https://example.com/$1 [L,R=permanent]' }),
+    on: 'RewriteRule',
+    right: apache({ host: 'RewriteRule ^/old$ https://example.com/ [L,R=permanent]' }),
+  },
   { rule: 'APA007', wrong: apache({ modules: '' }), on: 'ProxyPass', right: apache() },
   {
     rule: 'APA008',

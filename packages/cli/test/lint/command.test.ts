@@ -261,6 +261,7 @@ describe('bad input', () => {
       [path, '--as', 'iis'],
       [path, '--format', 'xml'],
       [path, '--path', 'ws'],
+      [path, '--product-version', 'v2.8.4'],
       [path, '--frobnicate'],
     ]) {
       const { code, err } = await lint(...args);

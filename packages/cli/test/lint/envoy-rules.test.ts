@@ -120,6 +120,20 @@ const examples: readonly RuleExample[] = [
     }),
   },
   {
+    rule: 'ENV007',
+    when: 'at the priority that requests have',
+    context: { connections: 20_000 },
+    wrong: envoy({
+      cluster:
+        'circuit_breakers: { thresholds: [{ priority: HIGH, max_connections: 24000, max_requests: 24000 }] }',
+    }),
+    on: '- name: app',
+    right: envoy({
+      cluster:
+        'circuit_breakers: { thresholds: [{ priority: HIGH }, { priority: DEFAULT, max_connections: 24000, max_requests: 24000 }] }',
+    }),
+  },
+  {
     rule: 'ENV008',
     wrong: envoy({ filters: '- name: envoy.filters.http.buffer' }),
     on: '- name: envoy.filters.http.buffer',

@@ -130,6 +130,28 @@ const examples: readonly RuleExample[] = [
     right: haproxy({ back: 'server a 127.0.0.1:1 maxconn 20000' }),
   },
   {
+    rule: 'HAP009',
+    when: 'where the servers of a template hold too few together',
+    context: { connections: 1_000 },
+    wrong: haproxy({ back: 'server-template a 1-9 app:1 maxconn 100' }),
+    on: 'server-template a',
+    right: haproxy({ back: 'server-template a 1-10 app:1 maxconn 100' }),
+  },
+  {
+    rule: 'HAP009',
+    when: 'but not as 0, which is no limit',
+    wrong: haproxy({ back: 'server a 127.0.0.1:1 maxconn 1' }),
+    on: 'server a',
+    right: haproxy({ back: 'server a 127.0.0.1:1 maxconn 0' }),
+  },
+  {
+    rule: 'HAP010',
+    when: 'where handshakes can wait',
+    wrong: haproxy({ back: 'server a 127.0.0.1:1 maxconn 100' }),
+    on: 'backend app',
+    right: haproxy({ back: 'server a 127.0.0.1:1 maxconn 0' }),
+  },
+  {
     rule: 'HAP010',
     wrong: haproxy({ back: 'server a 127.0.0.1:1 maxconn 100' }),
     on: 'backend app',
@@ -194,6 +216,25 @@ const examples: readonly RuleExample[] = [
     wrong: haproxy({ front: 'acl private path_beg /ws /admin\n  http-request deny if private' }),
     on: 'http-request deny',
     right: haproxy({ front: 'acl private path_beg /admin\n  http-request deny if private' }),
+  },
+  {
+    rule: 'HAP017',
+    when: 'by one of two alternatives, and by the beginning of the path',
+    context: { path: '/ws' },
+    wrong: haproxy({ front: 'http-request redirect location /app if { src 10.0.0.1 } || { path_beg / }' }),
+    on: 'http-request redirect',
+    right: haproxy({ front: 'http-request redirect location /app if { src 10.0.0.1 } || { path / }' }),
+  },
+  {
+    rule: 'HAP017',
+    when: 'unless something else must hold, too',
+    context: { path: '/ws' },
+    wrong: haproxy({ front: 'http-request deny if { path_beg /ws } { path_beg / }' }),
+    on: 'http-request deny',
+    right: haproxy({
+      front:
+        'acl fast sc_http_req_rate(0) gt 100\n  http-request deny deny_status 429 if { path_beg /ws } fast',
+    }),
   },
   {
     rule: 'HAP018',

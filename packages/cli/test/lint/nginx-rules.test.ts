@@ -77,6 +77,15 @@ const examples: readonly RuleExample[] = [
     }),
   },
   {
+    rule: 'NGX002',
+    when: 'unless another line for the header says it, from which an empty one takes nothing',
+    wrong: nginx({
+      headers: `${headers.replace('$connection_upgrade', 'close')} proxy_set_header Connection "";`,
+    }),
+    on: 'proxy_set_header Connection close',
+    right: nginx({ headers: `${headers}\nproxy_set_header Connection "";` }),
+  },
+  {
     rule: 'NGX003',
     wrong: nginx({
       server: `listen 80 so_keepalive=on;\n${headers}`,
@@ -95,6 +104,13 @@ const examples: readonly RuleExample[] = [
     rule: 'NGX005',
     wrong: nginx({ headers: headers.replace('$connection_upgrade', '"upgrade"') }),
     on: 'Connection "upgrade"',
+    right: nginx(),
+  },
+  {
+    rule: 'NGX005',
+    when: 'as one word of several, with which handshakes work all the same',
+    wrong: nginx({ headers: headers.replace('$connection_upgrade', '"keep-alive, Upgrade"') }),
+    on: 'Connection "keep-alive, Upgrade"',
     right: nginx(),
   },
   {
@@ -205,6 +221,13 @@ const examples: readonly RuleExample[] = [
   },
   { rule: 'NGX018', wrong: nginx({ match: 'location /ws/' }), on: 'location /ws/', right: nginx() },
   {
+    rule: 'NGX018',
+    when: 'unless a location answers the path itself, with its modifier and path in one word',
+    wrong: nginx({ match: 'location ^~/ws/' }),
+    on: 'location ^~/ws/',
+    right: nginx({ match: 'location =/ws/' }),
+  },
+  {
     rule: 'NGX019',
     wrong: nginx({ headers: without('proxy_set_header Host $host;') }),
     on: 'proxy_pass',
@@ -216,6 +239,24 @@ const examples: readonly RuleExample[] = [
     when: 'on the listen line',
     wrong: nginx({ server: 'listen 80;' }),
     on: 'listen 80',
+    right: nginx(),
+  },
+  {
+    rule: 'NGX020',
+    when: 'on a TCP listener, never on one of QUIC, where nginx refuses the parameter',
+    wrong: nginx({ server: 'listen 443 ssl;' }),
+    on: 'listen 443',
+    right: nginx({ server: 'listen 443 quic reuseport;\nlisten 443 ssl so_keepalive=on;' }),
+  },
+  {
+    rule: 'NGX021',
+    when: 'by a location whose modifier and path are one word',
+    wrong: nginx({
+      server: `listen 80 so_keepalive=on;\n${headers}\nlocation =/auth { proxy_pass http://127.0.0.1:9; }`,
+      headers: '',
+      location: 'auth_request /auth;',
+    }),
+    on: 'location =/auth',
     right: nginx(),
   },
   {
@@ -251,6 +292,13 @@ const examples: readonly RuleExample[] = [
     on: 'proxy_timeout',
     right: 'events {}\nstream {\n server {\n listen 443;\n proxy_pass app;\n }\n}\n',
   },
+  {
+    rule: 'NGX027',
+    when: 'for TCP alone',
+    wrong: 'events {}\nstream {\n server {\n listen 443;\n proxy_pass app;\n proxy_timeout 20s;\n }\n}\n',
+    on: 'proxy_timeout',
+    right: 'events {}\nstream {\n server {\n listen 443 udp;\n proxy_pass app;\n proxy_timeout 20s;\n }\n}\n',
+  },
 ];
 
 describe('the rules for nginx', () => {
@@ -259,4 +307,23 @@ describe('the rules for nginx', () => {
   });
 
   testExamples('nginx', examples);
+
+  it.each(['location ~^/ws', 'location ~*^/WS', 'location ^~/ws', 'location =/ws'])(
+    'know that "%s" takes the declared path, and the location beside it does not',
+    (match) => {
+      const text = nginx({
+        match,
+        server: 'listen 80 so_keepalive=on;\nlocation / { proxy_pass http://a; }',
+      });
+      expect(idsOf(lintText('nginx', text, { path: '/ws' }))).toEqual([]);
+    },
+  );
+
+  it('write no inherited header beside the one that a fix sets, however it is spelt', () => {
+    const http = `${map}\nproxy_set_header connection close;\nproxy_set_header Host $host;`;
+    const { findings } = lintText('nginx', nginx({ http, headers: 'proxy_http_version 1.1;' }));
+    const [added] = findings.find(({ rule }) => rule.id === 'NGX001')?.edits ?? [];
+    expect(added?.text).toContain('proxy_set_header Host $host;');
+    expect(added?.text.match(/proxy_set_header connection/gi)).toHaveLength(1);
+  });
 });

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/lint/command.ts';
+import { Files } from '../../src/lint/files.ts';
+import { lintFile } from '../../src/lint/lint.ts';
+import { reportSarif } from '../../src/lint/report-sarif.ts';
 import { runCommand } from '../run-command.ts';
 
 /**
@@ -134,6 +137,15 @@ describe('SARIF', () => {
     expect(await artifact('/usr/share')).toEqual({
       uri: expect.stringMatching(/^file:\/\/\/.*\/a%20b\.conf$/),
     });
+  });
+
+  it('names a file without the dots of the way to it, which code hosts would not find', () => {
+    const files = new Files();
+    const path = './sites/../edge.conf';
+    files.change(path, configuration);
+    const report = reportSarif([lintFile(path, 'nginx', { cores: 1 }, files)], process.cwd());
+    const [{ results }] = (JSON.parse(report) as Log).runs;
+    expect(results[0]?.locations[0].physicalLocation.artifactLocation.uri).toBe('edge.conf');
   });
 
   it('places that are in the file, with the end behind the last character', async () => {

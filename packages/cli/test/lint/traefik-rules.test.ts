@@ -28,6 +28,15 @@ const dynamic = (middleware: string, service = 'url: http://127.0.0.1:1', passHo
         - ${service}
 `;
 
+/** Two routers, of which only the other one redirects. */
+const twoRouters = (match: string) => `http:
+  routers:
+    start: { rule: ${match}(\`/\`), middlewares: [own], service: app }
+    live: { rule: PathPrefix(\`/ws\`), service: app }
+  middlewares:
+    own: { redirectScheme: { scheme: https } }
+`;
+
 const harmless = 'addPrefix: { prefix: /v1 }';
 
 const examples: readonly RuleExample[] = [
@@ -63,6 +72,14 @@ const examples: readonly RuleExample[] = [
     wrong: dynamic('redirectScheme: { scheme: https }'),
     on: 'redirectScheme',
     right: dynamic(harmless),
+  },
+  {
+    rule: 'TRF005',
+    when: 'on the declared path, of which Path wants the whole',
+    context: { path: '/ws' },
+    wrong: twoRouters('PathPrefix'),
+    on: 'own: { redirectScheme',
+    right: twoRouters('Path'),
   },
   {
     rule: 'TRF006',

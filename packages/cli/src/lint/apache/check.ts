@@ -129,7 +129,7 @@ function checkRewrites(document: ApacheDocument, routes: readonly Route[], findi
       ({ host, node: routed }) => host === enclosing(node, 'virtualhost') && routed !== node,
     );
     const paths = own.filter(({ isPattern }) => !isPattern).map(({ path }) => path);
-    const isRedirect = /\[(.*,)?(R|redirect)(=\d+)?(,.*)?\]/i.test(node.args[2]?.value ?? '');
+    const isRedirect = /\[(.*,)?(R|redirect)(=\w+)?(,.*)?\]/i.test(node.args[2]?.value ?? '');
     const pattern: Route = {
       node,
       host: undefined,

@@ -134,7 +134,9 @@ function checkCluster(cluster: Setting, { connections }: LintContext, findings: 
       findings.add('ENV006', http2.place, `Cluster ${name} is asked over HTTP/2.`);
   }
   if (connections === undefined) return;
-  const [threshold] = itemsOf(at(cluster, 'circuit_breakers', 'thresholds'));
+  const threshold = itemsOf(at(cluster, 'circuit_breakers', 'thresholds')).find(
+    (one) => (textAt(one, 'priority') ?? 'DEFAULT') === 'DEFAULT',
+  );
   for (const key of ['max_connections', 'max_requests']) {
     const entry = entryOf(threshold, key);
     const limit = Number(textAt(threshold, key) ?? BREAKER_DEFAULT);

@@ -1,7 +1,7 @@
 import type { Findings, LintContext } from '../finding.ts';
 import { appendLine } from './edits.ts';
 import type { Line, Section } from './parse.ts';
-import { conditionTests, isAboutWebSocket, isTcpOnWebPort, pathsTo } from './routes.ts';
+import { conditionOf, isAboutWebSocket, isTcpOnWebPort, pathsTo, type Term } from './routes.ts';
 import { effective, hasOption, holdsWord, modeOf, ownLines, wordAfter, type Way } from './scope.ts';
 
 /** HAP012, HAP015 to HAP017, HAP019 and HAP020: what else meets a handshake on its way through. */
@@ -62,14 +62,14 @@ function refusesRequests(line: Line): boolean {
  * its path. A condition on anything else (an address, a rate, the scheme) is a choice of the user.
  */
 function answers(section: Section, rule: Line, paths: readonly string[]): boolean {
-  const hasCondition = holdsWord(rule, 'if') || holdsWord(rule, 'unless');
-  if (!hasCondition) return true;
-  const tests = conditionTests(section, rule);
-  const isPositive = holdsWord(rule, 'if') && !rule.words.some(({ value }) => value.startsWith('!'));
-  return (
-    isPositive &&
-    paths.some((path) => tests.some((test) => /^(path|url)/.test(test) && isAboutWebSocket(test, path)))
-  );
+  if (holdsWord(rule, 'unless')) return false;
+  if (!holdsWord(rule, 'if')) return true;
+  const condition = conditionOf(section, rule);
+  return paths.some((path) => condition.some((terms) => terms.every((one) => holdsFor(one, path))));
+}
+
+function holdsFor({ isNegated, tests }: Term, path: string): boolean {
+  return !isNegated && tests.some((test) => /^(path|url)/.test(test) && isAboutWebSocket(test, path));
 }
 
 function checkTcp(front: Section, findings: Findings): void {

@@ -2,7 +2,7 @@ import { sayDuration } from '../durations.ts';
 import type { Findings, LintContext } from '../finding.ts';
 import { appendLine } from './edits.ts';
 import type { Line, Section } from './parse.ts';
-import { durationMs, effective, hasOption, serverSetting, serversOf, type Way } from './scope.ts';
+import { durationMs, effective, hasOption, maxconnOf, serverSetting, serversOf, type Way } from './scope.ts';
 
 /** HAP006 to HAP009, HAP013 and HAP014: how many sockets fit, where they go, and what a reload does to them. */
 export function checkCapacity(
@@ -48,10 +48,8 @@ function checkMaxconn(section: Section, { connections }: LintContext, findings: 
 
 function checkServers(back: Section, { connections }: LintContext, findings: Findings): void {
   const servers = serversOf(back);
-  const limits = servers.map((server) =>
-    Number(serverSetting(back, server, 'maxconn') ?? Number.POSITIVE_INFINITY),
-  );
-  const together = limits.reduce((sum, limit) => sum + limit, 0);
+  const limits = servers.map((server) => maxconnOf(back, server) ?? Number.POSITIVE_INFINITY);
+  const together = servers.reduce((sum, server, index) => sum + (limits[index] ?? 0) * countOf(server), 0);
   const isEnough = connections !== undefined && together >= connections;
   for (const [index, server] of servers.entries()) {
     const limit = limits[index] ?? Number.POSITIVE_INFINITY;
@@ -60,6 +58,13 @@ function checkServers(back: Section, { connections }: LintContext, findings: Fin
     if (asksOverHttp2(back, server))
       findings.add('HAP011', server, 'This server is asked over h2 and has no "ws h1".');
   }
+}
+
+/** How many servers a line stands for: "server-template app 1-5 …" or "server-template app 5 …" is five. */
+function countOf({ words: [keyword, , range] }: Line): number {
+  if (keyword?.value !== 'server-template') return 1;
+  const [low = 1, high] = (range?.value ?? '').split('-').map(Number);
+  return high === undefined ? low : high - low + 1;
 }
 
 /** A new connection for a WebSocket falls back to http/1.1 where ALPN has it; one that is shared stays as it is. */

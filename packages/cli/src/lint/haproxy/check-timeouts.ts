@@ -3,7 +3,7 @@ import { cutsSilence, sayDuration, sayTooShortFor } from '../durations.ts';
 import type { Findings, LintContext } from '../finding.ts';
 import { appendLine, replaceWord } from './edits.ts';
 import type { Line, Section } from './parse.ts';
-import { effective, modeOf, serverSetting, serversOf, timeoutMs, type Way } from './scope.ts';
+import { effective, maxconnOf, modeOf, serversOf, timeoutMs, type Way } from './scope.ts';
 
 /** A handshake that waits longer for a slot is given up by its client first. */
 const QUEUE_MAX_MS = 30_000;
@@ -88,7 +88,7 @@ function checkOrdinary({ front, back }: Way, findings: Findings): void {
 
 /** Only servers with a limit let handshakes wait. */
 function checkQueue(back: Section, findings: Findings): void {
-  if (!serversOf(back).some((server) => serverSetting(back, server, 'maxconn') !== undefined)) return;
+  if (!serversOf(back).some((server) => maxconnOf(back, server) !== undefined)) return;
   const queue = effective(back, 'timeout', 'queue');
   const queueMs = timeoutMs(queue);
   if (!queue)

@@ -29,33 +29,52 @@ function isMarked({ front, back }: Way, { path }: LintContext): boolean {
   return routes.some((line) => conditionTests(front, line).some((test) => isAboutWebSocket(test, path)));
 }
 
-/** What one line's condition looks at: its own tests in braces, and those of the ACLs that it names. */
-export function conditionTests(section: Section, line: Line): readonly string[] {
+/** A part of a condition: a test in braces, or the name of ACLs, any of which will do. */
+export interface Term {
+  readonly isNegated: boolean;
+  readonly tests: readonly string[];
+}
+
+/** The alternatives of a line's condition, each with the terms that must all hold (HAProxy manual, 7.2). */
+export function conditionOf(section: Section, line: Line): readonly (readonly Term[])[] {
   const start = line.words.findIndex(({ value }) => value === 'if' || value === 'unless');
   if (start === -1) return [];
-  const words = line.words.slice(start + 1).map(({ value }) => value);
-  const condition = words.join(' ');
-  const inBraces = [...condition.matchAll(/\{([^}]*)\}/g)].map((match) => match[1]?.trim() ?? '');
-  const named = ownLines(section, 'acl').filter((acl) =>
-    words.some((word) => word.replace(/^!/, '') === acl.words[1]?.value),
-  );
-  return [
-    ...inBraces,
-    ...named.map((acl) =>
-      acl.words
-        .slice(2)
-        .map(({ value }) => value)
-        .join(' '),
-    ),
-  ];
+  return textOf(line.words.slice(start + 1))
+    .split(/ (?:\|\||or) /)
+    .map((terms) =>
+      Array.from(terms.matchAll(term), ([, not, test, name]) => ({
+        isNegated: not === '!',
+        tests: test === undefined ? testsOfAcl(section, name ?? '') : [test.trim()],
+      })),
+    );
+}
+
+const term = /(!?) ?(?:\{([^}]*)\}|([^\s!{]+))/g;
+
+function testsOfAcl(section: Section, name: string): readonly string[] {
+  return ownLines(section, 'acl')
+    .filter((acl) => acl.words[1]?.value === name)
+    .map((acl) => textOf(acl.words.slice(2)));
+}
+
+function textOf(words: Line['words']): string {
+  return words.map(({ value }) => value).join(' ');
+}
+
+/** All that a line's condition looks at. */
+function conditionTests(section: Section, line: Line): readonly string[] {
+  return conditionOf(section, line)
+    .flat()
+    .flatMap(({ tests }) => tests);
 }
 
 export function isAboutWebSocket(test: string, path: string | undefined): boolean {
   if (/hdr\((Upgrade|Connection|Sec-WebSocket-[A-Za-z]+)\)/i.test(test)) return true;
-  const patterns = pathPatterns(test);
-  return patterns.some((pattern) =>
-    path === undefined ? soundsLikeWebSocket(pattern) : path.startsWith(pattern),
-  );
+  const isWhole = /^(path|url|capture\.req\.uri)\b/.test(test) && !/\s-m\s/.test(test);
+  return pathPatterns(test).some((pattern) => {
+    if (path === undefined) return soundsLikeWebSocket(pattern);
+    return isWhole ? path === pattern : path.startsWith(pattern);
+  });
 }
 
 /** The paths that a test such as "path_beg -i /ws /live" compares with. */

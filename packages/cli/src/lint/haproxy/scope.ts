@@ -76,6 +76,11 @@ export function serverSetting(back: Section, server: Line, word: string): string
   return undefined;
 }
 
+/** How many connections a server takes at once; HAProxy takes 0 as no limit. */
+export function maxconnOf(back: Section, server: Line): number | undefined {
+  return Number(serverSetting(back, server, 'maxconn') ?? 0) || undefined;
+}
+
 /** Every pair of a front and a back that has servers. A listen section is both. */
 export function waysOf(sections: readonly Section[]): Way[] {
   const backs = sections

@@ -3,7 +3,7 @@ import { isAtLeast } from '../versions.ts';
 import type { NginxDocument } from './document.ts';
 import { setHeaders, connectionVariable, defineMap, replaceArguments, setInRoute } from './edits.ts';
 import type { Directive } from './parse.ts';
-import { outerUpgrade, proxiedRoutes, sayLocation, subrequests, type Route } from './routes.ts';
+import { matcherOf, outerUpgrade, proxiedRoutes, sayLocation, subrequests, type Route } from './routes.ts';
 import { argument, effective, effectiveHeader, headOf, headerValue, levelsOf, named } from './scope.ts';
 
 /** What a proxied location must forward for the handshake: NGX001 to NGX008, NGX019. */
@@ -62,13 +62,13 @@ function checkConnection(document: NginxDocument, route: Route, findings: Findin
   const line = effectiveHeader(route.levels, 'connection');
   const value = headerValue(line) ?? '';
   const wanted = connectionVariable(document);
-  if (/^upgrade$/i.test(value)) {
+  if (value.split(',').some((token) => token.trim().toLowerCase() === 'upgrade')) {
     const edits =
       line && wanted ? [replaceArguments(line, `Connection ${wanted.variable}`), ...wanted.edits] : [];
     findings.add(
       'NGX005',
       headOf(line ?? route.pass),
-      'Connection is "upgrade" for plain requests too.',
+      `Connection is "${value}" for plain requests too.`,
       edits,
     );
     return;
@@ -177,8 +177,7 @@ export function checkSubrequests(document: NginxDocument, findings: Findings): v
     const server = levelsOf(directive, document.directives);
     for (const route of routes) {
       const isAsked =
-        route.location.args.at(-1)?.value === uri &&
-        server.includes(route.server?.block ?? document.directives);
+        matcherOf(route.location).path === uri && server.includes(route.server?.block ?? document.directives);
       if (!isAsked || headerValue(effectiveHeader(route.levels, 'upgrade')) === undefined) continue;
       const edits = setHeaders(route, { Upgrade: '""', Connection: '""' });
       findings.add(

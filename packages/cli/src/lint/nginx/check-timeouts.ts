@@ -62,9 +62,10 @@ export function checkRouteTimeouts(route: Route, { heartbeatMs }: LintContext, f
   }
 }
 
+/** The listeners on TCP: nginx refuses what belongs to that in one on QUIC or a file. */
 export function listensOf({ server }: Route): readonly Directive[] {
   return named(server?.block ?? [], 'listen').filter(
-    (directive) => !argument(directive)?.startsWith('unix:'),
+    (directive) => !argument(directive)?.startsWith('unix:') && !hasParameter(directive, 'quic'),
   );
 }
 
@@ -99,7 +100,10 @@ function isWebStream(server: Directive): boolean {
   return (
     isStream &&
     (server.block ?? []).some(
-      (line) => line.name === 'listen' && /(^|:)(80|443|8080|8443)$/.test(argument(line) ?? ''),
+      (line) =>
+        line.name === 'listen' &&
+        !hasParameter(line, 'udp') &&
+        /(^|:)(80|443|8080|8443)$/.test(argument(line) ?? ''),
     )
   );
 }

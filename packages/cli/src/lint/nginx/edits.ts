@@ -59,9 +59,10 @@ export function setInRoute(route: Route, name: string, value: string): Edit {
  */
 export function setHeaders(route: Route, headers: Readonly<Record<string, string>>): readonly Edit[] {
   const holding = effectiveAll(route.levels, 'proxy_set_header');
+  const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
   const isInherited = !holding.some(({ parent }) => parent === route.location || parent === route.block);
   const lines: Line[] = isInherited
-    ? holding.filter((line) => !Object.hasOwn(headers, argument(line) ?? '')).map(textOf)
+    ? holding.filter((line) => !names.has(argument(line)?.toLowerCase() ?? '')).map(textOf)
     : [];
   const edits: Edit[] = [];
   for (const [name, value] of Object.entries(headers)) {

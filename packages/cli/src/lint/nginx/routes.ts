@@ -28,10 +28,12 @@ export interface Matcher {
   readonly path: string;
 }
 
+/** The modifier may stand by itself or at the front of the path: "= /ws" and "=/ws" are one. */
 export function matcherOf(location: Directive): Matcher {
   const [first = '', second] = location.args.map(({ value }) => value);
   if (second !== undefined) return { modifier: first as Matcher['modifier'], path: second };
-  return first.startsWith('@') ? { modifier: '@', path: first } : { modifier: '', path: first };
+  const [modifier = ''] = /^(=|\^~|~\*?|@)?/.exec(first) ?? [];
+  return { modifier: modifier as Matcher['modifier'], path: first.slice(modifier.length) };
 }
 
 export function sayLocation(location: Directive): string {
@@ -57,9 +59,7 @@ export function proxiedRoutes(document: NginxDocument): Route[] {
  */
 export function webSocketRoutes(document: NginxDocument, context: LintContext): Route[] {
   const asked = new Set(subrequests(document).map(({ uri }) => uri));
-  const routes = proxiedRoutes(document).filter(
-    ({ location }) => !asked.has(location.args.at(-1)?.value ?? ''),
-  );
+  const routes = proxiedRoutes(document).filter(({ location }) => !asked.has(matcherOf(location).path));
   const reached = context.path === undefined ? new Set<Directive>() : locationsFor(document, context.path);
   const certain = new Set(
     routes.filter(

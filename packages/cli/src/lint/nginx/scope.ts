@@ -37,13 +37,15 @@ export function isOn(directive: Directive | undefined): boolean {
   return argument(directive)?.toLowerCase() === 'on';
 }
 
-/** The proxy_set_header line for this header that holds here; the last one wins. */
+/** The proxy_set_header line for this header that holds here. */
 export function effectiveHeader(levels: Levels, header: string): Directive | undefined {
   return findHeader(effectiveAll(levels, 'proxy_set_header'), header);
 }
 
+/** nginx sends the value of each line; one that is empty sends nothing, and takes nothing from the others. */
 export function findHeader(lines: readonly Directive[], header: string): Directive | undefined {
-  return lines.findLast((line) => argument(line)?.toLowerCase() === header);
+  const own = lines.filter((line) => argument(line)?.toLowerCase() === header);
+  return own.findLast((line) => headerValue(line) !== undefined) ?? own.at(-1);
 }
 
 /** An empty value removes a header, so it counts as not sent. */

@@ -57,12 +57,14 @@ function checkEntryPoint({ key, place, value }: Entry, findings: Findings): void
 function webSocketRouters(document: Setting, { path }: LintContext): readonly Entry[] {
   const routers = entriesOf(at(document, 'http', 'routers'));
   const marked = routers.filter(({ key, value }) => {
-    const paths = [
-      ...(textAt(value, 'rule') ?? '').matchAll(/Path(?:Prefix|Regexp)?\(\s*[`'"]([^`'"]+)/g),
-    ].map((match) => match[1] ?? '');
-    if (path !== undefined) return paths.some((own) => path.startsWith(own));
+    const paths = Array.from(
+      (textAt(value, 'rule') ?? '').matchAll(/Path(Prefix|Regexp)?\(\s*[`'"]([^`'"]+)/g),
+      ([, kind, own = '']) => ({ own, isPrefix: kind === 'Prefix' }),
+    );
+    if (path !== undefined)
+      return paths.some(({ own, isPrefix }) => (isPrefix ? path.startsWith(own) : path === own));
     return (
-      paths.some(soundsLikeWebSocket) ||
+      paths.some(({ own }) => soundsLikeWebSocket(own)) ||
       soundsLikeWebSocket(key) ||
       soundsLikeWebSocket(textAt(value, 'service') ?? '')
     );
