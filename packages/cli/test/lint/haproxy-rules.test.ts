@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { idsOf, lintText, testExamples, type RuleExample } from './support.ts';
+import { fixText, idsOf, lintText, testExamples, type RuleExample } from './support.ts';
 
 const timeouts = `timeout connect 5s
   timeout client 30s
@@ -277,6 +277,16 @@ frontend web from long
 `;
     expect(idsOf(lintText('haproxy', text))).not.toContain('HAP001');
     expect(idsOf(lintText('haproxy', text.replace('app from long', 'app')))).toContain('HAP001');
+  });
+
+  it('write no line into a block that holds on a condition', () => {
+    const text = haproxy({
+      options: '',
+      back: 'server a 127.0.0.1:1\n.if defined(X)\n  server b 127.0.0.1:2\n.endif',
+    });
+    const fixed = fixText('haproxy', text);
+    expect(fixed).toContain('.endif\n  balance leastconn\n');
+    expect(fixed).not.toMatch(/127\.0\.0\.1:2\n(?!\.endif)/);
   });
 
   it('judge every backend where the name is only known at run time', () => {

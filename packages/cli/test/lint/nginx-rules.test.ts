@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { idsOf, lintText, testExamples, type RuleExample } from './support.ts';
+import { fixText, idsOf, lintText, testExamples, type RuleExample } from './support.ts';
 
 const map = "map $http_upgrade $connection_upgrade { default upgrade; '' ''; }";
 
@@ -318,6 +318,13 @@ describe('the rules for nginx', () => {
       expect(idsOf(lintText('nginx', text, { path: '/ws' }))).toEqual([]);
     },
   );
+
+  it('write a line once into a location that proxies in an "if", too: nginx refuses it twice', () => {
+    const location = 'if ($arg_a) { proxy_pass http://127.0.0.1:2; }';
+    const text = fixText('nginx', nginx({ location, headers: '', timeout: '' }));
+    const added = /^\s*proxy_(socket_keepalive|read_timeout|http_version) .*$/gm;
+    expect(text.match(added)).toHaveLength(3);
+  });
 
   it('write no inherited header beside the one that a fix sets, however it is spelt', () => {
     const http = `${map}\nproxy_set_header connection close;\nproxy_set_header Host $host;`;

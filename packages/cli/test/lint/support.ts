@@ -47,6 +47,14 @@ export function testExamples(product: Product, examples: readonly RuleExample[])
   }
 }
 
+/** The text after `--fix`. */
+export function fixText(product: Product, text: string): string {
+  const files = new Files();
+  files.change(PATH, text);
+  fixFile(PATH, product, { cores: 1 }, files);
+  return files.read(PATH).text;
+}
+
 function lineOf(text: string, part: string): number {
   const lines = text.split('\n').map((line) => line.trim());
   const starting = lines.findIndex((line) => line.startsWith(part));

@@ -3,9 +3,9 @@ import type { Line, Section } from './parse.ts';
 
 /** Adds a line at the end of what stands in a section, as deep as its neighbours. */
 export function appendLine(section: Section, text: string): Edit {
-  const last = section.lines.at(-1) ?? section.head;
-  const indent = section.lines.length > 0 ? section.source.indentAt(last.start) : '    ';
-  const end = endOfLine(last);
+  const neighbour = section.lines.at(-1);
+  const indent = neighbour ? section.source.indentAt(neighbour.start) : '    ';
+  const end = endOfLine(section.last);
   return { place: { source: section.source, start: end, end }, text: `\n${indent}${text}` };
 }
 

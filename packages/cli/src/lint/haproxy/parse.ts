@@ -14,6 +14,8 @@ export interface Section extends Place {
   readonly name: string;
   readonly head: Line;
   readonly lines: readonly Line[];
+  /** The last line that stands in the section whatever conditions hold; a new line belongs behind it. */
+  readonly last: Line;
   /** The section of defaults that holds here, which may have one of its own. */
   readonly defaults: Section | undefined;
 }
@@ -27,16 +29,20 @@ const sectionKinds = new Set(
 
 /** The sections of a configuration of HAProxy. Throws an InputError. */
 export function parseHaproxy(source: SourceFile): Section[] {
-  const sections: (Section & { lines: Line[] })[] = [];
+  const sections: OpenSection[] = [];
+  let depth = 0;
   for (const line of readLines(source)) {
     const keyword = line.words[0]?.value ?? '';
     if (sectionKinds.has(keyword)) {
-      sections.push(openSection(line, sections));
+      sections.push(openSection(line, depth, sections));
       continue;
     }
+    const current = sections.at(-1);
+    if (keyword === '.if') depth += 1;
+    if (keyword === '.endif') depth -= 1;
+    if (current?.depth === depth) current.last = line;
     // Conditional blocks of the preprocessor may stand anywhere.
     if (keyword.startsWith('.')) continue;
-    const current = sections.at(-1);
     if (!current)
       throw source.errorAt(
         line.start,
@@ -47,7 +53,14 @@ export function parseHaproxy(source: SourceFile): Section[] {
   return sections;
 }
 
-function openSection(head: Line, before: readonly Section[]): Section & { lines: Line[] } {
+interface OpenSection extends Section {
+  readonly lines: Line[];
+  last: Line;
+  /** In how many conditional blocks it was opened. */
+  readonly depth: number;
+}
+
+function openSection(head: Line, depth: number, before: readonly Section[]): OpenSection {
   const words = head.words.map(({ value }) => value);
   const [kind = '', name = ''] = words;
   const from = words.indexOf('from');
@@ -65,6 +78,8 @@ function openSection(head: Line, before: readonly Section[]): Section & { lines:
     name: name === 'from' ? '' : name,
     head,
     lines: [],
+    last: head,
+    depth,
     defaults: inherits ? defaults : undefined,
   };
 }

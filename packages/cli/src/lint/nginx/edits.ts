@@ -39,10 +39,13 @@ export function replaceArguments(directive: Directive, text: string): Edit {
   return { place: { source: directive.source, start, end }, text: gap + text };
 }
 
-/** Puts lines into the location of a route: below its proxy_pass, unless that came from a shared file. */
-export function insertIntoRoute({ location, pass }: Route, lines: readonly Line[]): Edit {
-  const isOwn = pass.parent === location && pass.source === location.source;
-  return isOwn ? insertAfter(pass, lines) : insertAtStart(location, lines);
+/**
+ * Puts lines into the location of a route: below its proxy_pass, unless that came from a shared file. All routes of
+ * a location (an "if" has one of its own) have one place, so that two findings never write the same line twice.
+ */
+export function insertIntoRoute({ location }: Route, lines: readonly Line[]): Edit {
+  const pass = named(location.block ?? [], 'proxy_pass').find(({ source }) => source === location.source);
+  return pass ? insertAfter(pass, lines) : insertAtStart(location, lines);
 }
 
 /** Sets a directive for one route: in place when the route has it itself, else as a new line. */
