@@ -90,14 +90,14 @@ export class Dialer {
   }
 
   /** Whatever a link's socket says after it was dropped, however late, goes unheard (SPEC LIVE-5). */
-  async dial(link: Link, tokenRejected: boolean): Promise<void> {
+  async dial(link: Link): Promise<void> {
     const beganAtMs = this.#platform.clock.nowMs();
     const line: Line = { token: '', urls: [], racing: new Map(), beganAtMs, cancelNext: () => {} };
     this.#open.set(link, line);
     try {
       // In a turn of its own, because the application's functions may call the client.
       await undefined;
-      const asked = Promise.all([this.#lines.candidates(), this.fetchToken(tokenRejected)]);
+      const asked = Promise.all([this.#lines.candidates(), this.fetchToken(link.tokenRejected)]);
       // What is answered too late for the attempt that asked serves the next.
       this.#asked = Promise.race([this.#asked ?? asked, asked]);
       const [urls, token] = await this.#asked;

@@ -133,8 +133,8 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
 
   // ── What the session asks for ────────────────────────────────────────────────────────────────────────────
 
-  dial(link: Link, tokenRejected: boolean): void {
-    void this.dialer.dial(link, tokenRejected);
+  dial(link: Link): void {
+    void this.dialer.dial(link);
   }
 
   drop(link: Link, code: number): void {

@@ -32,75 +32,74 @@ export class FlightRecorder {
   outMs = 0;
   /** How long the last connection was silent in both directions when it ended. */
   silentMs = 0;
+  /** The number of the connection in use; 0 before the first. */
+  #connection = 0;
   #openedAtMs = 0;
+  #hints = 0;
+  #sleptMs = 0;
   #hintedAtMs = 0;
-  /** Undefined while the connection in use is thought to live. */
-  #endedAtMs: number | undefined;
-  #flight: Flight | undefined;
+  /** Infinity while the connection in use is thought to live. */
+  #endedAtMs = Infinity;
+  #flight: Omit<Flight, 'hints' | 'sleptMs' | 'agoMs'> | undefined;
 
   /** The connection with this number is the one in use; its socket opened at `openedAtMs`. */
   opened(connection: number, openedAtMs: number, nowMs: number): void {
+    this.#connection = connection;
     this.#openedAtMs = openedAtMs;
     this.inMs = this.outMs = nowMs;
-    this.#endedAtMs = undefined;
-    this.#flight = {
-      type: 'flight',
-      connection,
-      openMs: 0,
-      silentInMs: 0,
-      silentOutMs: 0,
-      endedBy: 'peer',
-      code: 0,
-      hints: 0,
-      sleptMs: 0,
-      attempts: 0,
-      agoMs: 0,
-    };
+    this.#hints = this.#sleptMs = 0;
+    this.recovered();
   }
 
   /** Something of `HINT` was noticed; with `slept`, how far the clock jumped. */
   hint(kind: number, nowMs: number, sleptMs = 0): void {
-    const flight = this.#flight;
-    if (!flight || nowMs > (this.#endedAtMs ?? nowMs) + HINT_SLACK_MS) return;
-    this.#forget(flight);
-    flight.hints |= 1 << kind;
-    flight.sleptMs ||= whole(sleptMs);
+    if (nowMs > this.#endedAtMs + HINT_SLACK_MS) return;
+    this.#forget();
+    this.#hints |= 1 << kind;
+    this.#sleptMs ||= whole(sleptMs);
     this.#hintedAtMs = nowMs;
   }
 
-  /** The connection in use is lost or being left; after that, each call is an attempt that came to nothing. */
-  closed(code: number, endedBy: Ending, nowMs: number): void {
-    const flight = this.#flight;
-    if (!flight) return;
-    if (this.#endedAtMs !== undefined) {
-      flight.attempts++;
-      return;
-    }
-    this.#forget(flight);
+  /** The connection in use is lost or being left; of several ends the first counts. */
+  ended(code: number, endedBy: Ending, nowMs: number): void {
+    if (this.#flight || !this.#connection) return;
+    this.#forget();
     this.#endedAtMs = nowMs;
-    flight.openMs = whole(nowMs - this.#openedAtMs);
-    flight.silentInMs = whole(nowMs - this.inMs);
-    flight.silentOutMs = whole(nowMs - this.outMs);
-    this.silentMs = Math.min(flight.silentInMs, flight.silentOutMs);
-    flight.endedBy = endedBy;
-    flight.code = code;
+    const silentInMs = whole(nowMs - this.inMs);
+    const silentOutMs = whole(nowMs - this.outMs);
+    this.silentMs = Math.min(silentInMs, silentOutMs);
+    this.#flight = {
+      type: 'flight',
+      connection: this.#connection,
+      openMs: whole(nowMs - this.#openedAtMs),
+      silentInMs,
+      silentOutMs,
+      endedBy,
+      code,
+      attempts: 0,
+    };
+  }
+
+  /** An attempt at another has come to nothing. */
+  missed(): void {
+    if (this.#flight) this.#flight.attempts++;
   }
 
   /** It was not lost after all. */
   recovered(): void {
-    this.#endedAtMs = undefined;
+    this.#flight = undefined;
+    this.#endedAtMs = Infinity;
   }
 
   /** The record for a hello, from the end of one connection to the welcome of the next. */
   record(nowMs: number): Flight | undefined {
-    if (this.#endedAtMs === undefined) return;
-    this.#flight!.agoMs = whole(nowMs - this.#endedAtMs);
-    return this.#flight;
+    const agoMs = whole(nowMs - this.#endedAtMs);
+    return this.#flight && { ...this.#flight, hints: this.#hints, sleptMs: this.#sleptMs, agoMs };
   }
 
   /** What was noticed before it was last heard from explains nothing. */
-  #forget(flight: Flight): void {
-    if (this.inMs > this.#hintedAtMs + HINT_SLACK_MS) flight.hints = flight.sleptMs = 0;
+  #forget(): void {
+    if (this.inMs > this.#hintedAtMs + HINT_SLACK_MS) this.#hints = this.#sleptMs = 0;
   }
 }
 

@@ -7,6 +7,8 @@ export interface Link {
   /** Counts this session's links; the server tells by it which of two is newer. */
   readonly id: number;
   stage: 'dialing' | 'greeting' | 'live';
+  /** The last token was refused, so another must be asked for; a refusal of that one is final. */
+  tokenRejected: boolean;
   greetedAtMs: number;
   /** Nothing but the hello goes out before the welcome. */
   bare: boolean;
@@ -37,7 +39,7 @@ export interface LinksConfig {
 
 /** What the links ask of their driver. None of these may call back before it returns. */
 export interface LinksHost {
-  dial(link: Link, tokenRejected: boolean): void;
+  dial(link: Link): void;
   /** Sends what is pending on the link, and lets it go. */
   drop(link: Link, code: number): void;
   /** Who answers the link wants nobody before then; gives when the next attempt is due, undefined when elsewhere. */

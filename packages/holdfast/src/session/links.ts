@@ -27,7 +27,7 @@ type State =
   | { name: 'suspect' | 'draining'; link: Link; rival: Link | undefined };
 
 /** `retry` is this client's own guess, `slot` the time that the server gave it; there is one of the two. */
-type DeadlineName = LivenessDeadline | 'retry' | 'slot' | 'connect' | 'rival' | 'stable';
+type DeadlineName = LivenessDeadline | 'retry' | 'slot' | 'connect' | 'stable';
 
 export class Links {
   readonly #deadlines = new Deadlines<DeadlineName>();
@@ -90,35 +90,31 @@ export class Links {
 
   /** Tries now, unless it was closed. A link that is live is replaced without a break. */
   connect(nowMs: number): void {
-    const state = this.#state;
-    if (state.name === 'closed') return;
-    if (state.name === 'live') this.#become({ name: 'draining', link: state.link, rival: undefined }, nowMs);
-    if ('rival' in this.#state) return this.#dialRival(this.#state, nowMs);
-    if (state.name === 'connecting') return;
-    if (state.name !== 'waiting') this.backoff.liveAtMs = nowMs;
-    this.#dueAt(undefined);
-    this.#become({ name: 'connecting', link: this.#dial() }, nowMs);
-    this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
+    const { name } = this.#state;
+    if (name === 'closed' || name === 'connecting' || this.#rival) return;
+    this.#leave('draining', nowMs);
+    const link = this.#dial(nowMs);
+    if ('rival' in this.#state) {
+      this.#state.rival = link;
+      return this.#host.changed();
+    }
+    if (name !== 'waiting') this.backoff.liveAtMs = nowMs;
+    this.#become({ name: 'connecting', link }, nowMs);
   }
 
-  #dialRival(state: State & { rival: Link | undefined }, nowMs: number): void {
-    if (state.rival) return;
+  #dial(nowMs: number): Link {
     this.#dueAt(undefined);
-    state.rival = this.#dial();
-    this.#deadlines.set('rival', nowMs + this.#config.connectTimeoutMs);
-    this.#host.changed();
-  }
-
-  #dial(): Link {
+    this.#giveTime(nowMs);
     const link: Link = {
       id: ++this.count,
       stage: 'dialing',
+      tokenRejected: this.#tokenRejected,
       greetedAtMs: 0,
       bare: false,
       aliases: new Map(),
       pending: [],
     };
-    this.#host.dial(link, this.#tokenRejected);
+    this.#host.dial(link);
     return link;
   }
 
@@ -133,10 +129,14 @@ export class Links {
     link.bare = isRival;
     link.greetedAtMs = nowMs;
     this.#greeted = link.id;
-    if (isRival && this.#state.name === 'draining') this.flight.closed(this.#moveCode, 'move', nowMs);
-    // A long way gets its time twice: to open, and to be welcomed.
-    this.#deadlines.set(isRival ? 'rival' : 'connect', nowMs + this.#config.connectTimeoutMs);
+    if (isRival && this.#state.name === 'draining') this.flight.ended(this.#moveCode, 'move', nowMs);
+    this.#giveTime(nowMs);
     return true;
+  }
+
+  /** For the attempt under way, there being one at a time; a long way gets it twice: to open, and to be welcomed. */
+  #giveTime(nowMs: number): void {
+    this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
   }
 
   /** The server's welcome: this link is the one from now on. False when it was live already. */
@@ -148,7 +148,7 @@ export class Links {
     this.liveness.restart(nowMs - link.greetedAtMs, welcome);
     this.backoff.windowMs = welcome.returnWindowMs;
     this.backoff.place = welcome.returnPlace / RETURN_PLACES;
-    this.#tokenRejected = false;
+    this.#tokenRejected = link.tokenRejected = false;
     this.#moveCode = 0;
     this.flight.opened(link.id, link.greetedAtMs, nowMs);
     this.#becomeLive(link, nowMs);
@@ -168,9 +168,8 @@ export class Links {
     }
     this.cause = { code: 'going-away', text };
     this.#moveCode = closeCodes['going-away'].code;
-    if (this.#state.name === 'live') this.#become({ name: 'draining', link, rival: undefined }, nowMs);
-    if (this.#rival) return;
-    this.#dueAt('slot', slotAtMs);
+    this.#leave('draining', nowMs);
+    if (!this.#rival) this.#dueAt('slot', slotAtMs);
   }
 
   /** The server's verdict on why the last connection was lost (SPEC CAUSE-2). */
@@ -190,7 +189,7 @@ export class Links {
       text: reason || (name ?? `The connection was cut (close code ${code}).`),
     };
     const retry = this.#retryAfter(link, name);
-    const isFinal = retry === 'never' || (retry === 'token' && this.#tokenRejected);
+    const isFinal = retry === 'never' || (retry === 'token' && link.tokenRejected);
     if (retry === 'token') this.#tokenRejected = true;
     this.lost(link, cause, nowMs, { code, isFinal });
   }
@@ -220,24 +219,26 @@ export class Links {
       return this.finish('failed', cause, nowMs);
     const rival = this.#rival;
     const wasReached = link.stage !== 'dialing';
-    // It was live until its peer closed it, however long it had been silent.
-    if (code !== undefined && link.stage === 'live') this.backoff.liveAtMs = nowMs;
     this.cause = cause;
-    this.flight.closed(code ?? 0, code !== undefined && link === state.link ? 'peer' : 'error', nowMs);
+    if (link.stage === 'live') {
+      // Until its peer closed it, however long it had been silent.
+      if (code !== undefined) this.backoff.liveAtMs = nowMs;
+      this.flight.ended(code ?? 0, code === undefined ? 'error' : 'peer', nowMs);
+    } else this.flight.missed();
     if ('rival' in state && link === rival) {
       state.rival = undefined;
-      this.#deadlines.delete('rival');
+      this.#deadlines.delete('connect');
       // The old link serves on.
       if (state.name === 'draining') this.flight.recovered();
       return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
     }
-    if (state.name === 'draining') slotAtMs ??= this.#deadlines.get('slot');
+    slotAtMs ??= this.#deadlines.get('slot');
     this.#deadlines.clear();
     if (!rival) {
       this.#become({ name: 'waiting' }, nowMs);
       return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
     }
-    this.#deadlines.set('connect', nowMs + this.#config.connectTimeoutMs);
+    this.#giveTime(nowMs);
     this.#become({ name: 'connecting', link: rival }, nowMs);
   }
 
@@ -323,9 +324,8 @@ export class Links {
       case 'slot':
       case 'retry':
         return this.connect(nowMs);
-      case 'connect':
-      case 'rival': {
-        const link = due === 'rival' ? this.#rival : this.link;
+      case 'connect': {
+        const link = this.#rival ?? this.link;
         const what = link?.stage === 'dialing' ? 'address, token or connection' : 'welcome';
         const text = `No ${what} within ${this.#config.connectTimeoutMs} ms.`;
         return link && this.#giveUp(link, { code: 'unreachable', text }, nowMs);
@@ -346,11 +346,17 @@ export class Links {
   #suspect(nowMs: number): void {
     this.liveness.doubt(nowMs);
     // One that is draining is left anyway, in its slot.
-    if (this.#state.name !== 'live') return;
+    if (!this.#leave('suspect', nowMs)) return;
     this.cause = silent;
-    this.flight.closed(0, 'timeout', nowMs);
-    this.#become({ name: 'suspect', link: this.#state.link, rival: undefined }, nowMs);
+    this.flight.ended(0, 'timeout', nowMs);
     this.connect(nowMs);
+  }
+
+  /** The link in use is to be replaced by another, and serves until then; false when it is so already. */
+  #leave(name: 'suspect' | 'draining', nowMs: number): boolean {
+    if (this.#state.name !== 'live') return false;
+    this.#become({ name, link: this.#state.link, rival: undefined }, nowMs);
+    return true;
   }
 
   #becomeLive(link: Link, nowMs: number): void {

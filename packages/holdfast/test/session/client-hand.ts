@@ -43,9 +43,9 @@ export class ClientHand {
         ...config,
       },
       {
-        dial: (link, tokenRejected) => {
+        dial: (link) => {
           this.links.set(link.id, link);
-          note({ type: 'dial', link: link.id, tokenRejected });
+          note({ type: 'dial', link: link.id, tokenRejected: link.tokenRejected });
         },
         drop: (link, code) => note({ type: 'drop', link: link.id, code }),
         turnedAway: (_link, slotAtMs) => slotAtMs,
@@ -79,6 +79,7 @@ export class ClientHand {
     const stranger: Link = {
       id,
       stage: 'dialing',
+      tokenRejected: false,
       greetedAtMs: 0,
       bare: false,
       aliases: new Map(),

@@ -92,6 +92,34 @@ describe('a link that is lost', () => {
     expect(hand.phase).toBe('waiting');
   });
 
+  it('[CLOSE-2] asks for another token, too, where one that is no good yet is on its way beside it', () => {
+    const hand = ClientHand.suspect();
+    hand.lose(1, closeCodes['token-expired'].code);
+    hand.open(2);
+    hand.lose(2, closeCodes.unauthorized.code);
+    expect(hand.phase).toBe('waiting');
+    expect(hand.untilDial()).toEqual({ type: 'dial', link: 3, tokenRejected: true });
+  });
+
+  it('[CAUSE-1] is no attempt to come back when it was suspect before', () => {
+    const hand = ClientHand.suspect();
+    hand.lose(1);
+    expect(sent(hand.open(2))).toContainEqual(
+      expect.objectContaining({ type: 'flight', endedBy: 'timeout', attempts: 0 }),
+    );
+  });
+
+  it('[CAUSE-1] was tried for in vain only as often as since its end', () => {
+    const hand = ClientHand.suspect();
+    hand.lose(2);
+    hand.say(1, { type: 'pong', id: 1, finished: 0 });
+    expect(hand.phase).toBe('live');
+    hand.lose(1);
+    expect(sent(hand.open(hand.untilDial().link))).toContainEqual(
+      expect.objectContaining({ type: 'flight', endedBy: 'peer', attempts: 0 }),
+    );
+  });
+
   it('[LIVE-5] is not heard any more: late closes and bytes change nothing', () => {
     const hand = ClientHand.live();
     hand.lose(1);
@@ -200,6 +228,16 @@ describe('a link that is asked to move', () => {
     expect(sent(effects, 1)).toMatchObject([{ type: 'publish', sequence: item.id }, { type: 'ping' }]);
     expect(hand.session.links.cause).toEqual({ code: 'overloaded', text: 'Too many at once.' });
     expect(links(hand.pass(4_999), 'dial')).toEqual([]);
+    expect(links(hand.pass(1), 'dial')).toEqual([3]);
+  });
+
+  it('[ADM-3] keeps the slot that the rival of a suspect link was given when the link is lost', () => {
+    const hand = ClientHand.suspect();
+    hand.open(2);
+    hand.say(2, { type: 'go-away', reconnectInMs: 60_000, reason: 'Too many at once.' });
+    expect(links(hand.pass(GRACE_MS), 'drop')).toEqual([1]);
+    expect(hand.phase).toBe('waiting');
+    expect(links(hand.pass(60_000 - GRACE_MS - 1), 'dial')).toEqual([]);
     expect(links(hand.pass(1), 'dial')).toEqual([3]);
   });
 
