@@ -98,11 +98,14 @@ export class Dialer {
       // In a turn of its own, because the application's functions may call the client.
       await undefined;
       const asked = Promise.all([this.#lines.candidates(), this.fetchToken(link.tokenRejected)]);
-      // What is answered too late for the attempt that asked serves the next.
       this.#asked = Promise.race([this.#asked ?? asked, asked]);
       const [urls, token] = await this.#asked;
-      if (this.#open.get(link) !== line) return;
-      this.#asked = undefined;
+      const isWanted = this.#open.get(link) === line;
+      // What is answered too late for the attempt that asked serves the next; none being due, it would be out of date.
+      this.#tell(({ links }) => {
+        if (isWanted || links.retryAtMs === undefined) this.#asked = undefined;
+      });
+      if (!isWanted) return;
       line.urls = urls;
       line.token = token;
       if (this.#isUnreached) await this.#ask(line);

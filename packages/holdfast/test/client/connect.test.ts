@@ -271,6 +271,26 @@ describe('tokens', () => {
     expect(bed.client.status.phase).toBe('live');
   });
 
+  it('[RET-3] what was asked beside a connection that went on serves no attempt after it', async () => {
+    let asked = 0;
+    let answer: (token: string) => void = () => {};
+    const token = (): string | Promise<string> =>
+      ++asked === 2 ? new Promise((resolve) => (answer = resolve)) : `token ${asked}`;
+    const wire = await Wire.live({ token });
+    wire.hint('visible');
+    await wire.clock.advance(1_000);
+    expect(wire.client.status.phase).toBe('suspect');
+    wire.socket.say({ type: 'pong', id: 1, finished: 0 });
+    answer('token 2');
+    await wire.clock.advance(10_000);
+    wire.socket.hangUp();
+    await wire.turn();
+    wire.socket.open();
+    await wire.turn();
+    expect(wire.sockets).toHaveLength(2);
+    expect(wire.socket.records[0]).toMatchObject({ type: 'hello', token: 'token 3' });
+  });
+
   it('[AUTH-3] that lives for twenty seconds is asked for six times in a minute', async () => {
     let asked = 0;
     const token = (): string => `token ${++asked}`;
