@@ -126,8 +126,8 @@ export class TopicStore<T> {
   #show(): void {
     if (this.#taken.length === 0) return;
     const state = this.get();
-    const messages = [...state.messages, ...this.#taken].slice(-this.#keep);
+    const messages = [...state.messages, ...this.#taken];
     this.#taken = [];
-    this.#state.set({ ...state, messages });
+    this.#state.set({ ...state, messages: messages.slice(Math.max(0, messages.length - this.#keep)) });
   }
 }

@@ -30,6 +30,17 @@ describe('a topic, as hooks read it', () => {
     expect(store.get()).toBe(state);
   });
 
+  it('keeps none where none is to be kept', async () => {
+    const bed = await Bed.live();
+    const store = new TopicStore(sourceOf(bed), 'n', { from: 'start', keep: 0 });
+    let told = 0;
+    store.subscribe(() => told++);
+    await bed.until(() => store.get().phase === 'ready');
+    for (const n of [1, 2, 3]) await bed.server.publish('n', n);
+    await bed.until(() => told > 1);
+    expect(numbers(store.get())).toEqual([]);
+  });
+
   it('continues after the last message when it is let go and taken up again', async () => {
     const bed = await Bed.live();
     const store = new TopicStore(sourceOf(bed), 'n', { from: { last: 1 } });
