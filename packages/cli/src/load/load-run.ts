@@ -121,8 +121,9 @@ export class LoadRun {
     const perTick = Math.ceil((handshakesPerSecond * TICK_MS * 2) / 1_000);
     const allowed = Math.ceil((handshakesPerSecond * ageMs) / 1_000);
     let starts = Math.min(perTick, allowed - this.#handshakesStarted, OPENING_MAX - this.#opening.size);
-    for (let looked = this.#waiting.length; looked > 0; looked -= 1) {
-      const place = this.#waiting.shift()!;
+    // In place, because to take each from the front would move all the others each time.
+    let kept = 0;
+    for (const place of this.#waiting) {
       const { state } = place;
       const isDue = state.at === 'empty' && state.dueAtMs <= nowMs;
       const returns = state.at === 'empty' && state.fromStorm;
@@ -132,8 +133,9 @@ export class LoadRun {
           this.#handshakesStarted += 1;
         }
         this.#start(place);
-      } else this.#waiting.push(place);
+      } else this.#waiting[kept++] = place;
     }
+    this.#waiting.length = kept;
     this.#handshakesStarted = Math.max(this.#handshakesStarted, allowed - perTick);
   }
 

@@ -76,6 +76,13 @@ describe('holdfast load', { timeout: 30_000 }, () => {
     expect(code).toBe(0);
   });
 
+  it('keeps its pace however many wait for their turn', async () => {
+    const { url } = kept(await localEcho());
+    const { report } = await load(url, '--connections', '100000', '--for', '1500ms', '--rate', '100');
+    // 150 at that pace; when each turn costs what all cost that wait, there are two.
+    expect(report.heldMax).toBeGreaterThan(20);
+  });
+
   it('sends a text that the server answers', async () => {
     const { url } = kept(await localEcho());
     const { report } = await load(
