@@ -16,6 +16,8 @@ const FIRST_RETRY_MS = 500;
 const WAITING_MAX = 10_000;
 /** Questions that are asked at once: a storm of returns must not become one on the backend. */
 const ASKING_MAX = 64;
+/** Those that have no answer yet; beyond it clients are told to come back later, as when nobody answers. */
+const QUESTIONS_MAX = 10_000;
 const ANSWER_TTL_MS = 30_000;
 const ANSWERS_MAX = 10_000;
 
@@ -23,6 +25,8 @@ const ANSWERS_MAX = 10_000;
 export class Webhooks {
   private readonly waiting: WebhookEvent[] = [];
   private readonly answers = new Map<string, { allowed: boolean; untilMs: number }>();
+  /** Whoever asks the same meanwhile waits for the same answer. */
+  private readonly questions = new Map<string, Promise<boolean>>();
   private readonly queue: (() => void)[] = [];
   private asking = 0;
   private dropped = 0;
@@ -109,6 +113,16 @@ export class Webhooks {
     const key = createHash('sha256').update(JSON.stringify(question)).digest('base64');
     const known = this.answers.get(key);
     if (known && known.untilMs > Date.now()) return known.allowed;
+    const pending = this.questions.get(key);
+    if (pending) return pending;
+    if (this.questions.size >= QUESTIONS_MAX)
+      throw new Error(`webhooks.authorize: ${QUESTIONS_MAX} questions wait already: the backend is too slow.`);
+    const answer = this.ask(question, key).finally(() => this.questions.delete(key));
+    this.questions.set(key, answer);
+    return answer;
+  }
+
+  private async ask(question: unknown, key: string): Promise<boolean> {
     await this.turn();
     try {
       const response = await this.post(this.authorizeUrl!, question, randomUUID());
@@ -116,7 +130,9 @@ export class Webhooks {
         await response.body?.cancel();
         throw new Error(`webhooks.authorize was answered with ${response.status}.`);
       }
-      const answer = (await response.json()) as { allowed?: unknown } | null;
+      const answer = (await response.json().catch((error: Error) => {
+        throw new Error(`webhooks.authorize: the answer can’t be read: ${error.message}`, { cause: error });
+      })) as { allowed?: unknown } | null;
       const allowed = answer?.allowed === true;
       if (this.answers.size >= ANSWERS_MAX) this.answers.delete(this.answers.keys().next().value!);
       this.answers.set(key, { allowed, untilMs: Date.now() + ANSWER_TTL_MS });
@@ -146,6 +162,8 @@ export class Webhooks {
         method: 'POST',
         headers,
         body: text,
+        // To follow would turn the POST into a GET without its body, and a page's 200 into an answer.
+        redirect: 'manual',
         signal: AbortSignal.any([AbortSignal.timeout(this.timeoutMs), this.ended.signal]),
       });
     } catch (error) {

@@ -54,6 +54,31 @@ describe('webhooks.authorize', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('asks once for all who want to know the same meanwhile', async () => {
+    const { webhooks, asked } = await backendOf((_, response) => response.end('{"allowed":true}'));
+    const visitors = Array.from({ length: 200 }, () => webhooks.allows(ann('guest'), 'subscribe', 'news'));
+    expect(new Set(await Promise.all(visitors))).toEqual(new Set([true]));
+    expect(asked).toHaveLength(1);
+  });
+
+  it('keeps only so many questions while the backend does not answer', async () => {
+    const { webhooks, asked } = await backendOf(() => {});
+    const waiting = Array.from({ length: 10_000 }, (_, n) =>
+      webhooks.allows(ann('guest'), 'publish', `room${n}`).catch(() => {}),
+    );
+    await expect(webhooks.allows(ann('guest'), 'publish', 'one more')).rejects.toThrow('too slow');
+    await expect.poll(() => asked.length).toBe(64);
+    // The end gives up what waits, as long as there is an event to wait for.
+    webhooks.tell({ type: 'disconnect', session: 'a', identity: 'ann' });
+    await webhooks.settled(0);
+    await Promise.all(waiting);
+  });
+
+  it('says whose answer it could not read', async () => {
+    const { webhooks } = await backendOf((_, response) => response.end('<html>'));
+    await expect(webhooks.allows(ann('guest'), 'publish', 'room')).rejects.toThrow(/^webhooks\.authorize: .*JSON/);
+  });
+
   it('throws, and keeps nothing, when nobody answers the question', async () => {
     let status = 503;
     const { webhooks } = await backendOf((_, response) =>
@@ -73,6 +98,19 @@ describe('webhooks.events', () => {
     await webhooks.settled(30_000);
     expect(asked).toHaveLength(20);
     await expect.poll(connections).toBeLessThan(3);
+  });
+
+  it('are not delivered where a redirect leads: it would take their body', async () => {
+    let isMoved = true;
+    const { webhooks, asked, warnings } = await backendOf((_, response) => {
+      if (isMoved) response.writeHead(302, { location: '/page' });
+      isMoved = false;
+      response.end();
+    });
+    webhooks.tell({ type: 'connect', session: 'a', identity: 'ann' });
+    await webhooks.settled(30_000);
+    expect(warnings).toEqual(['webhooks.events was answered with 302.']);
+    expect(asked).toHaveLength(2);
   });
 
   it('are given up when the time at the end is up, and how many is said', async () => {
