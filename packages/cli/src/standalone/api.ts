@@ -31,6 +31,8 @@ export function createApi(server: HoldfastServer, key: string, warn: (text: stri
     answer(server, expected, request)
       .then((body) => send(response, 200, body))
       .catch((error: unknown) => {
+        // Whoever sent it is gone, with the rest of the body: nobody is there to be answered.
+        if (error === request.errored) return;
         const { status, code, message } = refusalOf(error);
         if (status === 500) warn(`The API failed: ${String(error)}`);
         send(response, status, { code, text: message });
@@ -54,7 +56,8 @@ export async function end(api: Server, withinMs: number): Promise<void> {
 }
 
 async function answer(server: HoldfastServer, expected: Buffer, request: IncomingMessage): Promise<unknown> {
-  const [path, query] = (request.url ?? '/').split('?', 2);
+  // All behind the first "?": a further one is a letter of the query (RFC 3986 §3.4).
+  const [, path, query] = /^([^?]*)\??(.*)$/s.exec(request.url ?? '/')!;
   if (path === '/openapi.json') return openApi();
   const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
   if (!timingSafeEqual(digestOf(given), expected))

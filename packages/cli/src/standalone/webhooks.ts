@@ -116,7 +116,9 @@ export class Webhooks {
     const pending = this.questions.get(key);
     if (pending) return pending;
     if (this.questions.size >= QUESTIONS_MAX)
-      throw new Error(`webhooks.authorize: ${QUESTIONS_MAX} questions wait already: the backend is too slow.`);
+      throw new Error(
+        `webhooks.authorize: ${QUESTIONS_MAX} questions wait already: the backend is too slow.`,
+      );
     const answer = this.ask(question, key).finally(() => this.questions.delete(key));
     this.questions.set(key, answer);
     return answer;

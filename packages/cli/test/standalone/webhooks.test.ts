@@ -76,7 +76,9 @@ describe('webhooks.authorize', () => {
 
   it('says whose answer it could not read', async () => {
     const { webhooks } = await backendOf((_, response) => response.end('<html>'));
-    await expect(webhooks.allows(ann('guest'), 'publish', 'room')).rejects.toThrow(/^webhooks\.authorize: .*JSON/);
+    await expect(webhooks.allows(ann('guest'), 'publish', 'room')).rejects.toThrow(
+      /^webhooks\.authorize: .*JSON/,
+    );
   });
 
   it('throws, and keeps nothing, when nobody answers the question', async () => {
