@@ -186,24 +186,32 @@ describe('holdfast serve', () => {
     await serve.says(/A worker ended \(SIGKILL\); another takes its place/);
     await vi.waitFor(() => expect(workers()).toHaveLength(2), patient);
     const backend = new Backend(api);
-    for (const count of [3, 1]) {
+    for (const count of [3, 2]) {
       // The second comes while the first is being carried out.
       writeFileSync(file, JSON.stringify({ ...configuration, workers: count }));
       serve.process.kill('SIGHUP');
       if (count === 3) await vi.waitFor(() => expect(workers()).toHaveLength(3), patient);
     }
     await serve.says(/All workers have the new configuration/);
-    expect(workers()).toHaveLength(1);
+    expect(workers()).toHaveLength(2);
     expect(await backend.end(), 'no call failed').toEqual(new Set([200]));
     writeFileSync(file, JSON.stringify({ ...configuration, wrokers: 1 }));
     serve.process.kill('SIGHUP');
     await serve.says(/not used: .*wrokers is not a setting; did you mean workers\?/);
+    // Whoever takes the place of a worker goes by what is in use, not by what the file says.
+    const listened = (): number => serve.said.split('room for').length;
+    const before = listened();
+    process.kill(Number(workers()[0]), 'SIGKILL');
+    await vi.waitFor(() => expect(listened()).toBeGreaterThan(before), patient);
+    // A terminal tells the workers, too.
+    for (const worker of workers()) process.kill(Number(worker), 'SIGHUP');
     await vi.waitFor(() => expect(n).toBeGreaterThan(100), patient);
     clearInterval(timer);
     const positions = await Promise.all(publishes);
     await ledger.reaches(positions.at(-1)!);
     expectEachOnce(ledger.messages, { me: n });
     expect(ledger.gaps).toEqual([]);
+    expect(serve.said).not.toContain('ended (SIGHUP)');
     serve.process.kill('SIGTERM');
     expect(await serve.exited, 'it ends, and leaves no worker behind').toBe(0);
   }, 180_000);

@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { BadInput } from '../bad-input.ts';
 import { EXIT_NOT_TESTED, EXIT_OK, type Io } from '../io.ts';
 import { parseServeArguments, serveHelp, type ServeArguments } from './arguments.ts';
-import { readConfiguration, type Configuration } from './configuration.ts';
+import { Configuration, readConfiguration, type GivenValues } from './configuration.ts';
 import { Supervisor, type SupervisorMessage, type WorkerMessage } from './supervisor.ts';
 import { checkWorker, startWorker } from './worker.ts';
 
 /** `holdfast serve …`; resolves with the exit code once it was ended. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
+  if (cluster.isWorker) return work(io);
   try {
     const given = parseServeArguments(args);
     if (given === null) {
@@ -16,7 +17,6 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       return EXIT_OK;
     }
     const read = (): Configuration => readConfiguration({ ...given, env: io.env, cwd: io.cwd });
-    if (cluster.isWorker) return await work(read(), io);
     return await supervise(read, given, io);
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
@@ -32,11 +32,7 @@ async function supervise(read: () => Configuration, given: ServeArguments, io: I
     io.out(`${given.file ?? 'The configuration'} is in order.\n`);
     return EXIT_OK;
   }
-  const supervisor = new Supervisor(configuration.count('workers', 1), (text) => io.err(`${text}\n`));
-  const { port, apiPort } = await supervisor.start().catch((error: Error) => {
-    throw new BadInput(error.message);
-  });
-  io.out(`Holdfast listens on port ${port}${apiPort === undefined ? '' : `, its API on ${apiPort}`}.\n`);
+  const supervisor = new Supervisor(configuration, (text) => io.err(`${text}\n`));
   const reload = async (): Promise<void> => {
     try {
       const fresh = read();
@@ -47,7 +43,13 @@ async function supervise(read: () => Configuration, given: ServeArguments, io: I
       io.err(`The new configuration is not used: ${(error as Error).message}\n`);
     }
   };
-  process.on('SIGHUP', () => void reload());
+  const starting = supervisor.start();
+  // One that comes early waits; without a listener it would end this process.
+  process.on('SIGHUP', () => void starting.then(reload, () => {}));
+  const { port, apiPort } = await starting.catch((error: Error) => {
+    throw new BadInput(error.message);
+  });
+  io.out(`Holdfast listens on port ${port}${apiPort === undefined ? '' : `, its API on ${apiPort}`}.\n`);
   if (!io.signal.aborted) await once(io.signal, 'abort');
   io.out('Every client is asked to move …\n');
   await supervisor.end();
@@ -66,20 +68,24 @@ async function check(configuration: Configuration): Promise<void> {
 }
 
 /** In a worker process: serves until the supervisor says that it is enough. */
-async function work(configuration: Configuration, io: Io): Promise<number> {
+async function work(io: Io): Promise<number> {
   const tell = (message: WorkerMessage): void => void process.send?.(message);
   const logger = {
     info: (text: string) => io.out(`${text}\n`),
     warn: (text: string) => io.err(`${text}\n`),
   };
-  // It may be told before it is ready.
+  // The supervisor's matter, but a terminal sends it to the whole group, where it would end every connection.
+  process.on('SIGHUP', () => {});
+  const given = new Promise<GivenValues>((resolve) => {
+    process.on('message', (message: SupervisorMessage) => message.type === 'serve' && resolve(message.given));
+  });
+  // It may be told before it is ready. Should the supervisor be gone, node:cluster ends this process.
   const isToEnd = new Promise<void>((resolve) => {
     process.on('message', ({ type }: SupervisorMessage) => type === 'drain' && resolve());
-    // Without its supervisor nobody would ever end it.
-    process.on('disconnect', resolve);
   });
+  tell({ type: 'hears' });
   try {
-    const worker = await startWorker(configuration, logger);
+    const worker = await startWorker(new Configuration(await given), logger);
     tell({ type: 'ready', port: worker.port, apiPort: worker.apiPort });
     await isToEnd;
     await worker.drain();

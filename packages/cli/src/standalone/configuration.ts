@@ -8,9 +8,20 @@ import { flagOf, settingOf, settings, variableOf, type Setting } from './setting
 /** Where a value was written, for errors: `holdfast.yaml:3:9`, `HOLDFAST_PORT` or `--port`. */
 type Place = string;
 
+/** Everything that was set, as plain data: workers are given it by the supervisor. */
+export type GivenValues = readonly (readonly [path: string, given: { value: unknown; place: Place }])[];
+
 /** What was given, from the file, the environment and the flags, the latter before the former. */
 export class Configuration {
-  private readonly values = new Map<string, { value: unknown; place: Place }>();
+  private readonly values: Map<string, { value: unknown; place: Place }>;
+
+  constructor(given: GivenValues = []) {
+    this.values = new Map(given);
+  }
+
+  given(): GivenValues {
+    return [...this.values];
+  }
 
   set(path: string, value: unknown, place: Place): void {
     this.values.set(path, { value, place });
