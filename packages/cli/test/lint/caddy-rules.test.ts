@@ -85,6 +85,14 @@ describe('the rules for Caddy', () => {
     );
   });
 
+  it('know that only addresses go on behind a comma in the next line', () => {
+    const text = caddy('stream_timeout 1h', 'respond /hello "Hello,"').replace(
+      'example.com',
+      'example.com,\nwww.example.com',
+    );
+    expect(idsOf(lintText('caddy', text))).toContain('CAD001');
+  });
+
   it('follow snippets, and read a file without braces as one site', () => {
     const snippet = '(proxy) {\n\treverse_proxy 127.0.0.1:8080 {\n\t\tstream_timeout 1h\n\t}\n}\n';
     expect(idsOf(lintText('caddy', `${snippet}example.com {\n\timport proxy\n}\n`))).toContain('CAD001');

@@ -159,6 +159,22 @@ describe('the rules for Envoy', () => {
     expect(idsOf(lintText('envoy', envoy()))).toEqual([]);
   });
 
+  it('judge the declared path in each virtual host, and leave one alone that only sends everything to https', () => {
+    const plain = (redirect: string): string =>
+      envoy().replace(
+        '- name: host',
+        `- name: plain
+              domains: [a]
+              routes:
+              - match: { prefix: "/" }
+                redirect: { ${redirect} }
+            - name: host`,
+      );
+    const cut = plain('https_redirect: true').replace('idle_timeout: 3600s', 'idle_timeout: 9s');
+    expect(idsOf(lintText('envoy', cut, { path: '/ws' }))).toEqual(['ENV002']);
+    expect(idsOf(lintText('envoy', plain('host_redirect: b'), { path: '/ws' }))).toEqual(['ENV009']);
+  });
+
   testExamples('envoy', examples);
 
   it("let a route's own time win over one that is merged in, wherever the merge stands", () => {

@@ -34,7 +34,7 @@ const twoRouters = (match: string) => `http:
     start: { rule: ${match}(\`/\`), middlewares: [own], service: app }
     live: { rule: PathPrefix(\`/ws\`), service: app }
   middlewares:
-    own: { redirectScheme: { scheme: https } }
+    own: { redirectRegex: { regex: '^', replacement: https://www.example.com } }
 `;
 
 const harmless = 'addPrefix: { prefix: /v1 }';
@@ -78,7 +78,7 @@ const examples: readonly RuleExample[] = [
     when: 'on the declared path, of which Path wants the whole',
     context: { path: '/ws' },
     wrong: twoRouters('PathPrefix'),
-    on: 'own: { redirectScheme',
+    on: 'own: { redirectRegex',
     right: twoRouters('Path'),
   },
   {
@@ -102,6 +102,18 @@ describe('the rules for Traefik', () => {
   });
 
   testExamples('traefik', examples);
+
+  it('leave a router alone that only sends everything to https', () => {
+    const text = `http:
+  routers:
+    plain: { rule: Host(\`a\`), entryPoints: [web], middlewares: [secure], service: app }
+    main: { rule: Host(\`a\`), entryPoints: [websecure], service: app, tls: {} }
+  middlewares:
+    secure: { redirectScheme: { scheme: https } }
+`;
+    expect(idsOf(lintText('traefik', text))).toEqual([]);
+    expect(idsOf(lintText('traefik', text.replace('scheme: https', 'scheme: http')))).toEqual(['TRF005']);
+  });
 
   it('read arrays of tables in TOML', () => {
     const toml = `[http.routers.chat]

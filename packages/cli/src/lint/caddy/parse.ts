@@ -17,7 +17,7 @@ const BLOCK_DEPTH_MAX = 64;
 export function parseCaddyfile(source: SourceFile): Node[] {
   const top: Node[] = [];
   const open: Node[] = [];
-  for (const words of readLines(source)) {
+  for (const words of readLines(source, () => open.length === 0)) {
     const first = words[0];
     const last = words.at(-1);
     if (!first || !last) continue;
@@ -47,15 +47,16 @@ export function parseCaddyfile(source: SourceFile): Node[] {
   return top;
 }
 
-/** A comma or a backslash at the end of a line lets it go on in the next. */
-function* readLines(source: SourceFile): Generator<Word[]> {
+/** A backslash at the end of a line lets it go on in the next, and so does a comma after an address. */
+function* readLines(source: SourceFile, isAtTop: () => boolean): Generator<Word[]> {
   let line: Word[] = [];
   for (const token of readTokens(source)) {
     if (token !== 'newline') {
       line.push(token);
       continue;
     }
-    if (line.at(-1)?.value.endsWith(',')) continue;
+    const last = line.at(-1);
+    if (last && isAtTop() && source.text[last.end - 1] === ',') continue;
     yield line;
     line = [];
   }

@@ -13,16 +13,16 @@ export interface Route {
 /** The routes of a connection manager that carry WebSockets; if none is marked, any of them may. */
 export function webSocketRoutes(manager: Setting, { path }: LintContext): readonly Route[] {
   if (at(manager, 'rds')) return [{ route: manager, action: undefined, name: 'every route' }];
-  const hosts = [...walkMaps(at(manager, 'route_config'))].flatMap((map) => itemsOf(at(map, 'routes')));
-  const routes = hosts.map((route) => ({
+  const hosts = [...walkMaps(at(manager, 'route_config'))].map((map) => itemsOf(at(map, 'routes')));
+  const routes = hosts.flat().map((route) => ({
     route,
     action: at(route, 'route'),
     name: `route ${matchOf(route) ?? '*'}`,
   }));
-  const reached = path === undefined ? undefined : routes.find(({ route }) => covers(route, path));
+  const reached = new Set(hosts.map((own) => (path === undefined ? undefined : reachedOf(own, path))));
   const marked = routes.filter(
     (candidate) =>
-      candidate === reached ||
+      reached.has(candidate.route) ||
       at(candidate.action, 'upgrade_configs') !== undefined ||
       (path === undefined &&
         [matchOf(candidate.route), textAt(candidate.action, 'cluster')].some((name) =>
@@ -30,6 +30,13 @@ export function webSocketRoutes(manager: Setting, { path }: LintContext): readon
         )),
   );
   return marked.length > 0 ? marked : routes.filter(({ action }) => action !== undefined);
+}
+
+/** A virtual host that only sends clients to https is left alone: wss:// never meets it. */
+function reachedOf(routes: readonly Setting[], path: string): Setting | undefined {
+  const fitting = routes.filter((route) => covers(route, path));
+  const isServed = fitting.some((route) => at(route, 'route') !== undefined);
+  return fitting.find((route) => isServed || textAt(route, 'redirect', 'https_redirect') !== 'true');
 }
 
 function matchOf(route: Setting): string | undefined {
@@ -42,7 +49,7 @@ function matchOf(route: Setting): string | undefined {
   );
 }
 
-/** Envoy takes the first route that fits. A pattern is not tried: RE2 differs from JavaScript. */
+/** Envoy takes the first route of a virtual host that fits. A pattern is not tried: RE2 differs from JavaScript. */
 function covers(route: Setting, path: string): boolean {
   const match = at(route, 'match');
   const prefix = textAt(match, 'prefix') ?? textAt(match, 'path_separated_prefix');

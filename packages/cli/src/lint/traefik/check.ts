@@ -56,20 +56,22 @@ function checkEntryPoint({ key, place, value }: Entry, findings: Findings): void
 /** The HTTP routers that carry WebSockets; Traefik needs no setting, so if none is marked any of them may. */
 function webSocketRouters(document: Setting, { path }: LintContext): readonly Entry[] {
   const routers = entriesOf(at(document, 'http', 'routers'));
-  const marked = routers.filter(({ key, value }) => {
-    const paths = Array.from(
-      (textAt(value, 'rule') ?? '').matchAll(/Path(Prefix|Regexp)?\(\s*[`'"]([^`'"]+)/g),
-      ([, kind, own = '']) => ({ own, isPrefix: kind === 'Prefix' }),
-    );
-    if (path !== undefined)
-      return paths.some(({ own, isPrefix }) => (isPrefix ? path.startsWith(own) : path === own));
-    return (
-      paths.some(({ own }) => soundsLikeWebSocket(own)) ||
-      soundsLikeWebSocket(key) ||
-      soundsLikeWebSocket(textAt(value, 'service') ?? '')
-    );
-  });
+  const marked = routers.filter((router) =>
+    path === undefined
+      ? isNamed(router)
+      : pathsOf(router).some(({ own, isPrefix }) => (isPrefix ? path.startsWith(own) : path === own)),
+  );
   return marked.length > 0 ? marked : routers;
+}
+
+function pathsOf({ value }: Entry): readonly { readonly own: string; readonly isPrefix: boolean }[] {
+  const found = (textAt(value, 'rule') ?? '').matchAll(/Path(Prefix|Regexp)?\(\s*[`'"]([^`'"]+)/g);
+  return Array.from(found, ([, kind, own = '']) => ({ own, isPrefix: kind === 'Prefix' }));
+}
+
+function isNamed(router: Entry): boolean {
+  const names = [router.key, textAt(router.value, 'service') ?? '', ...pathsOf(router).map(({ own }) => own)];
+  return names.some(soundsLikeWebSocket);
 }
 
 /** TRF003 to TRF007. */
@@ -81,7 +83,7 @@ function checkRouter(
 ): void {
   for (const reference of itemsOf(at(router.value, 'middlewares'))) {
     const middleware = at(document, 'http', 'middlewares', nameOf(textOf(reference)));
-    for (const kind of entriesOf(middleware)) checkMiddleware(router.key, kind, connections, findings);
+    for (const kind of entriesOf(middleware)) checkMiddleware(router, kind, connections, findings);
   }
   const service = at(document, 'http', 'services', nameOf(textAt(router.value, 'service')), 'loadBalancer');
   const passHost = entryOf(service, 'passHostHeader');
@@ -104,7 +106,7 @@ function nameOf(reference: string | undefined): string {
 }
 
 function checkMiddleware(
-  router: string,
+  router: Entry,
   { key, place, value }: Entry,
   connections: number | undefined,
   findings: Findings,
@@ -115,12 +117,14 @@ function checkMiddleware(
     findings.add(
       'TRF003',
       entryOf(value, 'amount')?.place ?? place,
-      `${router} holds at most ${amount} sockets per source.`,
+      `${router.key} holds at most ${amount} sockets per source.`,
     );
   }
   if (kind === 'ratelimit' && Number(textAt(value, 'burst') ?? 1) <= 1) {
-    findings.add('TRF004', value.kind === 'map' ? headOf(value) : place, `${router} allows no burst.`);
+    findings.add('TRF004', value.kind === 'map' ? headOf(value) : place, `${router.key} allows no burst.`);
   }
-  if (kind === 'redirectscheme' || kind === 'redirectregex')
-    findings.add('TRF005', place, `Clients of ${router} are redirected.`);
+  // What sends everything to https is left alone: wss:// never meets it.
+  const isToHttps = kind === 'redirectscheme' && textAt(value, 'scheme') === 'https' && !isNamed(router);
+  if ((kind === 'redirectscheme' || kind === 'redirectregex') && !isToHttps)
+    findings.add('TRF005', place, `Clients of ${router.key} are redirected.`);
 }
