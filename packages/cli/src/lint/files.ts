@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InputError, SourceFile } from './source-file.ts';
 
@@ -25,12 +25,22 @@ export class Files {
     return new SourceFile(path, this.#changed.get(resolve(path)) ?? readText(path));
   }
 
+  /** The names in a folder, in order; nothing where there is no folder. Throws an InputError. */
+  namesIn(path: string): readonly string[] | undefined {
+    try {
+      const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+      return isFolder ? readdirSync(path).toSorted() : undefined;
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+  }
+
   change(path: string, text: string): void {
     this.#changed.set(resolve(path), text);
   }
 
   /** Writes through links, so that sites-enabled keeps pointing to sites-available. */
-  save(): readonly string[] {
+  save(): void {
     for (const [path, text] of this.#changed) {
       try {
         writeFileSync(realpathSync(path), text);
@@ -40,7 +50,6 @@ export class Files {
         );
       }
     }
-    return [...this.#changed.keys()];
   }
 }
 
@@ -62,10 +71,13 @@ function readText(path: string): string {
     }
     return decode(path, readFileSync(path));
   } catch (error) {
-    if (error instanceof InputError) throw error;
-    const errno = (error as NodeJS.ErrnoException).code ?? '';
-    throw new InputError(`${path} cannot be read: ${reasons[errno] ?? (errno || String(error))}.`);
+    throw error instanceof InputError ? error : unreadable(path, error);
   }
+}
+
+export function unreadable(path: string, error: unknown): InputError {
+  const errno = (error as NodeJS.ErrnoException).code ?? '';
+  return new InputError(`${path} cannot be read: ${reasons[errno] ?? (errno || String(error))}.`);
 }
 
 function decode(path: string, bytes: Buffer): string {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join, parse, sep } from 'node:path';
+import { unreadable } from './files.ts';
 
 const WILDCARD = /[*?[]/;
 
@@ -10,7 +11,10 @@ export function hasWildcard(pattern: string): boolean {
   return WILDCARD.test(pattern);
 }
 
-/** The files that an absolute pattern names, in the order of their names, as the proxies read them. */
+/**
+ * The files that an absolute pattern names, in the order of their names, as the proxies read them. Throws an InputError
+ * where a folder on the way may not be read: what stands there would be passed over in silence.
+ */
 export function expandGlob(pattern: string): string[] {
   const { root } = parse(pattern);
   let found = [root];
@@ -30,9 +34,10 @@ function matchesIn(folder: string, part: string): string[] {
       .filter((name) => pattern.test(name) && (part.startsWith('.') || !name.startsWith('.')))
       .toSorted()
       .map((name) => join(folder, name));
-  } catch {
+  } catch (error) {
     // A pattern may match nothing, and so may a folder that is not there; only a plain include must exist.
-    return [];
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw unreadable(folder, error);
   }
 }
 

@@ -31,13 +31,27 @@ export class Includes {
       this.#files.passedOver.add(path);
       return undefined;
     }
-    try {
-      return this.#files.read(path);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      const hint = isMissing ? ' (--skip-missing passes over it)' : '';
-      throw include.source.errorAt(include.start, `the include failed: ${error.message}${hint}`);
-    }
+    const hint = isMissing ? ' (--skip-missing passes over it)' : '';
+    return told(include, () => this.#files.read(path), hint);
+  }
+
+  /** A file by itself; of a folder all files, those of the folders in it, too. Throws like `read`. */
+  *filesUnder(path: string, include: Place, depth = 0): Generator<string> {
+    // Links may lead in a circle.
+    if (depth > DEPTH_MAX)
+      throw include.source.errorAt(include.start, 'folders stand too deep in each other');
+    const names = told(include, () => this.#files.namesIn(path));
+    if (!names) yield path;
+    for (const name of names ?? []) yield* this.filesUnder(join(path, name), include, depth + 1);
+  }
+}
+
+function told<Result>(include: Place, action: () => Result, hint = ''): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw include.source.errorAt(include.start, `the include failed: ${error.message}${hint}`);
   }
 }
 
@@ -49,7 +63,13 @@ export class Includes {
 export function includedPaths(named: string, folder: string, include: Place): readonly string[] {
   const folders = [...withParents(folder), ...withParents(dirname(include.source.path))];
   const candidates = isAbsolute(named) ? [named] : folders.map((from) => join(from, named));
-  if (hasWildcard(named)) return candidates.map(expandGlob).find((found) => found.length > 0) ?? [];
+  if (hasWildcard(named)) {
+    for (const candidate of candidates) {
+      const found = told(include, () => expandGlob(candidate));
+      if (found.length > 0) return found;
+    }
+    return [];
+  }
   return [candidates.find((candidate) => existsSync(candidate)) ?? candidates[0] ?? named];
 }
 

@@ -139,6 +139,17 @@ describe('holdfast lint', () => {
   });
 });
 
+/** Root may read everything, and is somebody else for a moment. */
+async function asNobody(action: () => Promise<void>): Promise<void> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.('nobody');
+  try {
+    await action();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
+
 describe('bad input', () => {
   /** One sentence on one line, an exit code of 2, and nothing on standard output. */
   async function refused(sentence: RegExp, ...args: string[]): Promise<void> {
@@ -223,6 +234,30 @@ describe('bad input', () => {
     expect((await lint(path, '--skip-missing')).code).toBe(0);
   });
 
+  it('a folder that this user may not read, or whose links lead in a circle', async () => {
+    const path = write('httpd.conf', 'Include conf.d\n');
+    write('conf.d/site/a.conf', 'ProxyPass /ws http://a/ws\n');
+    expect((await lint(path)).out).toContain('APA001');
+    symlinkSync(join(folder, 'conf.d'), join(folder, 'conf.d/site/again'));
+    await refused(/httpd\.conf:1:1: folders stand too deep in each other/, path);
+    rmSync(join(folder, 'conf.d/site/again'));
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, 'conf.d/site'), 0);
+    await asNobody(() =>
+      refused(/httpd\.conf:1:1: the include failed: .* may not be read by this user/, path),
+    );
+    chmodSync(join(folder, 'conf.d/site'), 0o755);
+  });
+
+  it('a folder behind a pattern that this user may not read', async () => {
+    const path = write('nginx.conf', 'events {}\nhttp {\n  include sites/*.conf;\n}\n');
+    write('sites/app.conf', broken);
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, 'sites'), 0);
+    await asNobody(() => refused(/nginx\.conf:3:3: the include failed: .*sites cannot be read/, path));
+    chmodSync(join(folder, 'sites'), 0o755);
+  });
+
   it('an include that includes itself', async () => {
     await refused(/a\.conf:1:1: .* includes itself/, write('a.conf', 'include a.conf;\n'));
   });
@@ -230,14 +265,7 @@ describe('bad input', () => {
   it('a file that this user may not read', async () => {
     const path = write('nginx.conf', broken);
     chmodSync(path, 0);
-    // Root may read everything, and is somebody else for a moment.
-    const isRoot = process.geteuid?.() === 0;
-    if (isRoot) process.seteuid?.('nobody');
-    try {
-      await refused(/may not be read by this user/, path);
-    } finally {
-      if (isRoot) process.seteuid?.(0);
-    }
+    await asNobody(() => refused(/may not be read by this user/, path));
   });
 
   it('YAML whose aliases unfold without end', async () => {

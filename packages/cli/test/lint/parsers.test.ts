@@ -57,6 +57,8 @@ describe('Apache', () => {
     expect(host?.children?.map(({ name, args }) => [name, ...values(args)])).toEqual([
       ['proxypass', '/a b', 'http://x'],
     ]);
+    const [pass] = parseApache(source('ProxyPass /ws \\\r\n  http://x\r\n'));
+    expect(values(pass?.args ?? [])).toEqual(['/ws', 'http://x']);
   });
 
   it('refuses a section that is closed by another name', () => {
@@ -82,6 +84,11 @@ describe('Caddy', () => {
       ['body', '  {'],
     ]);
   });
+});
+
+it('Caddy reads lines that go on where lines end with CR LF, too', () => {
+  const [site] = parseCaddyfile(source('a.com {\r\n  reverse_proxy /ws* \\\r\n    b:80\r\n}\r\n'));
+  expect(site?.children?.map(({ words }) => values(words))).toEqual([['reverse_proxy', '/ws*', 'b:80']]);
 });
 
 describe('times', () => {

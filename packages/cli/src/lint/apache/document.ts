@@ -1,5 +1,5 @@
-import { readdirSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Files } from '../files.ts';
 import { hasWildcard } from '../glob.ts';
 import { includedPaths, Includes } from '../include.ts';
@@ -45,28 +45,18 @@ class Expander {
 
   #follow(include: Node, parent: Node | undefined, way: readonly string[]): Node[] {
     const named = include.args[0]?.value ?? '';
-    const paths = includedPaths(named, this.#folder, include).flatMap(filesUnder);
-    const isOptional = include.name === 'includeoptional';
     // A name with a variable of the environment cannot be known here.
     if (named.includes('${')) return [];
-    return paths.flatMap((path) => {
-      if (isOptional && !hasWildcard(named) && !exists(path)) return [];
-      const source = this.#includes.read(path, include, way);
-      return source ? this.expand(parseApache(source), parent, [...way, path]) : [];
-    });
+    const isOptional = include.name === 'includeoptional' && !hasWildcard(named);
+    const nodes: Node[] = [];
+    for (const included of includedPaths(named, this.#folder, include)) {
+      if (isOptional && !existsSync(included)) continue;
+      // Apache includes every file of a folder, and of the folders in it.
+      for (const path of this.#includes.filesUnder(included, include)) {
+        const source = this.#includes.read(path, include, way);
+        if (source) nodes.push(...this.expand(parseApache(source), parent, [...way, path]));
+      }
+    }
+    return nodes;
   }
-}
-
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-/** Apache includes every file of a folder. */
-function filesUnder(path: string): readonly string[] {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat?.isDirectory()) return [path];
-  return readdirSync(path)
-    .toSorted()
-    .map((name) => join(path, name))
-    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
 }

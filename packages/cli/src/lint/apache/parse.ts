@@ -61,7 +61,7 @@ function readDirective(line: Place): Node {
 
 /** Lines without comments and blanks; a backslash at the end joins the next line. */
 function* readLines(source: SourceFile): Generator<Place> {
-  const line = /[^\S\n]*((?:\\\n|[^\n])*)(\n|$)/gy;
+  const line = /[^\S\n]*((?:\\\r?\n|[^\n])*)(\n|$)/gy;
   while (line.lastIndex < source.text.length) {
     const found = line.exec(source.text);
     const content = found?.[1]?.trimEnd() ?? '';
@@ -73,7 +73,7 @@ function* readLines(source: SourceFile): Generator<Place> {
 
 function readWords(source: SourceFile, from: number, to: number): Word[] {
   const words: Word[] = [];
-  const word = /"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(?:\\\n|\s)+|((?:(?!\\\n)\S)+)/gsy;
+  const word = /"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(?:\\\r?\n|\s)+|((?:(?!\\\r?\n)\S)+)/gsy;
   const text = source.text.slice(0, to);
   word.lastIndex = from;
   while (word.lastIndex < to) {
