@@ -11,6 +11,7 @@ export interface BreakerParts {
   publisher: Publisher;
   changed(): void;
   marked(mark: Mark): void;
+  warned(text: string): void;
 }
 
 /** Does what the buttons say, to both lanes alike: they share one proxy and one server process. */
@@ -81,9 +82,19 @@ export class Breaker {
         );
     } else this.lasting.delete(fault);
     this.mark(on ? label : `${label} ends`);
-    void this.parts.proxy.set(on ? faults : without(faults));
+    this.parts.proxy
+      .set(on ? faults : without(faults))
+      .catch((error: Error) => this.handleStuck(fault, error));
     // There must be silence long enough to be cut in.
     if (fault === 'idle-cut') this.parts.publisher.start(on ? 'sparse' : 'steady');
+    this.parts.changed();
+  }
+
+  /** Another program took the line's port while it was refused: so it still is, and the button ends it later. */
+  private handleStuck(fault: LastingFault, { message }: Error): void {
+    this.lasting.set(fault, null);
+    this.mark(`${pageFaults[fault].label} goes on`);
+    this.parts.warned(`The line’s port can’t be had again (${message}). Press the button once more.`);
     this.parts.changed();
   }
 

@@ -43,6 +43,7 @@ export async function startSupervisor(wantedPort: number, log: string): Promise<
     publisher,
     changed: () => feed.tell('state', state()),
     marked: (mark) => feed.tell('mark', mark),
+    warned: (text) => console.error(text),
   });
   const state = (): PanelState => ({
     server: keeper.phase,
