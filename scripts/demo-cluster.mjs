@@ -5,7 +5,10 @@ import { ensureBuilt, ensureInstalled } from './tools.mjs';
 
 ensureInstalled();
 ensureBuilt();
-ensureSystemPackages(['nginx', process.argv.includes('nats') ? 'nats-server' : 'redis-server']);
+ensureSystemPackages([
+  'nginx',
+  process.argv.some((word) => /^(--log=)?nats$/.test(word)) ? 'nats-server' : 'redis-server',
+]);
 // In this very process, so that a signal to it ends everything, and not a wrapper around it.
 const { register } = await import('tsx/esm/api');
 register();

@@ -40,9 +40,14 @@ export function ensureSystemPackages(needed = []) {
   });
 }
 
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
 /** Debian starts a server as soon as it is installed, unless this file forbids it (invoke-rc.d(8)). */
 function withoutStartingServices(action) {
   const policy = '/usr/sbin/policy-rc.d';
+  // Ctrl-C ends this process by its own exit, which takes the file away, and not by the signal, which would leave it.
+  const end = () => process.exit(1);
+  for (const signal of endings) process.once(signal, end);
   const isOurs = !existsSync(policy);
   if (isOurs) {
     writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
@@ -50,6 +55,8 @@ function withoutStartingServices(action) {
   }
   action();
   if (isOurs) rmSync(policy, { force: true });
+  // A signal that came meanwhile is heard in the next turn.
+  setImmediate(() => endings.forEach((signal) => process.off(signal, end)));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) ensureSystemPackages();

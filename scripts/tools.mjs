@@ -1,7 +1,7 @@
 // What the commands of package.json share: run a program, install what is missing.
 // Plain JavaScript, because it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -84,6 +84,8 @@ export function ensureBuilt({ force = false } = {}) {
     const key = String(newestChange(join(folder, 'src')));
     if (!force && existsSync(join(folder, 'dist')) && isFresh(`built-${name}`, key)) continue;
     console.log(`Building packages/${name} …`);
+    // What a source that is gone had been built to would be packed with the rest.
+    rmSync(join(folder, 'dist'), { recursive: true, force: true });
     runBin('tsc', ['-p', folder]);
     remember(`built-${name}`, key);
   }
