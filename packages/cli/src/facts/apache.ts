@@ -14,7 +14,6 @@ export const apache: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 60 * SECOND_MS,
-    minMs: SECOND_MS,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: false,

@@ -17,8 +17,6 @@ export const awsAlb: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 60 * SECOND_MS,
-    minMs: SECOND_MS,
-    maxMs: 4000 * SECOND_MS,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: false,
@@ -62,8 +60,6 @@ export const awsNlb: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 350 * SECOND_MS,
-    minMs: 60 * SECOND_MS,
-    maxMs: 6000 * SECOND_MS,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: true,
@@ -94,8 +90,6 @@ export const awsClb: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 60 * SECOND_MS,
-    minMs: SECOND_MS,
-    maxMs: 4000 * SECOND_MS,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: false,
@@ -138,7 +132,6 @@ export const awsApiGateway: Intermediary = {
   },
   lifetime: {
     defaultMs: 2 * HOUR_MS,
-    maxMs: 2 * HOUR_MS,
     certainty: 'confirmed',
     note: 'fixed',
     source: gatewayGuide,

@@ -66,7 +66,6 @@ export const azureFrontDoor: Intermediary = {
   },
   lifetime: {
     defaultMs: 4 * HOUR_MS,
-    maxMs: 4 * HOUR_MS,
     certainty: 'confirmed',
     note: 'fixed',
     source: frontDoorDocs,
@@ -150,8 +149,6 @@ export const azureLoadBalancer: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 4 * MINUTE_MS,
-    minMs: 4 * MINUTE_MS,
-    maxMs: 100 * MINUTE_MS,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: true,
@@ -182,8 +179,6 @@ export const azureNatGateway: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 4 * MINUTE_MS,
-    minMs: 4 * MINUTE_MS,
-    maxMs: 120 * MINUTE_MS,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: true,

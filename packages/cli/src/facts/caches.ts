@@ -15,7 +15,6 @@ export const varnish: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 60 * SECOND_MS,
-    minMs: 0,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: false,
@@ -114,7 +113,7 @@ export const squid: Intermediary = {
       setting: 'client_lifetime',
       default: '1 day',
       file: '/etc/squid/squid.conf',
-      snippet: 'client_lifetime 1 day',
+      snippet: 'client_lifetime 7 days',
       why: 'An absolute cap on a connection.',
       source: squidDirectives,
     },

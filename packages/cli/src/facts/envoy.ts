@@ -16,7 +16,6 @@ export const envoy: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 5 * MINUTE_MS,
-    minMs: 0,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: false,

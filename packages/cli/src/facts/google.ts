@@ -1,4 +1,4 @@
-import { DAY_MS, docs, HOUR_MS, MINUTE_MS, secondary, SECOND_MS, type Intermediary } from './intermediary.ts';
+import { docs, MINUTE_MS, secondary, SECOND_MS, type Intermediary } from './intermediary.ts';
 
 const gcpdiag = secondary('gcpdiag, rule lb/BP/2025_002');
 const cloudRunDocs = docs('Google Cloud, Cloud Run: WebSockets');
@@ -11,7 +11,6 @@ export const googleHttpsLb: Intermediary = {
   idle: { kind: 'unknown', source: gcpdiag },
   lifetime: {
     defaultMs: 30 * SECOND_MS,
-    maxMs: DAY_MS,
     certainty: 'confirmed',
     note: 'the timeout of the backend service, counted from the start, however busy the socket is',
     source: gcpdiag,
@@ -43,7 +42,6 @@ export const googleCloudRun: Intermediary = {
   idle: { kind: 'unknown', source: cloudRunDocs },
   lifetime: {
     defaultMs: 5 * MINUTE_MS,
-    maxMs: HOUR_MS,
     certainty: 'confirmed',
     note: 'the request timeout: a WebSocket is one long request',
     source: cloudRunDocs,

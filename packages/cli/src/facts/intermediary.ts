@@ -24,8 +24,6 @@ export type IdleLimit =
   | {
       readonly kind: 'timer';
       readonly defaultMs: number;
-      readonly minMs?: number;
-      readonly maxMs?: number;
       readonly direction: IdleDirection;
       /** A WebSocket ping or pong re-arms it; `undefined` where nobody says. */
       readonly pingCounts?: boolean;
@@ -42,7 +40,6 @@ export type IdleLimit =
 /** A cut at an age, however busy the connection is. */
 export interface LifetimeLimit {
   readonly defaultMs: number;
-  readonly maxMs?: number;
   readonly certainty: Certainty;
   readonly note: string;
   readonly source: Source;

@@ -90,7 +90,7 @@ export const paloAlto: Intermediary = {
       'Session Timeouts > TCP',
       '3600 s; an App-ID may be shorter',
       'Device > Setup > Session',
-      'set deviceconfig setting session timeout-tcp 3600',
+      'set deviceconfig setting session timeout-tcp 7200',
       'The timer of the matched application overrides the global one.',
       paloAltoDocs,
     ),

@@ -200,7 +200,6 @@ export const ingressNginx: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 60 * SECOND_MS,
-    minMs: SECOND_MS,
     direction: 'either',
     pingCounts: true,
     tcpKeepaliveCounts: false,

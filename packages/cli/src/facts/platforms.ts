@@ -186,8 +186,6 @@ export const digitalOceanLb: Intermediary = {
   idle: {
     kind: 'timer',
     defaultMs: 60 * SECOND_MS,
-    minMs: 30 * SECOND_MS,
-    maxMs: 600 * SECOND_MS,
     direction: 'unknown',
     pingCounts: true,
     tcpKeepaliveCounts: false,

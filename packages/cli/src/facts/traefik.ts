@@ -19,20 +19,15 @@ export const traefik: Intermediary = {
       why: 'After this time a stop closes open sockets without a Close frame.',
       source: entryPoints,
     },
-    {
-      topic: 'upgrade',
-      setting: 'respondingTimeouts.readTimeout',
-      default: '60s',
-      file: 'the static configuration, entryPoints.<name>.transport',
-      snippet: 'respondingTimeouts:\n  readTimeout: 60s',
-      why: 'Bounds the handshake only; an open socket is out of its reach.',
-      source: code('Traefik, static_config.go'),
-    },
   ],
   notes: [
     {
       text: 'An upgrade needs no setting on an HTTP router.',
       source: docs('Traefik documentation, WebSocket'),
+    },
+    {
+      text: 'respondingTimeouts.readTimeout (60 s) bounds the handshake only; an open socket is out of its reach.',
+      source: code('Traefik, static_config.go'),
     },
     {
       text: 'A change of the dynamic configuration keeps sockets; a restart closes them with 1006.',

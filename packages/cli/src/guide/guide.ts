@@ -2,8 +2,8 @@ import { adviceFor } from '../doctor/verdict/advice.ts';
 import { HEARTBEAT_MS_USUAL, idleTimeoutAfter } from '../doctor/verdict/fix.ts';
 import { type VerdictId, verdictTitles } from '../doctor/verdict/verdict-id.ts';
 import { closeCodes } from '../facts/close-codes.ts';
-import { fixFor, intermediaries, renderSnippet } from '../facts/intermediaries.ts';
-import type { FixTopic, IdleLimit, Intermediary, SettingFix, Source } from '../facts/intermediary.ts';
+import { intermediaries, renderSnippet } from '../facts/intermediaries.ts';
+import type { FixTopic, IdleLimit, Intermediary, Note, SettingFix, Source } from '../facts/intermediary.ts';
 import { catalogue } from '../facts/rules/catalogue.ts';
 import { sayDuration } from '../lint/durations.ts';
 import { symptoms, verdictOfRule } from './symptoms.ts';
@@ -12,7 +12,7 @@ type Timer = Extract<IdleLimit, { kind: 'timer' }>;
 
 /** The guide as Markdown, out of the same facts as the doctor and the linter. */
 export function guide(): string {
-  return `${[opening, symptomSection(), codeSection(), silenceSection(), ageSection(), ...verdictSections(), closing].join('\n\n')}\n`;
+  return `${[opening, symptomSection(), codeSection(), silenceSection(), ageSection(), ...verdictSections(), noteSection(), closing].join('\n\n')}\n`;
 }
 
 const opening = `<!-- Written by packages/cli/src/guide/write-guide.ts out of the facts of the doctor and the linter. Change those, then: npm run guide -w packages/cli -->
@@ -150,12 +150,22 @@ function fenced(text: string): string {
 
 /** The same lines as the doctor prints when it has recognised the product. */
 function productParts(topic: FixTopic): readonly string[] {
-  const fixes = intermediaries.flatMap((intermediary) => {
-    const fix = fixFor(intermediary, topic);
-    return fix ? [productPart(intermediary, fix)] : [];
-  });
+  const fixes = intermediaries.flatMap((intermediary) =>
+    intermediary.fixes.filter((fix) => fix.topic === topic).map((fix) => productPart(intermediary, fix)),
+  );
   if (fixes.length === 0) return [];
   return [`<details>\n<summary>The setting of each product</summary>`, ...fixes, '</details>'];
+}
+
+function noteSection(): string {
+  const parts = intermediaries
+    .filter(({ notes }) => notes.length > 0)
+    .map(({ name, notes }) => `**${name}**\n\n${notes.map(noteLine).join('\n')}`);
+  return ['## What else is known of each', ...parts].join('\n\n');
+}
+
+function noteLine({ text, source }: Note): string {
+  return `- ${text} <sub>${sourceText(source)}</sub>`;
 }
 
 function productPart({ name, idle }: Intermediary, fix: SettingFix): string {

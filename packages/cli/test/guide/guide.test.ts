@@ -35,6 +35,16 @@ describe('the guide "Why does my WebSocket drop?"', () => {
     expect(catalogue.filter(({ id }) => !text.includes(`\`${id}\``)).map(({ id }) => id)).toEqual([]);
   });
 
+  it('holds every note, and every setting that a cause leads to', () => {
+    const topics = new Set(problems.map((id) => adviceFor[id]!.topic));
+    const told = intermediaries.flatMap(({ fixes, notes }) => [
+      ...fixes.filter(({ topic }) => topics.has(topic)).map(({ why }) => why),
+      ...notes.map((note) => note.text),
+    ]);
+    expect(told.length).toBeGreaterThan(100);
+    expect(told.filter((sentence) => !text.includes(sentence))).toEqual([]);
+  });
+
   it('leaves no placeholder behind', () => {
     expect(text).not.toMatch(/\{(seconds|minutes|milliseconds|heartbeatMs)\}|undefined|\[object/);
   });
