@@ -16,10 +16,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, it } from 'vitest';
+import { sessionKey } from '../../src/server/logs/lmdb/keys.ts';
 import { lmdbLog } from '../../src/server/logs/lmdb/lmdb.ts';
 import { SessionMemory } from '../../src/server/logs/lmdb/session-memory.ts';
 import { describeLog, describeSharedLog, LogSubject } from '../../src/testing/contracts.ts';
-import { numbered } from '../../src/testing/contracts/log-subject.ts';
+import { numbered, textOf } from '../../src/testing/contracts/log-subject.ts';
 
 const runner = { describe, it: (title: string, body: () => Promise<void>) => it(title, body, 30_000) };
 const folders = mkdtempSync(join(tmpdir(), 'holdfast-lmdb-'));
@@ -130,6 +131,30 @@ describe('the LMDB log beyond the port', () => {
     await again.add('t', 'two');
     expect(await again.kept('t')).toEqual(['two']);
     await again.log.close();
+  });
+
+  it('[SUB-4] a transaction that fails leaves nothing of what it did', async () => {
+    const folder = freshFolder();
+    const before = await LogSubject.open(lmdbLog(folder), {});
+    const [first] = await before.addAll('t', numbered(6));
+    await before.add('u', 'one', 'session', 1);
+    await before.log.close();
+    const tree = open<Buffer, Buffer>({ path: folder, encoding: 'binary', keyEncoding: 'binary' });
+    await tree.put(sessionKey('session'), Buffer.from([0x80]));
+    await tree.close();
+    const subject = await LogSubject.open(lmdbLog(folder), { retention: { countMax: 2 } });
+    const trimmed = subject.log.trim();
+    // The upkeep is asked for, and what fails behind it, before the one transaction for both begins.
+    for (let i = 0; i < 50; i++) await Promise.resolve();
+    const failed = subject.append('u', 'two', 'session', 2);
+    await expect(failed).rejects.toThrow(/a session that cannot be read/);
+    await expect(trimmed, 'in the same transaction').rejects.toThrow(/a session that cannot be read/);
+    const { gap, entries } = await subject.read('t', first!);
+    expect({ gap, texts: entries.map(({ payload }) => textOf(payload)) }).toEqual({
+      gap: undefined,
+      texts: numbered(5, 2),
+    });
+    await subject.log.close();
   });
 
   it.skipIf(process.platform === 'win32')('[RES-2] the key is nobody else’s to read', async () => {

@@ -67,6 +67,18 @@ export function describeRetention(test: LogTest): void {
   );
 
   test(
+    '[SUB-4] what is added while old messages go stays',
+    async (subject) => {
+      await subject.addAll('t', numbered(2));
+      subject.nowMs += 2_000;
+      await Promise.all([subject.add('t', 'young'), subject.log.trim(), subject.add('t', 'younger')]);
+      await subject.log.trim();
+      assert.deepEqual(await subject.kept('t'), ['young', 'younger']);
+    },
+    { retention: { ageMaxMs: 1_000 } },
+  );
+
+  test(
     '[SUB-5] a topic that was forgotten and begins anew never uses an offset again',
     async (subject) => {
       const used = await subject.addAll('t', numbered(3));

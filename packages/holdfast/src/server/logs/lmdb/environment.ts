@@ -141,7 +141,8 @@ export class Environment {
 
   /** One transaction and one flush for all that is asked for until the lock is ours. */
   private async commit(batch: Work[]): Promise<Pick<Transaction, 'appended'> & { results: unknown[] }> {
-    return this.tree.transaction(() => {
+    // A child, for LMDB keeps what the callback of another had written before it threw.
+    return this.tree.childTransaction(() => {
       batch.push(...this.queue.splice(0, WORK_MAX));
       const transaction = new Transaction(this.tree, this.format?.epoch ?? 0);
       const results = batch.map(({ run }) => run(transaction));

@@ -72,6 +72,8 @@ export class Transaction {
     for (const [index, name] of names.entries()) {
       if (left <= 0) return names.slice(index);
       const topic = this.openTopic(name, config);
+      // What this transaction adds is not in the tree yet, and would pass for gone; it trims its topic itself.
+      if (topic.fresh.length > 0) continue;
       // A topic's own record is written, too: it counts as a block.
       left -= 1 + this.trimTopic(name, topic, nowMs, left);
       if (isTooMuch(topic.record, topic.retention, topic.record.oldestAtMs, nowMs)) return names.slice(index);
