@@ -28,6 +28,8 @@ interface Dedup {
 
 /** Empty topics whose tops are kept: beyond these, whoever comes back to one may be told of a gap. */
 const TOPS_MAX = 50_000;
+/** This share of all payloads is freed beyond what is too much, so that it is not looked for with each append. */
+const FREED_SHARE = 1 / 128;
 
 /** The embedded default: topics in this process's memory, gone with it. */
 export function memoryLog(options: MemoryLogOptions = {}): MessageLog {
@@ -41,8 +43,9 @@ class MemoryLog implements MessageLog {
   private epoch = 0;
   private bytes = 0;
   private readonly spares: Uint8Array[] = [];
-  /** Topics of which nothing is left, with their last offsets; the first is the one forgotten longest. */
-  private readonly tops = new Map<string, number>();
+  /** Topics of which nothing is left, with their last offsets; those that were forgotten before are older. */
+  private tops = new Map<string, number>();
+  private olderTops = new Map<string, number>();
   /** The highest offset of a topic of which not even that is known: one that begins anew goes on above it. */
   private floor = 0;
   private secret = new Uint8Array(0);
@@ -137,6 +140,7 @@ class MemoryLog implements MessageLog {
   async close(): Promise<void> {
     this.topics.clear();
     this.tops.clear();
+    this.olderTops.clear();
     this.dedup.clear();
   }
 
@@ -161,16 +165,17 @@ class MemoryLog implements MessageLog {
   }
 
   private topOf(name: string): number {
-    return this.topics.get(name)?.top ?? this.tops.get(name) ?? this.floor;
+    return this.topics.get(name)?.top ?? this.tops.get(name) ?? this.olderTops.get(name) ?? this.floor;
   }
 
   /** Who has all of an empty topic must not be told that something is missing, so its top is kept for a while. */
   private forget(name: string, top: number): void {
     this.tops.set(name, top);
-    if (this.tops.size <= TOPS_MAX) return;
-    const [oldest, oldestTop] = this.tops.entries().next().value!;
-    this.tops.delete(oldest);
-    this.floor = Math.max(this.floor, oldestTop);
+    if (this.tops.size < TOPS_MAX / 2) return;
+    // Half of them at once: each look for the oldest of a Map passes all that were deleted before it.
+    for (const olderTop of this.olderTops.values()) this.floor = Math.max(this.floor, olderTop);
+    this.olderTops = this.tops;
+    this.tops = new Map();
   }
 
   private topicOf(name: string): Topic {
@@ -181,6 +186,7 @@ class MemoryLog implements MessageLog {
       topic = { entries: [], head: 0, top, trimmedThrough: top, payloads, listeners: new Set() };
       this.topics.set(name, topic);
       this.tops.delete(name);
+      this.olderTops.delete(name);
     }
     return topic;
   }
@@ -203,9 +209,10 @@ class MemoryLog implements MessageLog {
   }
 
   private trimTotal(): void {
+    const enough = this.totalBytesMax * (1 - FREED_SHARE);
     for (const topic of this.topics.values()) {
       while (topic.head < topic.entries.length) {
-        if (this.bytes <= this.totalBytesMax) return;
+        if (this.bytes <= enough) return;
         this.dropOldest(topic);
       }
     }

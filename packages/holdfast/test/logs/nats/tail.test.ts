@@ -32,6 +32,22 @@ it('forgets the oldest beyond its bytes', () => {
   expect([1, 2, 3].map((offset) => tail.previousOf(offset))).toEqual([undefined, 1, 2]);
 });
 
+it('forgets the oldest beyond its number, in which those that were dropped count', () => {
+  const tail = new Tail();
+  const max = 65_536;
+  for (let offset = 1; offset <= max + 2; offset++) tail.take(offset, 0, payload);
+  const known = (...offsets: number[]): boolean[] =>
+    offsets.map((offset) => tail.previousOf(offset) !== undefined);
+  expect(known(1, 2, 3, max + 2)).toEqual([false, false, true, true]);
+  tail.drop(3);
+  tail.drop(5);
+  for (const offset of [max + 3, max + 4]) tail.take(offset, 0, payload);
+  expect(known(3, 4, 5, 6, max + 4)).toEqual([false, false, false, true, true]);
+  tail.forget();
+  for (let offset = 1; offset <= max + 1; offset++) tail.take(offset, 0, payload);
+  expect(known(1, 2, max + 1, max + 4)).toEqual([false, true, true, false]);
+});
+
 it('[WIRE-4] keeps a copy', () => {
   const tail = new Tail();
   const given = Buffer.from('before');

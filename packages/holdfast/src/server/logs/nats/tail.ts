@@ -17,20 +17,25 @@ const STEPS_MAX = 1_024;
  * page that never reached its newest message would never let a subscriber become live.
  */
 export class Tail {
-  /** By offset, of all topics; the first was heard first. */
+  /** By offset, of all topics. */
   private readonly heard = new Map<number, Heard>();
+  /**
+   * A ring of the offsets in the order in which they were heard, of those that were dropped, too. The Map has that
+   * order as well, but each look at its first passes all that were deleted before it.
+   */
+  private readonly order: number[] = [];
+  private first = 0;
+  private end = 0;
   private bytes = 0;
 
   take(offset: number, previous: number, payload: Uint8Array): void {
     if (this.heard.has(offset)) return;
+    if (this.end - this.first === MESSAGES_MAX) this.delete(this.order[this.first++ % MESSAGES_MAX]!);
+    this.order[this.end++ % MESSAGES_MAX] = offset;
     // A copy: it would else keep all that came in one read from the socket.
     this.heard.set(offset, { previous, payload: new Uint8Array(payload) });
     this.bytes += payload.length;
-    while (this.heard.size > MESSAGES_MAX || this.bytes > BYTES_MAX) {
-      const [oldest, { payload: dropped }] = this.heard.entries().next().value!;
-      this.heard.delete(oldest);
-      this.bytes -= dropped.length;
-    }
+    while (this.bytes > BYTES_MAX) this.delete(this.order[this.first++ % MESSAGES_MAX]!);
   }
 
   previousOf(offset: number): number | undefined {
@@ -51,15 +56,20 @@ export class Tail {
 
   /** Drops the message at an offset and those before it in its topic. */
   drop(newest: number): void {
-    for (let message = this.heard.get(newest); message; message = this.heard.get(newest)) {
-      this.heard.delete(newest);
-      this.bytes -= message.payload.length;
-      newest = message.previous;
-    }
+    for (let message = this.delete(newest); message; message = this.delete(message.previous));
   }
 
   forget(): void {
     this.heard.clear();
+    this.first = this.end;
     this.bytes = 0;
+  }
+
+  private delete(offset: number): Heard | undefined {
+    const message = this.heard.get(offset);
+    if (!message) return undefined;
+    this.heard.delete(offset);
+    this.bytes -= message.payload.length;
+    return message;
   }
 }
