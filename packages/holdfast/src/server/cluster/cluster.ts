@@ -132,19 +132,23 @@ export class Cluster {
     const heard = this.heardByAll();
     this.takeovers.telling.repeat(heard.takeovers);
     this.presence.repeat(heard.presence);
-    this.presence.prune(heard.presence);
   }
 
   private beat(first: boolean): void {
     this.beatSoon = false;
     const everyMs = Math.round(this.node.limits.nodeBeatMs);
     const { top: takeovers } = this.takeovers.telling;
-    const { top: presence } = this.presence.telling;
+    const { prunedThrough: presencePruned } = this.presence;
     const heard = [...this.members.values()]
       .slice(0, LIST_MAX)
-      .map(({ id, heard }): [string, number, number] => [id, heard.takeovers, heard.presence]);
+      .map(({ id, takeoversHeard }): [string, number, number] => [
+        id,
+        takeoversHeard,
+        this.presence.heardOf(id),
+      ]);
     const process = this.processes?.own ?? '';
-    this.say({ kind: 'beat', everyMs, first, takeovers, presence, heard, stats: this.statsOf(), process });
+    const stats = this.statsOf();
+    this.say({ kind: 'beat', everyMs, first, takeovers, presencePruned, heard, stats, process });
   }
 
   /** Whether there are other nodes, or were a moment ago: they may only be out of hearing. */
@@ -227,7 +231,8 @@ export class Cluster {
     const member = this.members.heard(beat, this.node.clock.nowMs());
     if (!member) return this.warnOfCrowd();
     // A node that never had a client has nobody to be taken over from it.
-    if (!known && this.node.counters.welcomed === 0) member.heard.takeovers = beat.takeovers;
+    if (!known && this.node.counters.welcomed === 0) member.takeoversHeard = beat.takeovers;
+    this.presence.handlePruned(beat.from, beat.presencePruned);
     if (!beat.first) return;
     this.beatSoon = true;
     this.wake();
@@ -244,14 +249,11 @@ export class Cluster {
   private handleTakeovers(run: NodeMessage<'takeovers'>): void {
     this.takeovers.handle(run);
     const member = this.members.get(run.from);
-    if (member && continues(run, member.heard.takeovers)) member.heard.takeovers = run.through;
+    if (member && continues(run, member.takeoversHeard)) member.takeoversHeard = run.through;
   }
 
   private handlePresence(run: NodeMessage<'presence'>): void {
-    const member = this.members.get(run.from);
-    if (!member || !continues(run, member.heard.presence)) return;
-    member.heard.presence = run.through;
-    this.presence.hear(run.from, run);
+    if (this.members.get(run.from)) this.presence.hear(run.from, run);
   }
 
   // ── Sessions that move ───────────────────────────────────────────────────────────────────────────────────

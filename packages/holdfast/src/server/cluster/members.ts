@@ -18,8 +18,8 @@ export interface Member extends Heard {
   stats: ServerStats;
   /** How far it has heard this node (see `telling.ts`). */
   heardOfUs: Progress;
-  /** How far this node has heard it. */
-  heard: Progress;
+  /** How far this node has heard of its takeovers. */
+  takeoversHeard: number;
 }
 
 export interface Progress {
@@ -95,7 +95,6 @@ export class Members {
     if (!member) {
       if (this.gone.get(id)?.how === 'left' || this.alive.size >= this.limits.nodesMax - 1) return undefined;
       this.gone.delete(id);
-      const nothing = { takeovers: 0, presence: 0 };
       member = {
         id,
         stats,
@@ -103,8 +102,8 @@ export class Members {
         silentBeats: 0,
         heardAtMs: nowMs,
         process: '',
-        heard: { ...nothing },
-        heardOfUs: nothing,
+        takeoversHeard: 0,
+        heardOfUs: { takeovers: 0, presence: 0 },
       };
       this.alive.set(id, member);
     }

@@ -55,15 +55,16 @@ export const fates = ['done', 'failed', 'running', 'not-run', 'unknown'] as cons
 
 const shapes = {
   /**
-   * "I am here." `first` asks for the others' own beats at once. `takeovers` and `presence` say how far this node
-   * has got in telling of them, and `heard` how far it has heard each other node. `process` names the process to
-   * those on the same machine, where that can be told.
+   * "I am here." `first` asks for the others' own beats at once. `takeovers` says how far this node has got in
+   * telling of them, `presencePruned` through where what it told of presence may have left no trace, and `heard` how
+   * far it has heard each other node, of both. `process` names the process to those on the same machine, where that
+   * can be told.
    */
   beat: {
     everyMs: isUint,
     first: isFlag,
     takeovers: isUint,
-    presence: isUint,
+    presencePruned: isUint,
     heard: listOf(tuple(isId, isUint, isUint)),
     stats: isStats,
     process: isText,

@@ -1,6 +1,6 @@
 import { cutText } from '../cut-text.ts';
 import { Roster, type Present } from './roster.ts';
-import { Telling, type Fact, type Run } from './telling.ts';
+import { continues, Telling, type Fact, type Run } from './telling.ts';
 
 /** On the wire between nodes: who is on a topic, by user, or that a session has left it. */
 export type PresenceFact = [topic: string, session: string, user: string | null];
@@ -18,9 +18,14 @@ interface Own {
 
 /** What another node has told. */
 interface Others {
-  facts: Map<string, { topic: string; session: string; round: number }>;
-  /** Counts the lists that began anew: what the newest did not name is gone. */
+  readonly facts: Map<string, { topic: string; session: string; round: number }>;
+  /** How far it was heard. */
+  heard: number;
+  /** What had left no trace when its list began. */
+  prunedThrough: number;
+  /** Counts the lists that began anew: what the newest did not name is gone, once it is complete. */
   round: number;
+  completeRound: number;
 }
 
 const USER_BYTES_MAX = 256;
@@ -38,8 +43,8 @@ export class Presence {
   readonly roster: Roster;
   private readonly own = new Map<string, Own>();
   private readonly others = new Map<string, Others>();
-  /** The highest number of a fact that left no trace: whoever has not heard it must hear the whole list. */
-  private prunedThrough = 0;
+  /** The highest number of a fact that left no trace: who heard of the session, and not of this, needs the whole list. */
+  prunedThrough = 0;
 
   constructor(
     send: (run: Run<PresenceFact>) => void,
@@ -80,18 +85,14 @@ export class Presence {
     }
   }
 
-  /** Forgets those that left, once all nodes have heard it. */
-  prune(heardByAll: number): void {
+  /** Tells again what some node has not heard, and forgets those that left once all have. */
+  repeat(heardByAll: number): void {
+    this.telling.repeat(heardByAll);
     for (const [key, { state, number }] of this.own) {
       if (state.name !== 'left' || number > heardByAll) continue;
       this.own.delete(key);
       this.prunedThrough = Math.max(this.prunedThrough, number);
     }
-  }
-
-  /** Tells those that have heard no further than this again. */
-  repeat(heard: number): void {
-    this.telling.repeat(heard < this.prunedThrough ? 0 : heard);
   }
 
   private remove(own: Own): void {
@@ -110,14 +111,31 @@ export class Presence {
 
   // ── Other nodes' sessions ────────────────────────────────────────────────────────────────────────────────
 
-  /** Takes in what another node told; the caller has checked that it continues what was heard. */
-  hear(node: string, { after, through, top, facts }: Run<PresenceFact>): void {
-    let others = this.others.get(node);
-    if (!others) this.others.set(node, (others = { facts: new Map(), round: 0 }));
-    // A run from the beginning is the whole list.
-    if (after === 0) others.round++;
-    for (const fact of facts) this.take(others, fact);
-    if (through < top) return;
+  /** How far another node was heard. */
+  heardOf(node: string): number {
+    return this.others.get(node)?.heard ?? 0;
+  }
+
+  /**
+   * Another node says up to which number facts of its may have left no trace. It keeps those that this node has not
+   * heard, as long as it knows of this node; what it forgot while it did not is in no run but the list's.
+   */
+  handlePruned(node: string, prunedThrough: number): void {
+    const others = this.othersOf(node);
+    if (prunedThrough > Math.max(others.heard, others.prunedThrough)) others.heard = 0;
+    if (others.heard === 0) others.prunedThrough = prunedThrough;
+  }
+
+  /** Takes in what another node told, if that continues what was heard. */
+  hear(node: string, run: Run<PresenceFact>): void {
+    const others = this.othersOf(node);
+    if (!continues(run, others.heard)) return;
+    others.heard = run.through;
+    // A run from the beginning is the whole list, or how it begins.
+    if (run.after === 0) others.round++;
+    for (const fact of run.facts) this.take(others, fact);
+    if (run.through < run.top || others.completeRound === others.round) return;
+    others.completeRound = others.round;
     for (const [key, { round }] of others.facts) if (round < others.round) this.drop(others, key);
   }
 
@@ -127,6 +145,15 @@ export class Presence {
     if (!others) return;
     this.others.delete(node);
     for (const key of others.facts.keys()) this.drop(others, key);
+  }
+
+  private othersOf(node: string): Others {
+    let others = this.others.get(node);
+    if (!others) {
+      others = { facts: new Map(), heard: 0, prunedThrough: 0, round: 0, completeRound: 0 };
+      this.others.set(node, others);
+    }
+    return others;
   }
 
   private take(others: Others, [topic, session, user]: PresenceFact): void {

@@ -20,7 +20,7 @@ const each: { [K in NodeMessage['kind']]: NodeMessage<K> } = {
     everyMs: 5_000,
     first: true,
     takeovers: 1,
-    presence: 2,
+    presencePruned: 2,
     heard: [[to, 3, 4]],
     stats,
     process: '7 here',

@@ -112,6 +112,22 @@ describe('presence', () => {
     await until(wire, () => usersOf(second.server.presence('room/1')).join() === 'bob,cat,dan');
   });
 
+  it('[CLUSTER-10] who left while a node was taken for dead has left there, too, once it is heard again', async () => {
+    const { nodes, wire } = await startNodes(2, { ...byToken, topics });
+    const [teller, listener] = [nodes[0]!.server, nodes[1]!.server];
+    const ann = await join(nodes[0]!.port, 'ann');
+    await join(nodes[0]!.port, 'bob');
+    await until(wire, () => listener.presence('room/1').count === 2);
+    wire.loses = ({ from, kind }) => from === listener.stats().node || kind === 'presence';
+    await until(wire, () => teller.clusterStats().nodes.length === 1);
+    await ann.close(1000);
+    const said = wire.said.length + 10;
+    await until(wire, () => wire.said.length > said);
+    expect(usersOf(listener.presence('room/1'))).toEqual(['ann', 'bob']);
+    wire.loses = () => false;
+    await until(wire, () => usersOf(listener.presence('room/1')).join() === 'bob');
+  });
+
   it('[CLUSTER-10] names up to presentMax, and counts all', async () => {
     const { port, server } = await startServer({ ...byToken, topics, limits: { presentMax: 2 } });
     for (const token of ['ann', 'bob', 'cat']) await join(port, token);
