@@ -99,6 +99,20 @@ describe.runIf(requirePeer('redis-server'))('Redis as a cluster of three', () =>
     expect(follower.messages.at(-1)).toMatchObject({ epoch, offset, previous: offset - 1 });
   });
 
+  it('[HUB-2] a topic whose slot moved before this node asked for anything in it is followed where it is now', async () => {
+    const [a, b] = [await openNode('moved'), await openNode('moved')];
+    const { owner, slot } = await ownerOf('moved:{tt}:state');
+    const target = servers.find((server) => server !== owner)!;
+    const targetId = await target.command<string>('CLUSTER', 'MYID');
+    for (const server of [target, owner])
+      await server.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', targetId);
+    const startedAtMs = performance.now();
+    const follower = await b.follow('t');
+    expect(performance.now() - startedAtMs, 'not only when the log gives up').toBeLessThan(20_000);
+    await a.add('t', 'one');
+    await follower.until('one');
+  });
+
   it('[PUB-3, SUB-5] a primary is killed and its replica takes over: publishes go on, and no position is used twice', async () => {
     const [a, b] = [await openNode('failing'), await openNode('failing')];
     const { owner } = await ownerOf('failing:{tt}:state');

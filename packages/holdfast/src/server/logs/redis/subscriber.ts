@@ -1,5 +1,6 @@
 import type { Client } from './client.ts';
 import { Connection, type ConnectionParts } from './connection.ts';
+import { has } from './failures.ts';
 
 /** Channels that one SUBSCRIBE names. */
 const CHANNELS_AT_ONCE = 500;
@@ -9,7 +10,7 @@ export type Listener = (message: Buffer) => void;
 export interface SubscriberParts extends Omit<ConnectionParts, 'prepare'> {
   /** Whether channels belong to slots (SSUBSCRIBE), as from Redis 7 on in a cluster. */
   sharded: boolean;
-  /** Redis has moved a channel to another shard. */
+  /** Another shard has a channel now, as Redis says by itself or when it is asked for. */
   moved(): void;
 }
 
@@ -76,7 +77,10 @@ export class Subscriber {
     for (const group of groups) {
       const done = client.listen(this.parts.sharded ? 'ssubscribe' : 'subscribe', group);
       for (const channel of group) confirmed.set(channel, done);
-      done.catch(() => group.forEach((channel) => confirmed.delete(channel)));
+      done.catch((error: unknown) => {
+        for (const channel of group) confirmed.delete(channel);
+        if (has(error, 'MOVED', 'CLUSTERDOWN')) this.parts.moved();
+      });
     }
     await Promise.all(channels.map((channel) => confirmed.get(channel)));
   }
