@@ -1,8 +1,8 @@
 import { natsLog, type NatsLogOptions } from 'holdfast/logs/nats';
 import { LogSubject } from 'holdfast/testing/contracts';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { requirePeer } from './peers.ts';
-import { oneTo } from './support/ledger.ts';
+import { oneTo, patient } from './support/ledger.ts';
 import { startNats, type NatsServer } from './support/nats.ts';
 import { openChaos } from './support/servers.ts';
 
@@ -37,4 +37,17 @@ describe.runIf(requirePeer('nats-server'))('holdfast/logs/nats on bad days', () 
     await follower.until('far');
     expect((await near.kept('t')).filter((text) => text === 'far')).toEqual(['far']);
   }, 60_000);
+
+  it('[HUB-5] what a NATS that stands still does not take of broadcasts is kept within a bound', async () => {
+    const [a, b] = [await open({ prefix: 'still' }), await open({ prefix: 'still' })];
+    server.signal('SIGSTOP');
+    // 50 MB.
+    for (let n = 0; n < 5_000; n++) a.log.broadcast(new Uint8Array(10_000));
+    server.signal('SIGCONT');
+    await vi.waitFor(() => {
+      a.log.broadcast(new TextEncoder().encode('the end'));
+      expect(b.heard).toContain('the end');
+    }, patient);
+    expect(b.heard.length).toBeLessThan(1_500);
+  });
 });

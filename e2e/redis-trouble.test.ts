@@ -288,4 +288,20 @@ describe.runIf(requirePeer('redis-server'))('Redis in trouble', () => {
     expectEachOnce(ledger.messages, { client: 900, server: 900 });
     await becomes(client, 'live');
   });
+
+  it('[HUB-5] what a Redis that stands still does not take of broadcasts is kept within a bound', async () => {
+    const redis = await startRedis();
+    const open = () => LogSubject.open(redisLog(redis.url), {});
+    const [a, b] = [await open(), await open()];
+    onTestFinished(async () => void (await Promise.all([a.log.close(), b.log.close()])));
+    redis.signal('SIGSTOP');
+    // 50 MB.
+    for (let n = 0; n < 5_000; n++) a.log.broadcast(new Uint8Array(10_000));
+    redis.signal('SIGCONT');
+    await vi.waitFor(() => {
+      a.log.broadcast(new TextEncoder().encode('the end'));
+      expect(b.heard).toContain('the end');
+    }, patient);
+    expect(b.heard.length).toBeLessThan(1_500);
+  });
 });

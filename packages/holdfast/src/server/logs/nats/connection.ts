@@ -21,6 +21,8 @@ import { Repeating } from './repeating.ts';
 /** A server that is silent for two of these is given up for a new connection. */
 const PING_INTERVAL_MS = 3_000;
 const RETRY_MS = 100;
+/** About as much may have been sent so and not be taken by the server, which it may never do; more is not said. */
+const SENT_BYTES_MAX = 8 * 1_048_576;
 
 /**
  *         connect ok            lost                    reconnected, and `revive` done
@@ -52,6 +54,9 @@ export class Connection {
   /** Who waits for the connection, and who for an answer; each is told once. */
   private readonly waiting = new Set<() => void>();
   private readonly asking = new Set<(error: Error) => void>();
+  /** What was sent without an answer since the server was last known to have taken all. */
+  private sentBytes = 0;
+  private flushing: Promise<void> | undefined;
   private readonly options: ResolvedNatsOptions;
   private readonly revive: () => Promise<void>;
 
@@ -166,7 +171,14 @@ export class Connection {
   /** Without an answer, and not at all while NATS is away: what is sent so is worth nothing later. */
   send(subject: string, message: Uint8Array): void {
     if (this.state.type !== 'up' || message.length > (this.nats.info?.max_payload ?? Infinity)) return;
+    if (this.sentBytes > SENT_BYTES_MAX) return;
+    this.sentBytes += message.length;
     this.nats.publish(subject, message);
+    const taken = (): void => {
+      this.flushing = undefined;
+      this.sentBytes = 0;
+    };
+    this.flushing ??= this.nats.flush().then(taken, taken);
   }
 
   async close(): Promise<void> {

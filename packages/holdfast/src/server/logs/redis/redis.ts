@@ -19,6 +19,8 @@ export type { RedisLogOptions } from './options.ts';
 
 /** Topics whose retention is enforced at the next `trim`; of more than these, readers and TTLs take care. */
 const TOUCHED_MAX = 10_000;
+/** What was broadcast and Redis has not taken, which it may never do; more is not said. */
+const BROADCAST_BYTES_MAX = 8 * 1_048_576;
 const LAYOUT = '2';
 
 /**
@@ -44,6 +46,7 @@ class RedisLog implements MessageLog {
   private readonly followed = new Map<string, Followed>();
   private readonly touched = new Set<string>();
   private sequence = 0;
+  private broadcastBytes = 0;
   private closed = false;
   private secret: Buffer = randomBytes(32);
   private keys!: Keys;
@@ -162,13 +165,13 @@ class RedisLog implements MessageLog {
   broadcast(message: Uint8Array): void {
     const { topology, keys } = this;
     // A server that did not get as far as opening its log says goodbye, too.
-    if (!topology) return;
+    if (!topology || this.broadcastBytes > BROADCAST_BYTES_MAX) return;
     const args = [topology.publishCommand, keys.nodes, Buffer.concat([this.id, message])];
     try {
-      topology
-        .shardOf(keys.nodes)
-        .commands.send(args)
-        .catch(() => {});
+      const { commands } = topology.shardOf(keys.nodes);
+      const taken = (): void => void (this.broadcastBytes -= message.length);
+      this.broadcastBytes += message.length;
+      commands.send(args).then(taken, taken);
     } catch {
       // At most once: what can't be said now is not said.
     }
