@@ -10,7 +10,10 @@ type Authenticate = NonNullable<ServerOptions['authenticate']>;
 const keyAlgorithms = ['RS256', 'ES256'];
 
 /** The verifier of tokens, when one is configured. Throws BadInput. */
-export async function credentials(configuration: Configuration): Promise<Authenticate | undefined> {
+export async function credentials(
+  configuration: Configuration,
+  warn: (text: string) => void,
+): Promise<Authenticate | undefined> {
   const ways = ['jwt.secret', 'jwt.secretFile', 'jwt.publicKeyFile', 'jwt.jwksFile', 'jwt.jwksUrl'].filter(
     (path) => configuration.text(path) !== undefined,
   );
@@ -39,15 +42,19 @@ export async function credentials(configuration: Configuration): Promise<Authent
   if (unfit !== undefined)
     configuration.fail('jwt.algorithms', `holds ${JSON.stringify(unfit)}, which is none for ${ways[0]}`);
   options.algorithms = [...algorithms];
-  return jwt({ ...options, ...(await keyOf(configuration, ways[0]!)) });
+  return jwt({ ...options, ...(await keyOf(configuration, ways[0]!, warn)) });
 }
 
-async function keyOf(configuration: Configuration, way: string): Promise<JwtOptions> {
+async function keyOf(
+  configuration: Configuration,
+  way: string,
+  warn: (text: string) => void,
+): Promise<JwtOptions> {
   switch (way) {
     case 'jwt.publicKeyFile':
       return { key: await publicKey(configuration) };
     case 'jwt.jwksFile':
-      return { key: keySetOfFile(configuration) };
+      return { key: keySetOfFile(configuration, warn) };
     case 'jwt.jwksUrl': {
       const text = configuration.text(way)!;
       if (!/^https?:$/.test(URL.canParse(text) ? new URL(text).protocol : ''))
@@ -79,23 +86,38 @@ async function publicKey(configuration: Configuration): Promise<NonNullable<JwtO
   );
 }
 
-/** Keys are rotated by replacing the file: it is read again once it has another time of change. */
-function keySetOfFile(configuration: Configuration): NonNullable<JwtOptions['key']> {
+/**
+ * Keys are rotated by replacing the file: it is read again once it has another time of change. One that is being
+ * written, or was written wrong, is read again with each token until it can be, and the keys from before go on.
+ */
+function keySetOfFile(
+  configuration: Configuration,
+  warn: (text: string) => void,
+): NonNullable<JwtOptions['key']> {
   const path = configuration.text('jwt.jwksFile')!;
   const read = () => {
+    const text = configuration.read('jwt.jwksFile');
     try {
-      return createLocalJWKSet(JSON.parse(configuration.read('jwt.jwksFile')) as JSONWebKeySet);
+      return createLocalJWKSet(JSON.parse(text) as JSONWebKeySet);
     } catch (error) {
       return configuration.fail('jwt.jwksFile', `holds no key set (${(error as Error).message})`);
     }
   };
+  const timeOfChange = () => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  let readOfMs = timeOfChange();
   let keys = read();
-  let changedAtMs = statSync(path).mtimeMs;
+  let isTold = false;
   return (header, token) => {
-    const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: changedAtMs };
-    if (mtimeMs !== changedAtMs) {
-      changedAtMs = mtimeMs;
-      keys = read();
+    const changedAtMs = timeOfChange() ?? readOfMs;
+    if (changedAtMs !== readOfMs) {
+      try {
+        keys = read();
+        readOfMs = changedAtMs;
+        isTold = false;
+      } catch (error) {
+        if (!isTold) warn(`${(error as Error).message} The keys from before go on.`);
+        isTold = true;
+      }
     }
     return keys(header, token);
   };

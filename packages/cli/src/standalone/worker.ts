@@ -96,7 +96,7 @@ async function optionsOf(
   const options: ServerOptions = { logger };
   const log = await openLog(configuration);
   if (log) options.log = log;
-  const authenticate = await credentials(configuration);
+  const authenticate = await credentials(configuration, (text) => logger.warn(text));
   if (authenticate) options.authenticate = authenticate;
   options.authorize = authorizeOf(configuration, webhooks, authenticate !== undefined, logger);
   const [origins, trustedProxies, path] = [

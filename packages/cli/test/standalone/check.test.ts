@@ -52,6 +52,10 @@ describe('holdfast serve --check', () => {
       'jwt: { secret: thirty-two bytes are wanted here, algorithms: [none] }',
       'holdfast.yaml:1:62: jwt.algorithms holds "none", which is none for jwt.secret.',
     ],
+    [
+      'jwt: { jwksFile: /nowhere/keys.json }',
+      'holdfast.yaml:1:18: jwt.jwksFile names a file that can’t be read (ENOENT).\n',
+    ],
     ['webhooks: { events: localhost }', 'holdfast.yaml:1:21: webhooks.events'],
   ])('points at what a worker would fail on: %s', async (text, message) => {
     const { code, out, err } = await check(text);
