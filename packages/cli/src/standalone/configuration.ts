@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import { BadInput } from '../bad-input.ts';
 import { nearestOf } from '../nearest.ts';
 import { flagOf, settingOf, settings, variableOf, type Setting } from './settings.ts';
@@ -121,18 +121,22 @@ function readFile(configuration: Configuration, path: string, name: string): voi
   const [error] = document.errors;
   if (error) throw new BadInput(`${at(error.pos[0])}: ${error.message}`);
   if (document.contents === null) return;
-  readNode(configuration, document.contents as Node, '', at);
+  readNode(configuration, document, document.contents as Node, '', at);
 }
 
 function readNode(
   configuration: Configuration,
-  node: Node,
+  document: Document,
+  written: Node,
   path: string,
   at: (offset: number | undefined) => Place,
 ): void {
-  const place = at(node.range?.[0]);
+  const place = at(written.range?.[0]);
+  // What was written once may stand for itself elsewhere (YAML 1.2, 3.2.2.2).
+  const node = isAlias(written) ? written.resolve(document) : written;
+  if (!node) throw new BadInput(`${place}: ${path} names an anchor that is not there before it.`);
   const known = settingOf.get(path);
-  if (known) return configuration.set(path, parseNode(known, node, place), place);
+  if (known) return configuration.set(path, parseNode(known, document, node, place), place);
   if (!isMap(node)) throw new BadInput(`${place}: ${path || 'the file'} must be a table of settings.`);
   for (const { key, value } of node.items) {
     const name = String(isScalar(key) ? key.value : key);
@@ -142,12 +146,12 @@ function readNode(
     if (!settingOf.has(inner) && !isBranch) throw new BadInput(`${keyPlace}: ${unknownText(inner)}`);
     if (value === null || (isScalar(value) && value.value === null))
       throw new BadInput(`${keyPlace}: ${inner} has no value; give one, or leave the line out.`);
-    readNode(configuration, value as Node, inner, at);
+    readNode(configuration, document, value as Node, inner, at);
   }
 }
 
-function parseNode({ kind, path, isSecret }: Setting, node: Node, place: Place): unknown {
-  const value = node.toJSON() as unknown;
+function parseNode({ kind, path, isSecret }: Setting, document: Document, node: Node, place: Place): unknown {
+  const value = valueOf(document, node, `${place}: ${path}`);
   const wrong = (wanted: string): never => {
     const given = isSecret ? '' : `, not ${JSON.stringify(value)}`;
     throw new BadInput(`${place}: ${path} must be ${wanted}${given}.`);
@@ -164,6 +168,15 @@ function parseNode({ kind, path, isSecret }: Setting, node: Node, place: Place):
     case 'port':
     case 'count':
       return checkNumber(kind, value) ?? wrong(wantedNumber[kind]);
+  }
+}
+
+/** Throws BadInput for an alias of nothing, and for aliases of aliases that would never end. */
+function valueOf(document: Document, node: Node, where: string): unknown {
+  try {
+    return node.toJS(document) as unknown;
+  } catch (error) {
+    throw new BadInput(`${where}: ${(error as Error).message}.`);
   }
 }
 
@@ -191,13 +204,15 @@ function parseText(kind: Setting['kind'], text: string, place: Place): unknown {
 const kubernetesHint =
   ' Kubernetes sets this for a service of that name: set enableServiceLinks: false in the pod, or the variable yourself.';
 
-const wantedNumber = { port: 'a port from 0 to 65535', count: 'a whole number above 0' };
+/** Most are times, and no timer of Node.js runs longer: past it, it would fire at once. */
+const COUNT_MAX = 2 ** 31 - 1;
+const wantedNumber = { port: 'a port from 0 to 65535', count: `a whole number from 1 to ${COUNT_MAX}` };
 
 function checkNumber(kind: 'port' | 'count', value: unknown): number | undefined {
   if (!Number.isSafeInteger(value)) return undefined;
   const number = value as number;
   if (kind === 'port') return number >= 0 && number <= 65_535 ? number : undefined;
-  return number > 0 ? number : undefined;
+  return number > 0 && number <= COUNT_MAX ? number : undefined;
 }
 
 /** Says what there is instead: a typo is the most likely reason. */

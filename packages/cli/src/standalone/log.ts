@@ -32,7 +32,7 @@ export async function openLog(configuration: Configuration): Promise<MessageLog 
   const text = configuration.text('log') ?? 'memory';
   if (text === 'memory') return undefined;
   const kind = kinds[text.split(':', 1)[0]!];
-  if (!kind || !text.includes(':') || text.endsWith(':'))
+  if (!kind || !/:./.test(text) || text === 'lmdb://')
     return configuration.fail(
       'log',
       'must be memory, lmdb:FOLDER, redis://HOST:PORT, nats://HOST:PORT, or with TLS rediss://… or tls://…',

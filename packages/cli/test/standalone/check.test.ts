@@ -36,6 +36,7 @@ describe('holdfast serve --check', () => {
     ['api: { port: 8081 }', 'holdfast.yaml:1:14: api.port wants api.key or api.keyFile, too.'],
     ['workers: 2', 'holdfast.yaml:1:10: workers is above 1, which wants a log that processes can share'],
     ['log: sqlite:data', 'holdfast.yaml:1:6: log must be memory, lmdb:FOLDER'],
+    ['log: lmdb://', 'holdfast.yaml:1:6: log must be memory, lmdb:FOLDER'],
     [
       'hearbeat: { intervalMs: 5000 }',
       'holdfast.yaml:1:1: hearbeat is not a setting; did you mean heartbeat?',

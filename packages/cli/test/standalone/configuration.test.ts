@@ -33,6 +33,14 @@ describe('the configuration', () => {
     expect(configuration.table('topics')).toEqual({ 'chat.*': { presence: true } });
   });
 
+  it('may say once what is meant in several places', () => {
+    const configuration = read(
+      'port: &port 8081\napi: { port: *port }\ntopics:\n  chat: &p { presence: true }\n  room: *p\n',
+    );
+    expect(configuration.count('api.port')).toBe(8_081);
+    expect(configuration.table('topics')).toEqual({ chat: { presence: true }, room: { presence: true } });
+  });
+
   it('may be empty', () => expect(read('').count('port', 8_080)).toBe(8_080));
 
   it('knows what Kubernetes makes of a service that is named holdfast', () => {
@@ -48,8 +56,12 @@ describe('the configuration', () => {
     ],
     ['port: http', 'holdfast.yaml:1:7: port must be a port from 0 to 65535, not "http".'],
     ['port: 70000', 'holdfast.yaml:1:7: port must be a port from 0 to 65535, not 70000.'],
-    ['workers: 0', 'holdfast.yaml:1:10: workers must be a whole number above 0, not 0.'],
-    ['workers: 1.5', 'holdfast.yaml:1:10: workers must be a whole number above 0, not 1.5.'],
+    ['workers: 0', 'holdfast.yaml:1:10: workers must be a whole number from 1 to 2147483647, not 0.'],
+    [
+      'webhooks: { timeoutMs: 99999999999 }',
+      'holdfast.yaml:1:24: webhooks.timeoutMs must be a whole number from 1 to 2147483647, not 99999999999.',
+    ],
+    ['workers: 1.5', 'holdfast.yaml:1:10: workers must be a whole number from 1 to 2147483647, not 1.5.'],
     [
       'origins: https://a.example',
       'holdfast.yaml:1:10: origins must be a list of texts, not "https://a.example".',
@@ -58,6 +70,8 @@ describe('the configuration', () => {
     ['log:', 'holdfast.yaml:1:1: log has no value; give one, or leave the line out.'],
     ['- a', 'holdfast.yaml:1:1: the file must be a table of settings.'],
     ['port: 1\nport: 2', /^holdfast\.yaml:2:1: .*unique/],
+    ['port: *p', 'holdfast.yaml:1:7: port names an anchor that is not there before it.'],
+    ['topics: { a: *p }', /^holdfast\.yaml:1:9: topics: Unresolved alias/],
     ['a: [', /^holdfast\.yaml:1:\d+: /],
   ])('points at what is wrong: %s', (text, message) => {
     expect(() => read(text)).toThrow(message);
@@ -65,7 +79,11 @@ describe('the configuration', () => {
 
   it.each([
     [['--port', 'x'], {}, '--port must be a port from 0 to 65535, not "x".'],
-    [[], { HOLDFAST_WORKERS: 'two' }, 'HOLDFAST_WORKERS must be a whole number above 0, not "two".'],
+    [
+      [],
+      { HOLDFAST_WORKERS: 'two' },
+      'HOLDFAST_WORKERS must be a whole number from 1 to 2147483647, not "two".',
+    ],
     [['--prot', '1'], {}, 'prot is not a setting; did you mean port?'],
     [['--port'], {}, '--port wants a value.'],
     [['other.yaml'], {}, 'there is one configuration file, not two: holdfast.yaml and other.yaml.'],
