@@ -34,8 +34,10 @@ export function planOf(settings: Settings): Plan {
     (sum, [name, value]) => sum + Buffer.byteLength(name + value) + 4,
     0,
   );
+  // Some carry a token in their address.
+  const addressBytes = Math.max(settings.target.resource.length, settings.direct?.resource.length ?? 0);
   const bytes =
-    connections * (HANDSHAKE_BYTES + tunnelBytes + ownHeaders + sendBytes) +
+    connections * (HANDSHAKE_BYTES + tunnelBytes + addressBytes + ownHeaders + sendBytes) +
     beats * (FRAME_BYTES + sendBytes) +
     sizes;
   return {

@@ -1,11 +1,22 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { diagnose } from '../../src/doctor/diagnose.ts';
+import { settle } from '../../src/doctor/options.ts';
+import { planOf } from '../../src/doctor/plan.ts';
 import { Budget, BudgetExceeded } from '../../src/doctor/probe/budget.ts';
 import { dial } from '../../src/doctor/probe/handshake.ts';
 import { parseTarget } from '../../src/doctor/probe/target.ts';
 import type { Progress } from '../../src/doctor/report/report.ts';
 import { localEcho, localRaw } from './local-server.ts';
+
+const nothingAsked = {
+  origin: null,
+  headers: [],
+  subprotocols: [],
+  timeoutMs: 1_000,
+  answerTimeoutMs: 1_000,
+  signal: new AbortController().signal,
+};
 
 describe('diagnose', () => {
   it('announces its plan before the first connection, and tells of each step', async () => {
@@ -78,29 +89,58 @@ describe('diagnose', () => {
     await expect(diagnose({ url: 'https://example.com/' })).rejects.toThrow(/HTTP address/);
     await expect(diagnose({ url: 'ws://a/', idleMaxMs: Number.NaN })).rejects.toThrow(/--idle-max/);
     await expect(diagnose({ url: 'ws://a/', send: 'x'.repeat(5_000) })).rejects.toThrow(/4096 bytes/);
+    await expect(diagnose({ url: 'ws://a/', headers: [['Sec-WebSocket-Key', 'x']] })).rejects.toThrow(
+      /anew for each handshake/,
+    );
+  });
+
+  it('announces as much more as a long address takes', () => {
+    const [short, long] = ['ws://a/', `ws://a/${'x'.repeat(4_000)}`].map((url) => planOf(settle({ url })));
+    expect(long!.bytes - short!.bytes).toBe(4_000 * long!.connections);
   });
 });
 
 describe('an answer of 101', () => {
   const switching = 'HTTP/1.1 101 Switching Protocols';
 
+  function acceptOf(request: Buffer): string {
+    const key = /sec-websocket-key: (.*)\r/i.exec(request.toString())?.[1] ?? '';
+    return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  }
+
   it.each([
     ['Upgrade', 'Connection: Upgrade'],
     ['Connection', 'Upgrade: websocket\r\nConnection: keep-alive'],
   ])('without %s is one that no browser accepts (RFC 6455, section 4.1)', async (missing, headers) => {
     const server = await localRaw((socket) => {
-      socket.once('data', (request) => {
-        const key = /sec-websocket-key: (.*)\r/i.exec(request.toString())?.[1] ?? '';
-        const accept = createHash('sha1')
-          .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-          .digest('base64');
-        socket.end(`${switching}\r\n${headers}\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
-      });
+      socket.once('data', (request) =>
+        socket.end(`${switching}\r\n${headers}\r\nSec-WebSocket-Accept: ${acceptOf(request)}\r\n\r\n`),
+      );
     });
     const { verdict } = await diagnose({ url: server.url, depth: 'quick' });
     await server.stop();
     expect(verdict.id).toBe('bad-accept');
     expect(verdict.evidence[0]).toContain(`"${missing}: `);
+  });
+
+  it('can’t fill the memory with fragments that hold nothing', async () => {
+    const headers = 'Upgrade: websocket\r\nConnection: Upgrade';
+    const server = await localRaw((socket) => {
+      socket.once('data', (request) => {
+        socket.write(`${switching}\r\n${headers}\r\nSec-WebSocket-Accept: ${acceptOf(request)}\r\n\r\n`);
+        // A text that begins and goes on, and on.
+        socket.write(Buffer.concat([Buffer.from([0x01, 0x00]), Buffer.alloc(40_000)]));
+      });
+    });
+    const { connection } = await dial(parseTarget(server.url), {
+      budget: new Budget({ connections: 1, concurrentConnections: 1, bytes: 1_000 }),
+      ...nothingAsked,
+    });
+    expect(await connection!.ended).toMatchObject({
+      how: 'violation',
+      what: expect.stringMatching(/fragments/),
+    });
+    await server.stop();
   });
 });
 
@@ -109,15 +149,7 @@ describe('a handshake that would send more than announced', () => {
     let connections = 0;
     const server = await localRaw(() => (connections += 1));
     const budget = new Budget({ connections: 10, concurrentConnections: 10, bytes: 20 });
-    const handshake = dial(parseTarget(server.url), {
-      budget,
-      origin: null,
-      headers: [],
-      subprotocols: [],
-      timeoutMs: 1_000,
-      answerTimeoutMs: 1_000,
-      signal: new AbortController().signal,
-    });
+    const handshake = dial(parseTarget(server.url), { budget, ...nothingAsked });
     await expect(handshake).rejects.toThrow(BudgetExceeded);
     await server.stop();
     expect(connections).toBe(0);

@@ -129,6 +129,12 @@ describe('which forward proxy', () => {
     'wss://10.0.0.1/',
   ])('none for %s', (address) => expect(proxyFor(address)).toBeUndefined());
 
+  it('an address of IPv6 that is exempt does not', () => {
+    for (const NO_PROXY of ['2001:db8::5', '[2001:DB8::5]', '[2001:db8::5]:443'])
+      expect(proxyFor('wss://[2001:db8::5]/', { ...env, NO_PROXY }), NO_PROXY).toBeUndefined();
+    expect(proxyFor('wss://[2001:db8::]/', { ...env, NO_PROXY: '2001:db8::5' })).toBe('http://proxy:3128');
+  });
+
   it('a name that only looks like an exempt one goes through it', () => {
     expect(proxyFor('wss://notcorp.example/')).toBe('http://proxy:3128');
     expect(proxyFor('wss://example.com/', { ...env, NO_PROXY: '*' })).toBeUndefined();

@@ -42,6 +42,7 @@ describe('the reader of frames', () => {
   const violations: readonly [string, readonly number[]][] = [
     ['a masked frame', [0x81, 0x80]],
     ['a reserved bit', [0xa1, 0x00]],
+    ['compression that nobody negotiated', [0xc1, 0x00]],
     ['an unknown opcode', [0x83, 0x00]],
     ['a long control frame', [0x89, 0x7e]],
     ['a fragmented control frame', [0x09, 0x00]],
@@ -51,6 +52,10 @@ describe('the reader of frames', () => {
     const { frames, violation } = readInPieces(Buffer.from(bytes), 2);
     expect(frames).toEqual([]);
     expect(violation).not.toBeNull();
+  });
+
+  it('takes a compressed frame where that was negotiated', () => {
+    expect(new FrameReader(true).read(Buffer.from([0xc1, 0x00]))).toMatchObject([{ compressed: true }]);
   });
 
   it('never throws, whatever comes', () => {

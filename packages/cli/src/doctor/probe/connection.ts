@@ -20,6 +20,8 @@ export type Ending =
 
 const CLOSE_ANSWER_MS_MAX = 1_000;
 const MESSAGE_BYTES_MAX = 2 * 1024 * 1024;
+/** Empty ones add nothing to the bytes, but each takes memory. */
+const FRAGMENTS_MAX = 10_000;
 const PENDING_PINGS_MAX = 1_000;
 
 interface Message {
@@ -45,7 +47,7 @@ export class ProbeConnection {
 
   readonly #socket: Socket;
   readonly #budget: Budget;
-  readonly #reader = new FrameReader();
+  readonly #reader: FrameReader;
   readonly #pings = new Map<string, (rttMs: number) => void>();
   readonly #waitingForMessage: ((message: Message) => void)[] = [];
   #message: Buffer[] = [];
@@ -54,7 +56,8 @@ export class ProbeConnection {
   #nextPing = 1;
   #end!: (ending: Ending) => void;
 
-  constructor(socket: Socket, first: Buffer, budget: Budget) {
+  constructor(socket: Socket, first: Buffer, budget: Budget, isCompressed: boolean) {
+    this.#reader = new FrameReader(isCompressed);
     this.#socket = socket;
     this.#budget = budget;
     this.ended = new Promise((resolve) => {
@@ -228,7 +231,11 @@ export class ProbeConnection {
       this.#messageCompressed = frame.compressed;
     }
     this.#messageBytes += frame.payloadBytes;
-    if (this.#messageBytes <= MESSAGE_BYTES_MAX) this.#message.push(frame.payload);
+    if (this.#message.length >= FRAGMENTS_MAX)
+      return this.#end({ how: 'violation', what: `a message of more than ${FRAGMENTS_MAX} fragments` });
+    // A fragment that waits for the others must not hold all that came with it.
+    const kept = frame.final ? frame.payload : Buffer.from(frame.payload);
+    if (this.#messageBytes <= MESSAGE_BYTES_MAX) this.#message.push(kept);
     if (!frame.final) return;
     if (this.onMessage) {
       const whole = Buffer.concat(this.#message);

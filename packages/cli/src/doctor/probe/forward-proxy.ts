@@ -68,14 +68,17 @@ function isExempt({ host }: Target, list: string): boolean {
   if (host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))) return true;
   return list
     .split(',')
-    .map((entry) =>
-      entry
-        .trim()
-        .toLowerCase()
-        .replace(/^\*?\./, '')
-        .replace(/:\d+$/, ''),
-    )
+    .map(hostOf)
     .some((entry) => entry === '*' || (entry !== '' && (host === entry || host.endsWith(`.${entry}`))));
+}
+
+/** Of an entry: without what covers names below it, and without a port, which looks like the end of an IPv6 address. */
+function hostOf(entry: string): string {
+  const text = entry
+    .trim()
+    .toLowerCase()
+    .replace(/^\*?\./, '');
+  return isIP(text) === 6 ? text : text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 }
 
 export function connectRequest({ host, port }: Target, { authorization }: ForwardProxy): string {

@@ -38,6 +38,12 @@ export class FrameReader {
   #pending: Buffer = Buffer.alloc(0);
   #skip: { head: FrameHead; bytesLeft: number } | null = null;
   #violation: string | null = null;
+  readonly #isCompressed: boolean;
+
+  /** `isCompressed`: permessage-deflate was negotiated. */
+  constructor(isCompressed = false) {
+    this.#isCompressed = isCompressed;
+  }
 
   /** What broke RFC 6455; nothing is read after it. */
   get violation(): string | null {
@@ -80,7 +86,8 @@ export class FrameReader {
     const opcode = first & 0x0f;
     const final = (first & 0x80) !== 0;
     if (second & 0x80) return this.#fail('the server masked a frame (RFC 6455, 5.1)');
-    if (first & 0x30) return this.#fail('a reserved bit was set that nobody negotiated (RFC 6455, 5.2)');
+    if (first & (this.#isCompressed ? 0x30 : 0x70))
+      return this.#fail('a reserved bit was set that nobody negotiated (RFC 6455, 5.2)');
     if (opcode > 10 || (opcode > 2 && opcode < 8)) return this.#fail(`the opcode ${opcode} does not exist`);
     const short = second & 0x7f;
     if (opcode >= 8 && (short > 125 || !final)) {

@@ -81,7 +81,9 @@ export async function dial(target: Target, options: DialOptions): Promise<Dialle
     options.budget.closeConnection();
     return { ms: took(), outcome, connection: null };
   }
-  return { ms: took(), outcome, connection: new ProbeConnection(line.socket, rest, options.budget) };
+  const isCompressed = outcome.extensions?.includes('permessage-deflate') ?? false;
+  const connection = new ProbeConnection(line.socket, rest, options.budget, isCompressed);
+  return { ms: took(), outcome, connection };
 }
 
 /** Sends bytes and reads one HTTP answer; also the way to see who answers a malformed request. */
@@ -139,7 +141,16 @@ export function checkHeader(name: string, value: string): void {
       `"${printable(`${name}: ${value}`)}" is not an HTTP header; write it as "Name: value".`,
     );
   }
+  const why = ownHeaders[name.toLowerCase()];
+  if (why !== undefined) throw new BadInput(`${name} ${why}.`);
 }
+
+/** With another value than the handshake's own, a sound answer would look wrong. */
+const ownHeaders: Readonly<Record<string, string>> = {
+  'sec-websocket-key': 'is made anew for each handshake: leave it out',
+  'sec-websocket-extensions': 'is sent where compression is tried: leave it out',
+  'sec-websocket-protocol': 'is given with --subprotocol NAME',
+};
 
 type Answer = { readonly kind: 'head'; readonly head: ResponseHead; readonly rest: Buffer } | Refusal;
 

@@ -35,9 +35,21 @@ export const http2: Step = {
   },
 };
 
-async function tryConnect(
+/** Of one connection in HTTP/1; in HTTP/2 they are malformed (RFC 9113, 8.2.2). */
+const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** The extended CONNECT that a browser makes when it is offered (RFC 8441, section 4). */
+export async function tryConnect(
   session: ClientHttp2Session,
-  { target, settings, origin, signal }: Way,
+  { target, settings, origin, signal }: Pick<Way, 'target' | 'settings' | 'origin' | 'signal'>,
 ): Promise<{ offersWebSocket: boolean; status: number | null }> {
   const ended = new Promise<null>((resolve) => {
     session.once('close', () => resolve(null));
@@ -52,6 +64,8 @@ async function tryConnect(
     late,
   ]);
   if (!offer) return { offersWebSocket: false, status: null };
+  // It may have been taken back in the same breath.
+  if (session.closed || session.destroyed) return { offersWebSocket: true, status: null };
   const stream = session.request(
     {
       ':method': 'CONNECT',
@@ -64,7 +78,11 @@ async function tryConnect(
       ...(settings.subprotocols.length > 0
         ? { 'sec-websocket-protocol': settings.subprotocols.join(', ') }
         : {}),
-      ...Object.fromEntries(settings.headers.map(([name, value]) => [name.toLowerCase(), value])),
+      ...Object.fromEntries(
+        settings.headers
+          .map(([name, value]) => [name.toLowerCase(), value] as const)
+          .filter(([name]) => !CONNECTION_HEADERS.has(name)),
+      ),
     },
     { endStream: false },
   );
