@@ -13,6 +13,7 @@ import type { HubTopic, Subscriber } from './hub.ts';
 import type { Node } from './node.ts';
 import type { Paced } from './resources/intake.ts';
 import type { Session } from './sessions.ts';
+import type { Participant } from './turn.ts';
 import type { Waiting } from './wheel.ts';
 
 const HELD_UNREAD = 1;
@@ -26,7 +27,9 @@ const RETURN_WINDOW_STEP_MS = 50;
  * Drives one server session: tells it what the socket, the clock and the application say, and does what it asks of
  * its host. What is sent collects until the end of the turn and leaves as one WebSocket message.
  */
-export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscriber, Waiting, Paced {
+export class Connection
+  implements SocketHandler, ServerHost<HubTopic>, Subscriber, Waiting, Paced, Participant
+{
   session: Session | undefined;
   /** Kept until the hello is answered, then let go: it is a fifth of an idle connection's memory. */
   handshake: Handshake | undefined;
@@ -87,9 +90,15 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
   // ── From the socket ──────────────────────────────────────────────────────────────────────────────────────
 
   handleMessage(bytes: Uint8Array): void {
+    // Until it is welcomed each message decides whether the next is read (SPEC HELLO-2).
+    if (this.machine.isLive) this.node.turn.arrived(this, bytes);
+    else this.takeIn(bytes, this.node.clock.nowMs());
+  }
+
+  takeIn(bytes: Uint8Array, nowMs: number): void {
     const { recordsIn } = this.machine;
     this.machine.receive(bytes, this.node.nowMs());
-    this.node.intake.charge(this, this.machine.recordsIn - recordsIn, bytes.length);
+    this.node.intake.charge(this, this.machine.recordsIn - recordsIn, bytes.length, nowMs);
     // What a client has to say comes with its hello, in more messages than one when that is much (SPEC HELLO-2).
     if (recordsIn > 0 && this.machine.isGreeting) this.holdFor(HELD_GREETING);
     // A peer that sends but does not read what that causes is held back, not buffered for.
@@ -123,6 +132,7 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
   }
 
   handleClose(code: number, reason: string): void {
+    this.node.turn.takeIn();
     if (closeNameOf(code) === 'closed') this.isDone = true;
     this.machine.disconnected();
     this.pending = undefined;
@@ -207,7 +217,7 @@ export class Connection implements SocketHandler, ServerHost<HubTopic>, Subscrib
       return;
     }
     this.pending = [record];
-    this.node.flushLater(this);
+    this.node.turn.flushLater(this);
   }
 
   greet(hello: WireRecord<'hello'>): void {

@@ -29,7 +29,10 @@ export interface Handshake {
 
 /** Whoever speaks on a socket: one for each. */
 export interface SocketHandler {
-  /** One whole message. A text message, which can't hold records, comes as an empty one. */
+  /**
+   * One whole message, whose memory is the handler's from now on. A text message, which can't hold records, comes as
+   * an empty one.
+   */
   handleMessage(bytes: Uint8Array): void;
   /** The socket has room again after `bufferedBytes` had reached the high-water mark. */
   handleDrain(): void;

@@ -3,7 +3,6 @@ import { encode } from '../protocol/codec.ts';
 import { writeRun } from '../protocol/hot-records.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Entry, GapReason } from '../protocol/schema.ts';
-import type { Clock } from '../session/clock.ts';
 import type { Cursor } from '../session/cursor.ts';
 import type { CursorPage } from '../session/cursors.ts';
 import type { TopicSource } from './cluster/presence-topics.ts';
@@ -281,17 +280,4 @@ export class Hub {
     const skips = target.epoch === after.epoch && target.offset > after.offset;
     return skips ? target : undefined;
   }
-}
-
-/** Calls back once at the end of the turn, however often it was asked to. */
-export function oncePerTurn(clock: Clock, callback: () => void): () => void {
-  let asked = false;
-  return () => {
-    if (asked) return;
-    asked = true;
-    clock.defer(() => {
-      asked = false;
-      callback();
-    });
-  };
 }

@@ -11,7 +11,7 @@ import { Connection } from './connection.ts';
 import type { EngineSocket, Handshake } from './engine.ts';
 import { Greeter } from './greeter.ts';
 import { Heartbeats } from './heartbeats.ts';
-import { Hub, oncePerTurn } from './hub.ts';
+import { Hub } from './hub.ts';
 import { Pacer } from './admission/pacer.ts';
 import type { MessageLog } from './message-log.ts';
 import { checkTopicName, isInbox, Operations } from './operations.ts';
@@ -25,6 +25,7 @@ import { newSessionId } from './resume-token.ts';
 import { Sessions, type Session } from './sessions.ts';
 import type { ServerClock } from './system-clock.ts';
 import { topicPolicies, type TopicPolicy } from './topic-options.ts';
+import { Turn } from './turn.ts';
 import { Wheel } from './wheel.ts';
 
 /** How a connection ended. */
@@ -78,6 +79,7 @@ export class Node {
   readonly hub: Hub;
   readonly sessions: Sessions;
   readonly wheel: Wheel;
+  readonly turn: Turn;
   readonly greeter: Greeter;
   readonly operations: Operations;
   readonly cluster: Cluster;
@@ -94,9 +96,6 @@ export class Node {
   /** How many connections ended for each reason. */
   readonly closes: Record<string, number> = {};
   state: 'open' | 'draining' | 'closed' = 'open';
-  /** Those with something to send; one may stand here twice, or have nothing any more. */
-  private dirty: Connection[] = [];
-  private readonly wake: () => void;
   private cancelUpkeep = (): void => {};
   private readonly whenEmpty = new Set<() => void>();
   private returnPlace: number;
@@ -111,7 +110,7 @@ export class Node {
     this.listener = listener;
     this.sessions = new Sessions(options.limits);
     this.wheel = new Wheel(clock);
-    this.wake = oncePerTurn(clock, () => this.flush());
+    this.turn = new Turn(clock, () => this.hub.flush());
     const { pageMessagesMax: messagesMax, pageBytesMax: bytesMax } = options.limits;
     this.causes = new Causes(this);
     this.greeter = new Greeter(this);
@@ -139,7 +138,7 @@ export class Node {
       askToMove: () => this.askToMove(limits.logPatienceMs, 1, 'This node can’t reach its log.'),
     });
     const { presenceTopics } = this.cluster;
-    this.hub = new Hub(presenceTopics, this.policyOf, { messagesMax, bytesMax }, this.wake);
+    this.hub = new Hub(presenceTopics, this.policyOf, { messagesMax, bytesMax }, () => this.turn.wake());
   }
 
   /** Opens the log; nothing else may be called before. */
@@ -194,19 +193,6 @@ export class Node {
       if (!connection.isNoted) this.causes.handleEnd(session, record);
     }
     if (this.connections.size === 0) for (const done of this.whenEmpty) done();
-  }
-
-  /** The connection has something to send at the end of the turn. */
-  flushLater(connection: Connection): void {
-    this.dirty.push(connection);
-    this.wake();
-  }
-
-  private flush(): void {
-    // Acknowledgements and answers first, so that a run finds each connection's own records already sent.
-    for (const connection of this.dirty) connection.flush();
-    this.dirty = [];
-    this.hub.flush();
   }
 
   // ── For the application ──────────────────────────────────────────────────────────────────────────────────

@@ -324,7 +324,7 @@ export class HoldfastServer<H = unknown> {
   }
 
   private handleOf(session: Session): SessionHandle {
-    return new BoundSession(this.node, session);
+    return (session.handle ??= new BoundSession(this.node, session));
   }
 }
 

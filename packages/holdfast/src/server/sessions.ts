@@ -5,6 +5,7 @@ import { Tally } from './admission/tally.ts';
 import type { Identity } from './options.ts';
 import { resumableMs, type Ticket } from './resume-token.ts';
 import type { Sent } from '../session/server-session.ts';
+import type { SessionHandle } from './types.ts';
 
 /**
  * A session on this node: while it is connected, and after that only as long as it has replies to keep, or must
@@ -21,6 +22,8 @@ export interface Session {
   /** The number under which the other nodes were told that it was resumed here; 0 when it was not. */
   takenOverAt: number;
   replies: ReplyBook | undefined;
+  /** What the application knows it by. */
+  handle: SessionHandle | undefined;
   /** When it was left without a connection. */
   leftAtMs: number;
 }
@@ -117,5 +120,6 @@ const nowhere = {
   connectionNumber: 0,
   takenOverAt: 0,
   replies: undefined,
+  handle: undefined,
   leftAtMs: 0,
 } satisfies Partial<Session>;

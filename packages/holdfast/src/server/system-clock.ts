@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Clock } from '../session/clock.ts';
 
 /** What a server needs of time beside that which passes. */

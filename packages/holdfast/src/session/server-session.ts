@@ -110,6 +110,10 @@ export class ServerSession<Topic = unknown> {
     return this.state.name === 'closed';
   }
 
+  get isLive(): boolean {
+    return this.state.name === 'live';
+  }
+
   /** It has said hello, and is not welcomed yet: what comes now has to wait. */
   get isGreeting(): boolean {
     return this.state.name === 'greeting';

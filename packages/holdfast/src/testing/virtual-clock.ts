@@ -65,14 +65,16 @@ export class VirtualClock {
     return new ProcessClock(this);
   }
 
+  /** Until nothing is deferred, and what that led to has settled, too. */
   private async settle(): Promise<void> {
+    let due: (() => void)[];
     do {
       // All promises here hang on microtasks alone, so one turn of the real loop settles them.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      const due = this.deferred;
+      due = this.deferred;
       this.deferred = [];
       for (const callback of due) callback();
-    } while (this.deferred.length > 0);
+    } while (due.length > 0);
   }
 }
 

@@ -1,13 +1,13 @@
 import type { WireRecord } from '../../protocol/schema.ts';
 import type { Outcome } from '../../session/reply-book.ts';
 import type { Sent } from '../../session/server-session.ts';
-import { oncePerTurn } from '../hub.ts';
 import type { Node } from '../node.ts';
 import type { NodeFate } from '../causes/verdict.ts';
 import type { Processes } from '../resources/processes.ts';
 import { resumableMs } from '../resume-token.ts';
 import type { ServerStats } from '../types.ts';
 import type { Session } from '../sessions.ts';
+import { oncePerTurn } from '../turn.ts';
 import { Accounts } from './accounts.ts';
 import { sumOf, type ClusterStats } from './cluster-stats.ts';
 import { Inquiries, unknown } from './inquiries.ts';

@@ -174,32 +174,33 @@ class NodeWsEngine implements Engine<HttpServer> {
 const notRecords = new Uint8Array(0);
 /** Where frames are written: each over the one before, unless a socket could not send that at once. */
 const ROOM_BYTES = 262_144;
-let room = Buffer.allocUnsafeSlow(ROOM_BYTES);
+let room: Buffer = Buffer.allocUnsafeSlow(ROOM_BYTES);
 /** Up to here sockets still need what is in the room. */
 let keptThrough = 0;
-/** The frame that was made last: a run goes to every subscriber, one after the other. */
-let framed: { bytes: Uint8Array; frame: Buffer; end: number } | undefined;
+/** What was framed last, and its frame: a run goes to every subscriber, one after the other. */
+let framedBytes: Uint8Array | undefined;
+let frame: Buffer = room;
 
-/** Memory for a frame, with where it ends in the room. A huge frame has its own, which must not stay for ever. */
-function findRoom(count: number): { frame: Buffer; end: number } {
-  if (count > ROOM_BYTES / 2) return { frame: Buffer.allocUnsafeSlow(count), end: 0 };
+/** Memory for a frame. A huge one has its own, which must not stay for ever. */
+function findRoom(count: number): Buffer {
+  if (count > ROOM_BYTES / 2) return Buffer.allocUnsafeSlow(count);
   if (keptThrough + count > ROOM_BYTES) {
     room = Buffer.allocUnsafeSlow(ROOM_BYTES);
     keptThrough = 0;
   }
-  const end = keptThrough + count;
-  return { frame: room.subarray(keptThrough, end), end };
+  return room.subarray(keptThrough, keptThrough + count);
 }
 
 /**
  * A binary message as one unmasked frame (RFC 6455 §5.2). `ws` writes a header and a payload, which costs a
  * `writev`; written whole, a small message costs half, and a run is framed once for all its subscribers.
  */
-function frameOf(bytes: Uint8Array): { frame: Buffer; end: number } {
-  if (framed?.bytes === bytes) return framed;
+function frameOf(bytes: Uint8Array): Buffer {
+  if (framedBytes === bytes) return frame;
   const { length } = bytes;
   const headerBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const { frame, end } = findRoom(headerBytes + length);
+  frame = findRoom(headerBytes + length);
+  framedBytes = bytes;
   frame[0] = 0x82;
   if (headerBytes === 2) frame[1] = length;
   else if (headerBytes === 4) {
@@ -211,8 +212,12 @@ function frameOf(bytes: Uint8Array): { frame: Buffer; end: number } {
     frame.writeUInt32BE(length, 6);
   }
   frame.set(bytes, headerBytes);
-  framed = { bytes, frame, end };
-  return framed;
+  return frame;
+}
+
+/** A socket could not send this at once: what comes next must not be written over it. */
+function keep({ buffer, byteOffset, length }: Buffer): void {
+  if (buffer === room.buffer) keptThrough = Math.max(keptThrough, byteOffset + length);
 }
 
 class NodeWsSocket implements EngineSocket {
@@ -226,10 +231,10 @@ class NodeWsSocket implements EngineSocket {
 
   send(bytes: Uint8Array): void {
     if (this.webSocket.readyState !== this.webSocket.OPEN) return;
-    const { frame, end } = frameOf(bytes);
+    const whole = frameOf(bytes);
     // `ws` writes its own frames (pong, close) straight to this socket, too, each of them whole.
-    this.socket.write(frame);
-    if (this.socket.writableLength > 0) keptThrough = Math.max(keptThrough, end);
+    this.socket.write(whole);
+    if (this.socket.writableLength > 0) keep(whole);
   }
 
   get bufferedBytes(): number {

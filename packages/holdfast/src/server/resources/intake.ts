@@ -37,9 +37,8 @@ export class Intake {
     this.clock = clock;
   }
 
-  /** The sender has sent this; holds it when that was more than its pace. */
-  charge(sender: Paced, records: number, bytes: number): void {
-    const nowMs = this.clock.nowMs();
+  /** The sender has sent this by `nowMs` of the clock; holds it when that was more than its pace. */
+  charge(sender: Paced, records: number, bytes: number, nowMs: number): void {
     const costMs = Math.max(records * this.perRecordMs, bytes * this.perByteMs) / this.factor;
     sender.paidUntilMs = Math.max(sender.paidUntilMs, nowMs - BURST_MS) + costMs;
     if (sender.paidUntilMs <= nowMs || this.held.has(sender)) return;
