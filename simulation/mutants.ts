@@ -97,9 +97,9 @@ const publishes: Mutant[] = [
     name: 'what waits is sent newest first',
     rule: 'PUB-2',
     apply: () =>
-      replace(Outbox.prototype, 'takeSendable', ({ original }, ...limits) =>
-        original(...limits).toReversed(),
-      ),
+      replace(Outbox.prototype, 'takeSendable', function* ({ original }, ...limits) {
+        yield* [...original(...limits)].toReversed();
+      }),
   },
   {
     name: 'a failure of the log is passed over in silence',

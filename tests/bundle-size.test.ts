@@ -7,7 +7,7 @@ const library = join(import.meta.dirname, '../packages/holdfast/src');
 
 it.each([
   // The goal is 9,000, and it is missed: what the client is to do by itself takes more.
-  ['client/browser.ts', 15_550],
+  ['client/browser.ts', 15_200],
   ['websocket/websocket.ts', 3_500],
   ['ui/element.ts', 4_300],
 ])('%s stays small for browsers, minified and gzipped', async (entry, bytesMax) => {

@@ -1,19 +1,17 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
 import { NAME_BYTES_MAX } from '../protocol/limits.ts';
+import type { Position } from '../protocol/position.ts';
 import type { WireStart } from '../session/cursors.ts';
 import type { Start } from './types.ts';
 
 /** Where a subscription begins, as it stands on the wire. */
 export function wireStart(given: Start): WireStart {
-  const { from, epoch, offset } =
-    typeof given !== 'object'
-      ? { from: given, epoch: 0, offset: 0 }
-      : 'last' in given
-        ? { from: 'last' as const, epoch: 0, offset: given.last }
-        : { from: 'position' as const, ...given };
-  const isKnown = typeof given === 'object' || given === 'now' || given === 'start';
-  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
-  if (isKnown && isCount(epoch) && isCount(offset)) return { from, epoch, offset };
+  if (given === 'now' || given === 'start') return { from: given, epoch: 0, offset: 0 };
+  const start: WireStart =
+    'last' in Object(given)
+      ? { from: 'last', epoch: 0, offset: (given as { last: number }).last }
+      : { from: 'position', ...(given as Position) };
+  if ([start.epoch, start.offset].every((value) => Number.isSafeInteger(value) && value >= 0)) return start;
   invalid('"from" must be "now", "start", { last: n } or a position');
 }
 
@@ -27,10 +25,20 @@ export function checkNames(given: object, names: readonly string[]): void {
     if (!names.includes(name)) invalid(`There is no option "${name}"; there are: ${names.join(', ')}`);
 }
 
-export function checkNumber(name: string, given: unknown): void {
-  // "Never" makes sense of those alone that only this side keeps.
-  const isPossible = typeof given === 'number' && given > 0 && (name !== 'intervalMs' || given < Infinity);
-  if (!isPossible) invalid(`"${name}" is ${given}; it must be a number above 0`);
+export function checkNumbers(given: object): void {
+  for (const [name, value] of Object.entries(given)) {
+    // "Never" makes sense of those alone that only this side keeps.
+    const isPossible = typeof value === 'number' && value > 0 && (name !== 'intervalMs' || value < Infinity);
+    if (!isPossible) invalid(`"${name}" is ${value}; it must be a number above 0`);
+  }
+}
+
+/** The defaults, with the numbers that were given over them. */
+export function fill<T extends object>(defaults: T, given?: Partial<T>): T {
+  const filled = { ...defaults, ...given };
+  checkNames(filled, Object.keys(defaults));
+  checkNumbers(filled);
+  return filled;
 }
 
 /** For a name that is longer a server closes the connection, and a retry would meet the same end for ever. */

@@ -29,8 +29,8 @@ export const platform: Platform = {
   // "Online" says nothing, and "offline" is at times a lie: it colours what people see, and stops nothing.
   isOnline: () => globalThis.navigator?.onLine !== false,
   networkType: () => network?.type ?? '',
-  ask: (url) => askHttp(url, fetch),
-  measure: (url, count) => measureHttp(url, count, fetch),
+  ask: askHttp,
+  measure: measureHttp,
   watchHints(onHint) {
     const listening = new AbortController();
     // Some happen to the document; capturing, the window hears of them, too.

@@ -1,10 +1,10 @@
-import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+import { HoldfastError } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Cause } from '../session/link.ts';
-import type { OutboxItem } from '../session/outbox.ts';
-import { checkFunction, checkName, checkNames, checkNumber, wireStart } from './arguments.ts';
+import { checkFunction, checkName, checkNames, checkNumbers, wireStart } from './arguments.ts';
 import { Driver, type Platform } from './driver.ts';
 import { Emitter } from './emitter.ts';
+import { failure } from './failure.ts';
 import type { EndpointScore } from './lines.ts';
 import {
   resolveClientOptions,
@@ -53,8 +53,6 @@ export class Client<C extends Contract = Contract> {
     this.#options = resolveClientOptions(options);
     this.#platform = platform;
     this.#driver = new Driver(endpoints, this.#options, platform, {
-      answered: (item, answer) => this.#settle(item)?.resolve(answer as never),
-      failed: (item, code, text) => this.#settle(item)?.reject(failure({ code, text })),
       probed: (rttMs) => {
         for (const { resolve } of this.#probes) resolve({ rttMs } as never);
         this.#probes.clear();
@@ -123,7 +121,7 @@ export class Client<C extends Contract = Contract> {
     data: MethodArguments<C, N>,
     { timeoutMs = this.#options.requestTimeoutMs }: { timeoutMs?: number } = {},
   ): Promise<MethodResult<C, N>> {
-    checkNumber('timeoutMs', timeoutMs);
+    checkNumbers({ timeoutMs });
     const reply = await this.#ask<Uint8Array>('request', method, data, timeoutMs);
     return this.#driver.codec.decode(reply) as MethodResult<C, N>;
   }
@@ -168,10 +166,10 @@ export class Client<C extends Contract = Contract> {
       this.#checkRoom(payload);
       const item = { id: 0, name, payload, caller };
       this.#driver.tell((session, nowMs) => session.add(type, item, nowMs));
-      this.#touchOutbox();
+      this.#driver.outboxChanged();
       return () => {
         this.#driver.tell(({ request }) => request.remove(item.id));
-        this.#settle(item);
+        this.#driver.outboxChanged();
       };
     });
   }
@@ -216,31 +214,14 @@ export class Client<C extends Contract = Contract> {
     if (tooBig) throw new HoldfastError('too-big', tooBig);
   }
 
-  /** Whoever waited for the item, which does not wait any more. */
-  #settle({ caller }: OutboxItem<Caller>): Caller | undefined {
-    this.#touchOutbox();
-    if (this.#waiting === 0) this.#whenIdle?.();
-    return caller;
-  }
-
-  #touchOutbox(): void {
-    this.#driver.store?.touch('outbox');
-    this.#driver.changed();
-  }
-
   get #waiting(): number {
     return this.#driver.session.publish.size + this.#driver.session.request.size;
   }
 
   async #finishAndClose(): Promise<void> {
-    if (this.#driver.session.links.link?.stage === 'live' && this.#waiting > 0) {
-      let cancel!: () => void;
-      await new Promise<void>((resolve) => {
-        this.#whenIdle = resolve;
-        cancel = this.#platform.clock.setTimer(resolve, CLOSE_GRACE_MS);
-      });
-      cancel();
-    }
+    // When time is up it is taken for idle, too.
+    if (this.#driver.session.links.link?.stage === 'live' && this.#waiting > 0)
+      await this.#within(CLOSE_GRACE_MS, ({ resolve }) => (this.#whenIdle = resolve as () => void));
     this.#driver.tell(({ links }, nowMs) => links.finish('closed', closed, nowMs));
   }
 
@@ -269,6 +250,7 @@ export class Client<C extends Contract = Contract> {
     if (phase === 'closed' || phase === 'failed') this.#end(cause!);
     // What was asked before there was a connection, or on one that is gone.
     if (phase === 'live' && this.#probes.size > 0) this.#askForLife();
+    if (this.#waiting === 0) this.#whenIdle?.();
     this.#emitter.emit('status', this.status);
   }
 
@@ -289,8 +271,4 @@ export class Client<C extends Contract = Contract> {
       cause: links.cause,
     });
   }
-}
-
-function failure({ code, text }: Cause): HoldfastError {
-  return new HoldfastError(code as ErrorCode, text);
 }

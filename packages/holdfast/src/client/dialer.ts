@@ -28,7 +28,7 @@ export interface WebSocketLike {
 
 export type OpenSocket = (url: string, protocols: string[]) => WebSocketLike;
 
-/** A link's socket: one of several that raced for it, once the first is open. */
+/** A link's socket: one of several that race for it, until the first is open. */
 interface Line {
   token: string;
   /** Addresses that were not tried yet. */
@@ -56,13 +56,19 @@ const finalCodes = new Set<ErrorCode>(['unauthorized', 'invalid-option']);
 /** Between attempts at one address and the next (RFC 8305 §5). */
 const STAGGER_MS = 250;
 
+/** What the dialer asks of its driver. */
+export interface DialerHost {
+  readonly lines: Lines;
+  readonly tell: Tell;
+  /** What is known of the path to an address. */
+  intervalOf(url: string): HeartbeatInterval;
+}
+
 /** The sockets behind a session's links: finds out where to dial and with which token, and passes bytes on. */
 export class Dialer {
-  readonly #lines: Lines;
+  readonly #host: DialerHost;
   readonly #token: ClientOptions['token'];
   readonly #platform: Platform;
-  readonly #tell: Tell;
-  readonly #intervalOf: (url: string) => HeartbeatInterval;
   readonly #open = new Map<Link, Line>();
   /** What the application's functions were asked, until an attempt has its answer. */
   #asked: Promise<[urls: string[], token: string]> | undefined;
@@ -75,18 +81,10 @@ export class Dialer {
   #trustHttpUntilMs = 0;
   #lastUrl: string | undefined;
 
-  constructor(
-    lines: Lines,
-    token: ClientOptions['token'],
-    platform: Platform,
-    tell: Tell,
-    intervalOf: (url: string) => HeartbeatInterval,
-  ) {
-    this.#intervalOf = intervalOf;
-    this.#lines = lines;
+  constructor(host: DialerHost, token: ClientOptions['token'], platform: Platform) {
+    this.#host = host;
     this.#token = token;
     this.#platform = platform;
-    this.#tell = tell;
   }
 
   /** Whatever a link's socket says after it was dropped, however late, goes unheard (SPEC LIVE-5). */
@@ -97,19 +95,16 @@ export class Dialer {
     try {
       // In a turn of its own, because the application's functions may call the client.
       await undefined;
-      const asked = Promise.all([this.#lines.candidates(), this.fetchToken(link.tokenRejected)]);
+      const asked = Promise.all([this.#host.lines.candidates(), this.fetchToken(link.tokenRejected)]);
       this.#asked = Promise.race([this.#asked ?? asked, asked]);
-      const [urls, token] = await this.#asked;
-      const isWanted = this.#open.get(link) === line;
+      [line.urls, line.token] = await this.#asked;
+      const isWanted = this.#open.has(link);
       // What is answered too late for the attempt that asked serves the next; none being due, it would be out of date.
-      this.#tell(({ links }) => {
+      this.#host.tell(({ links }) => {
         if (isWanted || links.retryAtMs === undefined) this.#asked = undefined;
       });
-      if (!isWanted) return;
-      line.urls = urls;
-      line.token = token;
-      if (this.#isUnreached) await this.#ask(line);
-      if (this.#open.get(link) === line) this.#openNext(link, line);
+      if (isWanted && this.#isUnreached) await this.#ask(line);
+      if (this.#open.has(link)) this.#openNext(link, line);
     } catch (error) {
       this.#asked = undefined;
       // The application's functions may themselves have asked a server that was not there.
@@ -128,7 +123,7 @@ export class Dialer {
     line.answer = await this.#platform.ask?.(url!);
     const nowMs = this.#platform.clock.nowMs();
     if (!line.answer && nowMs < this.#trustHttpUntilMs) {
-      this.#lines.failed(url!);
+      this.#host.lines.failed(url!);
       line.urls.shift();
       if (line.urls.length === 0) throw new Error('Nothing answers at the address.');
     } else if (line.answer || this.#trustHttpUntilMs > 0) {
@@ -146,8 +141,8 @@ export class Dialer {
       socket = this.#platform.openSocket(url, [PROTOCOL_VERSION]);
     } catch (error) {
       // Such as ws: in a page that came by https.
-      this.#lines.failed(url);
-      return this.#goOn(link, line, { code: 'unreachable', text: (error as Error).message });
+      this.#host.lines.failed(url);
+      return this.#goOn(link, line, (error as Error).message);
     }
     line.racing.set(socket, url);
     if (line.urls.length > 0)
@@ -160,42 +155,42 @@ export class Dialer {
       this.#isUnreached = false;
       line.socket = socket;
       line.racing.delete(socket);
-      this.#endRace(line);
+      this.#hangUp(line);
+      line.racing.set(socket, url);
       this.#lastUrl = line.url = url;
-      this.#tell((session, nowMs) => {
-        session.interval = this.#intervalOf(url);
+      this.#host.tell((session, nowMs) => {
+        session.links.liveness.interval = this.#host.intervalOf(url);
         session.opened(link, line.token, nowMs);
       });
     };
     socket.onmessage = ({ data }: { data: ArrayBuffer | Uint8Array | string }) => {
       // Text is not of this protocol; as no bytes at all it is malformed.
-      if (typeof data === 'string') data = new Uint8Array(0);
-      const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
+      const bytes = new Uint8Array(typeof data === 'string' ? [] : data);
       const wasLive = link.stage === 'live';
-      this.#tell((session, nowMs) => session.receive(link, bytes, nowMs));
-      if (!wasLive && link.stage === 'live') this.#lines.use(url);
+      this.#host.tell((session, nowMs) => session.receive(link, bytes, nowMs));
+      if (!wasLive && link.stage === 'live') this.#host.lines.use(url);
     };
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      if (link.stage !== 'live') this.#lines.failed(url);
+      if (link.stage !== 'live') this.#host.lines.failed(url);
       if (line.socket === socket) {
         this.#open.delete(link);
-        if (link.stage === 'live') this.#lines.rest();
-        return this.#tell((session, nowMs) => session.closed(link, code, reason, nowMs));
+        if (link.stage === 'live') this.#host.lines.rest();
+        return this.#host.tell((session, nowMs) => session.closed(link, code, reason, nowMs));
       }
       line.racing.delete(socket);
       line.answer = socket.answer ?? line.answer;
-      const text = why || `There was no connection (close code ${code}).`;
-      this.#goOn(link, line, { code: 'unreachable', text });
+      this.#goOn(link, line, why || `There was no connection (close code ${code}).`);
     };
   }
 
   /** One address has failed. */
-  #goOn(link: Link, line: Line, cause: Cause): void {
+  #goOn(link: Link, line: Line, text: string): void {
     if (line.urls.length > 0) return this.#openNext(link, line);
     if (line.racing.size > 0) return;
     this.#isUnreached = true;
     const status = line.answer?.status;
-    this.#fail(link, line, status ? { code: `http-${status}`, text: explainStatus(status) } : cause);
+    const said = status && { code: `http-${status}`, text: explainStatus(status) };
+    this.#fail(link, line, said || { code: 'unreachable', text });
   }
 
   #fail(link: Link, { answer }: Line, cause: Cause, isFinal = false): void {
@@ -203,7 +198,7 @@ export class Dialer {
     const { retryAfterMs } = answer ?? {};
     // Many were told the same.
     const waitMs = retryAfterMs && retryAfterMs * (1 + this.#platform.random() / 2);
-    this.#tell((session, nowMs) => session.dialFailed(link, cause, isFinal, nowMs, waitMs));
+    this.#host.tell((session, nowMs) => session.dialFailed(link, cause, isFinal, nowMs, waitMs));
   }
 
   /** The application's credential; `rejected` when the server refused the last one. */
@@ -243,14 +238,12 @@ export class Dialer {
     const line = this.#open.get(link);
     if (!line) return;
     this.#open.delete(link);
-    const { socket } = line;
-    if (link.stage === 'live') this.#lines.rest();
+    if (link.stage === 'live') this.#host.lines.rest();
     else if (this.#platform.clock.nowMs() - line.beganAtMs > SLOW_MS) {
-      this.#isUnreached ||= !socket;
-      for (const url of socket ? [line.url!] : line.racing.values()) this.#lines.failed(url);
+      this.#isUnreached ||= !line.socket;
+      for (const url of line.racing.values()) this.#host.lines.failed(url);
     }
-    if (socket) return hangUp(socket, code);
-    this.#endRace(line);
+    this.#hangUp(line, code);
   }
 
   /** The address of a link; without one, that of the last attempt. */
@@ -258,18 +251,16 @@ export class Dialer {
     return (link && this.#open.get(link)?.url) ?? this.#lastUrl;
   }
 
-  #endRace(line: Line): void {
+  /** Ends its sockets, to which nobody listens any more. */
+  #hangUp(line: Line, code = 0): void {
     line.cancelNext();
-    for (const socket of line.racing.keys()) hangUp(socket, 0);
+    for (const socket of line.racing.keys()) {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      // A page may close with 1000 and 3000–4999 only; without a code the server reads "no reason given".
+      if (code === 1000 || code >= 3000) socket.close(code);
+      else if (socket.terminate) socket.terminate();
+      else socket.close();
+    }
     line.racing.clear();
   }
-}
-
-/** Ends a socket that nobody listens to any more. */
-function hangUp(socket: WebSocketLike, code: number): void {
-  socket.onopen = socket.onmessage = socket.onclose = null;
-  // A page may close with 1000 and 3000–4999 only; without a code the server reads "no reason given".
-  if (code === 1000 || code >= 3000) socket.close(code);
-  else if (socket.terminate) socket.terminate();
-  else socket.close();
 }

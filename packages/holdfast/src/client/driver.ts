@@ -8,7 +8,8 @@ import { HINT } from '../session/flight-recorder.ts';
 import { HeartbeatInterval, type Learned } from '../session/heartbeat-interval.ts';
 import type { ClientCursor, ReaderEvent } from '../session/subscriptions.ts';
 import type { Caller } from './client.ts';
-import { Dialer, type OpenSocket } from './dialer.ts';
+import { Dialer, type DialerHost, type OpenSocket } from './dialer.ts';
+import { failure } from './failure.ts';
 import type { HttpAnswer } from './http-probe.ts';
 import { Lines, type Measure } from './lines.ts';
 import type { Endpoints, ResolvedClientOptions } from './options.ts';
@@ -41,7 +42,7 @@ const PATHS_MAX = 32;
 export type Tell = (input: (session: ClientSession<Caller>, nowMs: number) => unknown) => void;
 
 /** What the driver tells the client. */
-export interface DriverListener extends Pick<ClientHost<Caller>, 'answered' | 'failed' | 'probed'> {
+export interface DriverListener extends Pick<ClientHost<Caller>, 'probed'> {
   /** The state that people see is another. */
   changed(): void;
   /** It was another in the turn that ends now. */
@@ -53,7 +54,7 @@ export interface DriverListener extends Pick<ClientHost<Caller>, 'answered' | 'f
  * host. Nothing else of the client touches time and sockets. What was put on its links in one turn of the event loop
  * leaves at the turn's end, as one message each.
  */
-export class Driver implements ClientHost<Caller>, SubscriptionHost {
+export class Driver implements ClientHost<Caller>, DialerHost, SubscriptionHost {
   readonly codec: PayloadCodec;
   readonly session: ClientSession<Caller>;
   readonly store: Store | undefined;
@@ -82,22 +83,21 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
     this.#options = options;
     this.#platform = platform;
     this.#listener = listener;
-    const { storage, storageKey, backoff, connectTimeoutMs, token, lines, codec } = options;
-    const { random, clock, measure } = platform;
+    const { storage, storageKey, codec } = options;
     this.codec = codec;
-    this.lines = new Lines(endpoints, clock, measure, lines, () =>
+    this.lines = new Lines(endpoints, platform, options.lines, () =>
       this.tell(({ links }, nowMs) => links.phase === 'live' && links.connect(nowMs)),
     );
-    this.dialer = new Dialer(this.lines, token, platform, this.tell, (url) => this.#intervalOf(url));
+    this.dialer = new Dialer(this, options.token, platform);
     // The text of a function would be another after each build, and what was kept be lost.
     const address = typeof endpoints === 'function' ? '' : [endpoints].flat()[0];
     if (storage) this.store = new Store(storage, storageKey ?? `holdfast:${address}`);
     for (const [path, learned] of Object.entries(this.store?.intervals ?? {}))
       this.#keepInterval(path, learned);
     this.lines.current = this.store?.endpoint;
-    const config = { backoff, connectTimeoutMs, random, restored: this.store?.restored };
-    this.session = new ClientSession(config, this);
-    this.#stopHints = platform.watchHints((...hint) => this.#handleHint(...hint));
+    const { random } = platform;
+    this.session = new ClientSession({ ...options, random, restored: this.store?.restored }, this);
+    this.#stopHints = platform.watchHints(this.#handleHint);
   }
 
   tell: Tell = (input) => {
@@ -118,17 +118,16 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
 
   // ── What subscriptions ask for ───────────────────────────────────────────────────────────────────────────
 
-  unsubscribe(cursor: ClientCursor): void {
-    this.tell(({ subscriptions }) => subscriptions.unsubscribe(cursor));
-  }
-
-  hold(cursor: ClientCursor, held: boolean): void {
-    this.tell(({ subscriptions }) => subscriptions.hold(cursor, held));
-  }
-
   processed(key: string, position: Position): void {
     if (key) this.store?.keep(key, position);
     if (this.store) this.#flushLater();
+  }
+
+  // ── What the dialer asks for ─────────────────────────────────────────────────────────────────────────────
+
+  intervalOf(url: string): HeartbeatInterval {
+    const path = `${url} ${this.#platform.networkType?.() ?? ''}`;
+    return this.#intervals.get(path) ?? this.#keepInterval(path);
   }
 
   // ── What the session asks for ────────────────────────────────────────────────────────────────────────────
@@ -156,12 +155,14 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
     this.#events.push([cursor, event]);
   }
 
-  answered(item: OutboxItem<Caller>, answer: Position | Uint8Array): void {
-    this.#listener.answered(item, answer);
+  answered({ caller }: OutboxItem<Caller>, answer: Position | Uint8Array): void {
+    this.outboxChanged();
+    caller?.resolve(answer as never);
   }
 
-  failed(item: OutboxItem<Caller>, code: string, text: string): void {
-    this.#listener.failed(item, code, text);
+  failed({ caller }: OutboxItem<Caller>, code: string, text: string): void {
+    this.outboxChanged();
+    caller?.reject(failure({ code, text }));
   }
 
   async tokenWanted(): Promise<void> {
@@ -172,10 +173,6 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
       // The server says when time is up; until then the next reconnect may do better.
       console.warn('Holdfast: the token could not be refreshed:', error);
     }
-  }
-
-  sessionChanged(): void {
-    this.store?.touch('session');
   }
 
   #tellReaders(): void {
@@ -197,11 +194,6 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
     this.changed();
   };
 
-  #intervalOf(url: string): HeartbeatInterval {
-    const path = `${url} ${this.#platform.networkType?.() ?? ''}`;
-    return this.#intervals.get(path) ?? this.#keepInterval(path);
-  }
-
   #keepInterval(path: string, learned?: Learned): HeartbeatInterval {
     const { heartbeat } = this.#options;
     const { intervalMs: firstMs } = Object(heartbeat) as { intervalMs?: number };
@@ -215,7 +207,7 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
   #arm(): void {
     const atMs = this.session.links.nextDeadlineMs();
     // A timer that rings too early only looks at the clock; so deadlines may move later without a new timer.
-    if (atMs === undefined || (this.#timer && this.#timer.atMs <= atMs)) return;
+    if (atMs >= (this.#timer?.atMs ?? Infinity)) return;
     this.#timer?.cancel();
     const ring = (): void => {
       this.#timer = undefined;
@@ -225,6 +217,11 @@ export class Driver implements ClientHost<Caller>, SubscriptionHost {
       atMs,
       cancel: this.#platform.clock.setTimer(ring, Math.max(0, atMs - this.#platform.clock.nowMs())),
     };
+  }
+
+  outboxChanged(): void {
+    this.store?.touch();
+    this.changed();
   }
 
   // ── Once a turn ──────────────────────────────────────────────────────────────────────────────────────────

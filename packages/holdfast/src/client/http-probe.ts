@@ -16,7 +16,7 @@ const RETRY_AFTER_MS_MAX = 3_600_000;
  * Asks an address by HTTP; undefined when nothing answers. Never rejects. Where an answer of another origin may not be
  * read, as in browsers, it is asked a second time for whether there is one.
  */
-export async function askHttp(url: string, fetch: Fetch): Promise<HttpAnswer | undefined> {
+export async function askHttp(url: string, fetch: Fetch = globalThis.fetch): Promise<HttpAnswer | undefined> {
   for (const mode of ['cors', 'no-cors'] as const) {
     try {
       const { status, headers, body } = await fetch(url.replace(/^ws/, 'http'), {
@@ -41,7 +41,7 @@ export function answerOf(status: number, retryAfter: string | null | undefined):
 }
 
 /** Round trips to an address in milliseconds, Infinity for one without an answer. One more goes first, to connect. */
-export async function measureHttp(url: string, count: number, fetch: Fetch): Promise<number[]> {
+export async function measureHttp(url: string, count: number, fetch?: Fetch): Promise<number[]> {
   const samplesMs: number[] = [];
   await askHttp(url, fetch);
   while (samplesMs.length < count) {

@@ -1,4 +1,4 @@
-import type { Clock } from '../session/clock.ts';
+import type { Platform } from './driver.ts';
 import { checkEndpoint, type Endpoints } from './options.ts';
 
 /** One of the client's endpoints and how good the way to it is; lower scores are better. */
@@ -57,8 +57,7 @@ export class Lines {
   current: string | undefined;
   readonly #endpoints: Endpoints;
   readonly #lines = new Map<string, Line>();
-  readonly #clock: Clock;
-  readonly #measure: Measure | undefined;
+  readonly #platform: Pick<Platform, 'clock' | 'measure'>;
   readonly #options: LinesOptions;
   readonly #onBetter: () => void;
   /** What is used next, before all others. */
@@ -68,20 +67,18 @@ export class Lines {
   #betterCount = 0;
   #movedAtMs = -Infinity;
   #leastRttMs = Infinity;
+  /** The next one, or the one under way; there is one while a better endpoint is looked for. */
   #check: { atMs: number; cancel(): void } | undefined;
-  #isWatching = false;
 
   /** `onBetter` is to move to the first of `candidates`. Without `measure`, endpoints are told apart by failures alone. */
   constructor(
     endpoints: Endpoints,
-    clock: Clock,
-    measure: Measure | undefined,
+    platform: Pick<Platform, 'clock' | 'measure'>,
     options: LinesOptions,
     onBetter: () => void,
   ) {
     this.#onBetter = onBetter;
-    this.#clock = clock;
-    this.#measure = measure;
+    this.#platform = platform;
     this.#options = options;
     this.#endpoints = endpoints;
     if (typeof endpoints !== 'function') this.#know(endpoints);
@@ -94,7 +91,7 @@ export class Lines {
     const first = this.#target ?? this.current;
     // The one in use keeps its place until an attempt at it has failed.
     const rank = (url: string): number => (url === first && !this.#penaltyOf(url) ? -1 : this.#scoreOf(url));
-    const free = urls.filter((url) => this.#lineOf(url).refusedUntilMs <= this.#clock.nowMs());
+    const free = urls.filter((url) => this.#lineOf(url).refusedUntilMs <= this.#platform.clock.nowMs());
     return (free.length > 0 ? free : urls).toSorted((a, b) => rank(a) - rank(b)).slice(0, CANDIDATES_MAX);
   }
 
@@ -123,13 +120,11 @@ export class Lines {
     this.current = url;
     this.#target = undefined;
     this.#lineOf(url).penaltyMs = 0;
-    this.#isWatching = this.#lines.size > 1 && this.#measure !== undefined;
-    this.#checkIn(this.#options.checkMs);
+    if (this.#lines.size > 1 && this.#platform.measure) this.#checkIn(this.#options.checkMs);
   }
 
   /** Nothing is live: nothing is measured. */
   rest(): void {
-    this.#isWatching = false;
     this.#check?.cancel();
     this.#check = undefined;
     this.#betterCount = 0;
@@ -139,7 +134,7 @@ export class Lines {
   failed(url: string): void {
     const line = this.#lineOf(url);
     line.penaltyMs = this.#penaltyOf(url) + FAILURE_PENALTY_MS;
-    line.penaltyAtMs = this.#clock.nowMs();
+    line.penaltyAtMs = this.#platform.clock.nowMs();
     if (this.#target === url) this.#target = undefined;
   }
 
@@ -147,20 +142,20 @@ export class Lines {
   refused(url: string, untilMs: number): number | undefined {
     this.#lineOf(url).refusedUntilMs = untilMs;
     const freeAtMs = Math.min(...Array.from(this.#lines.values(), ({ refusedUntilMs }) => refusedUntilMs));
-    return freeAtMs > this.#clock.nowMs() ? freeAtMs : undefined;
+    return freeAtMs > this.#platform.clock.nowMs() ? freeAtMs : undefined;
   }
 
   /** A round trip on the connection itself: when it has become slow, others are looked at soon. */
   noteRtt(rttMs: number): void {
     this.#leastRttMs = Math.min(this.#leastRttMs, rttMs);
-    if (isWorse(rttMs, this.#leastRttMs)) this.#checkIn(this.#options.confirmMs);
+    if (this.#check && isWorse(rttMs, this.#leastRttMs)) this.#checkIn(this.#options.confirmMs);
   }
 
   #checkIn(delayMs: number): void {
-    const atMs = this.#clock.nowMs() + delayMs;
-    if (!this.#isWatching || (this.#check && this.#check.atMs <= atMs)) return;
+    const atMs = this.#platform.clock.nowMs() + delayMs;
+    if (this.#check && this.#check.atMs <= atMs) return;
     this.#check?.cancel();
-    this.#check = { atMs, cancel: this.#clock.setTimer(() => void this.#measureAll(), delayMs) };
+    this.#check = { atMs, cancel: this.#platform.clock.setTimer(() => void this.#measureAll(), delayMs) };
   }
 
   async #measureAll(): Promise<void> {
@@ -169,7 +164,7 @@ export class Lines {
     await Promise.all(
       urls.map(async (url) => {
         const line = this.#lineOf(url);
-        const fresh = await this.#measure!(url, SAMPLES_PER_CHECK);
+        const fresh = await this.#platform.measure!(url, SAMPLES_PER_CHECK);
         line.samplesMs = [...line.samplesMs, ...fresh].slice(-SAMPLES_MAX);
       }),
     );
@@ -185,7 +180,7 @@ export class Lines {
 
   /** Better three times in a row by what was measured just now, and in the end by the score of all of it. */
   #judge(urls: string[]): void {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#platform.clock.nowMs();
     const fresh = (url: string): number => medianOf(this.#lineOf(url).samplesMs.slice(-SAMPLES_PER_CHECK))!;
     const best = urls.reduce((least, url) => (fresh(url) < fresh(least) ? url : least));
     const isBetter = (by: (url: string) => number): boolean => isWorse(by(this.current!), by(best));
@@ -212,7 +207,9 @@ export class Lines {
 
   #penaltyOf(url: string): number {
     const { penaltyMs, penaltyAtMs } = this.#lineOf(url);
-    return penaltyMs && penaltyMs * 2 ** ((penaltyAtMs - this.#clock.nowMs()) / PENALTY_HALF_LIFE_MS);
+    return (
+      penaltyMs && penaltyMs * 2 ** ((penaltyAtMs - this.#platform.clock.nowMs()) / PENALTY_HALF_LIFE_MS)
+    );
   }
 
   #lineOf(url: string): Line {

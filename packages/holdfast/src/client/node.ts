@@ -26,7 +26,7 @@ const platform: Platform = {
     return socket as unknown as WebSocketLike;
   },
   isOnline: () => true,
-  measure: (url, count) => measureHttp(url, count, fetch),
+  measure: measureHttp,
   watchHints(onHint) {
     hearers.add(onHint);
     stopWatching ??= watch();

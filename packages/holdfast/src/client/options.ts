@@ -1,6 +1,6 @@
 import { checkedCodec, jsonCodec, type PayloadCodec } from '../protocol/payload.ts';
 import { defaultBackoff, type BackoffOptions } from '../session/backoff.ts';
-import { checkNames, checkNumber, invalid } from './arguments.ts';
+import { checkNames, checkNumbers, fill, invalid } from './arguments.ts';
 import { defaultLines, type LinesOptions } from './lines.ts';
 
 /** Web Storage (`localStorage`, `sessionStorage`), or anything of its shape. */
@@ -54,8 +54,6 @@ export interface ResolvedClientOptions extends Omit<ClientOptions, 'outbox' | 'b
   codec: PayloadCodec;
 }
 
-const defaultOutbox = { countMax: 1_000, bytesMax: 4_194_304 };
-
 /** All of `ClientOptions`, for who writes JavaScript. */
 const names: readonly (keyof ClientOptions)[] = [
   'token',
@@ -71,28 +69,21 @@ const names: readonly (keyof ClientOptions)[] = [
 ];
 
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
-  const { connectTimeoutMs = 8_000, requestTimeoutMs = 30_000, codec = jsonCodec } = options;
-  const resolved = {
+  const { connectTimeoutMs = 8_000, requestTimeoutMs = 30_000, codec = jsonCodec, heartbeat } = options;
+  checkNames(options, names);
+  checkNumbers({ connectTimeoutMs, requestTimeoutMs });
+  if (Object(heartbeat) === heartbeat) fill({ intervalMs: undefined }, heartbeat as object);
+  else if (![undefined, 'balanced', 'battery'].includes(heartbeat as string))
+    invalid('"heartbeat" must be "balanced", "battery" or { intervalMs }');
+  return {
     ...options,
-    outbox: { ...defaultOutbox, ...options.outbox },
-    backoff: { ...defaultBackoff, ...options.backoff },
-    lines: { ...defaultLines, ...options.lines },
+    outbox: fill({ countMax: 1_000, bytesMax: 4_194_304 }, options.outbox),
+    backoff: fill(defaultBackoff, options.backoff),
+    lines: fill(defaultLines, options.lines),
     connectTimeoutMs,
     requestTimeoutMs,
     codec: checkedCodec(codec),
   };
-  const { outbox, backoff, lines, heartbeat } = resolved;
-  const interval = Object(heartbeat) === heartbeat ? (heartbeat as { intervalMs: number }) : {};
-  if (![undefined, 'balanced', 'battery', interval].includes(heartbeat))
-    invalid('"heartbeat" must be "balanced", "battery" or { intervalMs }');
-  const numbers = { ...outbox, ...backoff, ...lines, ...interval, connectTimeoutMs, requestTimeoutMs };
-  checkNames(options, names);
-  checkNames(outbox, Object.keys(defaultOutbox));
-  checkNames(backoff, Object.keys(defaultBackoff));
-  checkNames(lines, Object.keys(defaultLines));
-  checkNames(interval, ['intervalMs']);
-  for (const [name, value] of Object.entries(numbers)) checkNumber(name, value);
-  return resolved;
 }
 
 /** An address as a WebSocket takes it; `http` and `https` are read as `ws` and `wss`. */

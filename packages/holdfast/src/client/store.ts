@@ -31,9 +31,12 @@ export class Store {
   readonly #life: number;
   readonly #storage: ClientStorage;
   readonly #key: string;
-  #sent = 0;
-  /** The life is written before anything is sent: a number must never be given in two lives. */
-  #changed = { session: true, outbox: false };
+  /**
+   * The session as it was written; empty when it has to be written anew. So it is at first, before anything is sent:
+   * a number must never be given in two lives.
+   */
+  #written = '';
+  #outboxChanged = false;
 
   constructor(storage: ClientStorage, key: string) {
     this.#storage = storage;
@@ -63,32 +66,30 @@ export class Store {
     const keys = key in this.positions ? [] : Object.keys(this.positions);
     if (keys.length >= POSITIONS_MAX) delete this.positions[keys[0]!];
     this.positions[key] = position;
-    this.touch('session');
+    this.#written = '';
   }
 
-  touch(part: 'session' | 'outbox'): void {
-    this.#changed[part] = true;
+  /** The outbox is another. */
+  touch(): void {
+    this.#outboxChanged = true;
   }
 
   /** Writes what has changed; throws what the storage throws, such as a quota. */
   flush(session: Omit<Stored, 'life' | 'positions'>, outbox: Iterable<OutboxItem>): void {
-    const changed = this.#changed;
-    // That a publish was sent is as good as that it was made: the next life must know before the server does.
-    if (session.sent !== this.#sent) changed.session = true;
-    this.#sent = session.sent;
-    this.#changed = { session: false, outbox: false };
+    const outboxChanged = this.#outboxChanged;
+    const before = this.#written;
+    this.#outboxChanged = false;
+    this.#written = JSON.stringify(session);
     try {
-      if (changed.outbox) {
+      if (outboxChanged) {
         const items = Array.from(outbox, ({ id, name, payload }) => [id, name, toBase64(payload)]);
         this.#storage.setItem(`${this.#key}:outbox`, JSON.stringify(items));
       }
     } finally {
       // Positions may find room where the outbox finds none.
-      if (changed.outbox || changed.session) {
-        this.#storage.setItem(
-          this.#key,
-          JSON.stringify({ ...session, life: this.#life, positions: this.positions }),
-        );
+      if (this.#written !== before) {
+        const { positions } = this;
+        this.#storage.setItem(this.#key, JSON.stringify({ ...session, life: this.#life, positions }));
       }
     }
   }

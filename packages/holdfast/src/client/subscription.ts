@@ -1,10 +1,12 @@
-import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
+import { HoldfastError } from '../protocol/error-codes.ts';
 import type { PayloadCodec } from '../protocol/payload.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Entry } from '../protocol/schema.ts';
 import type { ClientCursor, Reader, ReaderEvent } from '../session/subscriptions.ts';
 import type { WireStart } from '../session/cursors.ts';
+import type { Tell } from './driver.ts';
 import { Emitter } from './emitter.ts';
+import { failure } from './failure.ts';
 import type { Gap, Handler } from './types.ts';
 
 /** What `subscription.on(event, listener)` hears. */
@@ -20,8 +22,7 @@ export interface SubscriptionEvents {
 /** What the subscription asks of its client. */
 export interface SubscriptionHost {
   readonly codec: PayloadCodec;
-  unsubscribe(cursor: ClientCursor): void;
-  hold(cursor: ClientCursor, held: boolean): void;
+  readonly tell: Tell;
   processed(key: string, position: Position): void;
 }
 
@@ -50,7 +51,7 @@ export class Subscription<T = unknown> implements Reader {
 
   constructor(host: SubscriptionHost, topic: string, start: WireStart, key: string, handler: Handler<T>) {
     this.#host = host;
-    this.cursor = { id: 0, topic, start, reader: this as Reader };
+    this.cursor = { id: 0, topic, start, held: false, reader: this as Reader };
     this.topic = topic;
     this.#key = key;
     this.#handler = handler;
@@ -70,7 +71,7 @@ export class Subscription<T = unknown> implements Reader {
   /** Ends it: no handler is called any more, and `ready` rejects with `unsubscribed` if it was still open. */
   unsubscribe(): void {
     if (this.#state === 'ended') return;
-    this.#host.unsubscribe(this.cursor);
+    this.#host.tell(({ subscriptions }) => subscriptions.unsubscribe(this.cursor));
     this.#end(new HoldfastError('unsubscribed', 'It ended before the server had answered.'));
   }
 
@@ -90,7 +91,7 @@ export class Subscription<T = unknown> implements Reader {
         return this.#settle.resolve(event.position);
       case 'refused':
       case 'ended': {
-        const error = new HoldfastError(event.code as ErrorCode, event.text);
+        const error = failure(event);
         // A client that gave up may be asked to go on; then so do its subscriptions.
         if (event.type === 'ended' && event.code !== 'closed') return this.#settle.reject(error);
         this.#end(error);
@@ -112,7 +113,7 @@ export class Subscription<T = unknown> implements Reader {
     }
     this.#deliver();
     if (this.#backlog.length <= BACKLOG_MAX && this.#backlogBytes <= BACKLOG_BYTES_MAX) return;
-    if (!this.cursor.held) this.#host.hold(this.cursor, true);
+    this.#hold(true);
   }
 
   /** Runs through the backlog until it is empty or a handler takes its time. */
@@ -136,7 +137,12 @@ export class Subscription<T = unknown> implements Reader {
     if ((this.#state as string) === 'ended') return;
     this.#backlog = [];
     this.#state = 'idle';
-    if (this.cursor.held) this.#host.hold(this.cursor, false);
+    this.#hold(false);
+  }
+
+  #hold(held: boolean): void {
+    if (this.cursor.held !== held)
+      this.#host.tell(({ subscriptions }) => subscriptions.hold(this.cursor, held));
   }
 
   #deliverOne(item: (Entry & { epoch: number }) | Gap): void | Promise<void> {

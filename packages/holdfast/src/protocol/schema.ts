@@ -59,7 +59,7 @@ const bytes: BytesField = { kind: 'bytes' };
 const entries: EntriesField = { kind: 'entries' };
 const tops: TopsField = { kind: 'tops' };
 const text = (bytesMax: number): TextField => ({ kind: 'text', bytesMax });
-const choice = <const C extends string>(...of: C[]): ChoiceField<C> => ({ kind: 'choice', of });
+const choice = <C extends string>(of: readonly C[]): ChoiceField<C> => ({ kind: 'choice', of });
 
 const name = text(NAME_BYTES_MAX);
 const token = text(TOKEN_BYTES_MAX);
@@ -115,10 +115,7 @@ export const schema = {
     },
   ],
   token: [2, { token }],
-  subscribe: [
-    3,
-    { subscription: uint, topic: name, from: choice(...startChoices), epoch: uint, offset: uint },
-  ],
+  subscribe: [3, { subscription: uint, topic: name, from: choice(startChoices), epoch: uint, offset: uint }],
   unsubscribe: [4, { subscription: uint }],
   publish: [5, { sequence: uint, topic: name, payload: bytes }],
   /** `finished`: the client has the replies of all requests below this id. */
@@ -133,7 +130,7 @@ export const schema = {
       openMs: uint,
       silentInMs: uint,
       silentOutMs: uint,
-      endedBy: choice(...endings),
+      endedBy: choice(endings),
       /** The WebSocket close code; 0 when it was given up without one. */
       code: uint,
       /** What was noticed in its last silence: a bit for each of `hintNames`. */
@@ -184,13 +181,13 @@ export const schema = {
       fromOffset: uint,
       toEpoch: uint,
       toOffset: uint,
-      reason: choice(...gapReasons),
+      reason: choice(gapReasons),
     },
   ],
   published: [21, { sequence: uint, epoch: uint, offset: uint }],
   reply: [22, { request: uint, payload: bytes }],
   /** An operation's end: `id` is its sequence, request or subscription. */
-  failed: [23, { operation: choice(...operations), id: uint, code: name, text: explanation }],
+  failed: [23, { operation: choice(operations), id: uint, code: name, text: explanation }],
   signaled: [24, { alias: uint, payload: bytes }],
   'token-wanted': [25, { withinMs: uint }],
   /** To a client in good standing: move then. Instead of a welcome: come back then, nothing was taken in. */

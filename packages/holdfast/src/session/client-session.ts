@@ -3,7 +3,6 @@ import { closeCodes, closeNameOf } from '../protocol/close-codes.ts';
 import { FIRST_WINDOW, RECORD_OVERHEAD_BYTES } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { WireRecord } from '../protocol/schema.ts';
-import { HeartbeatInterval } from './heartbeat-interval.ts';
 import type { Cause, Link, LinksConfig, LinksHost } from './link.ts';
 import { Links } from './links.ts';
 import { Outbox, type OutboxItem } from './outbox.ts';
@@ -34,8 +33,6 @@ export interface ClientHost<Caller> extends LinksHost {
   failed(item: OutboxItem<Caller>, code: string, text: string): void;
   /** The server asks for a fresh token, for `renew`. */
   tokenWanted(): void;
-  /** What the next life would want to know has changed. */
-  sessionChanged(): void;
 }
 
 /** The verdict that says how long a path bears silence. */
@@ -56,8 +53,6 @@ export class ClientSession<Caller = unknown> {
   /** What servers take by default, until the first welcome says what this one does. */
   messageBytesMax = 1_048_576;
   #isSupposed = true;
-  /** Of the path that the next connection takes; the driver changes it with the path. */
-  interval = new HeartbeatInterval(false);
   #window = FIRST_WINDOW;
   /** After a "too big" nothing is pipelined until the welcome has said what the limit is (SPEC HELLO-4). */
   #cautious = false;
@@ -113,18 +108,20 @@ export class ClientSession<Caller = unknown> {
     if (name === 'too-big') this.#cautious = true;
     if (name && code >= 4_000) this.#untake(link);
     this.links.closed(link, code, reason, nowMs);
-    if (this.links.phase === 'failed' && code === closeCodes.superseded.code) this.#leave(reason);
+    if (name === 'superseded' && this.links.phase === 'failed') this.#leave(reason);
     this.flush(nowMs);
   }
 
   /** Another client goes on with this session, its numbers and its outbox; what is said here later is of a new one (SPEC RES-7). */
   #leave(text: string): void {
     this.resumeToken = '';
-    this.#host.sessionChanged();
-    for (const item of this.publish.values()) {
-      this.publish.remove(item.id);
-      this.#host.failed(item, 'superseded', text);
-    }
+    for (const item of this.publish.values()) this.#fail(this.publish, item, 'superseded', text);
+  }
+
+  /** Takes an item out of its outbox, and tells its caller why. */
+  #fail(outbox: Outbox<Caller>, item: OutboxItem<Caller>, code: string, text: string): void {
+    outbox.remove(item.id, true);
+    this.#host.failed(item, code, text);
   }
 
   /** Who turns a client away before the welcome has taken in nothing that came with its hello (SPEC ADM-3). */
@@ -146,11 +143,9 @@ export class ClientSession<Caller = unknown> {
 
   /** Asks for the heartbeat that the path bears, where something is known of it (SPEC LIVE-7). */
   #askInterval(link: Link): void {
-    const intervalMs = this.interval.ms;
+    const { ms: intervalMs } = this.links.liveness.interval;
     if (intervalMs === undefined) return;
-    this.links.liveness.heartbeatMs = intervalMs;
     link.pending.push({ type: 'heartbeat', intervalMs });
-    this.#host.sessionChanged();
   }
 
   #sendAll(link: Link, nowMs: number): void {
@@ -167,9 +162,7 @@ export class ClientSession<Caller = unknown> {
     this.messageBytesMax = welcome.messageBytesMax;
     this.#isSupposed = false;
     this.#window = welcome.window;
-    this.links.liveness.heartbeatMs = this.interval.ms ?? welcome.heartbeatMs;
     this.#cautious = false;
-    this.#host.sessionChanged();
     if (!link.bare) return this.flush(nowMs);
     if (!welcome.resumed) this.#forgetSent();
     this.#sendAll(link, nowMs);
@@ -185,8 +178,7 @@ export class ClientSession<Caller = unknown> {
       for (const item of outbox.takeSendable(Infinity, outbox.sentThrough)) {
         // What is too big is known not to have been done; it goes the usual way.
         if (this.tooBig(item.payload)) continue;
-        outbox.remove(item.id, true);
-        this.#host.failed(item, 'outcome-unknown', 'The session was lost with this under way.');
+        this.#fail(outbox, item, 'outcome-unknown', 'The session was lost with this under way.');
       }
     }
   }
@@ -211,6 +203,7 @@ export class ClientSession<Caller = unknown> {
   }
 
   #handleRecord(link: Link, record: WireRecord, nowMs: number): void {
+    const { liveness, flight } = this.links;
     switch (record.type) {
       case 'messages':
       case 'signaled':
@@ -231,13 +224,13 @@ export class ClientSession<Caller = unknown> {
       case 'ping':
         // Answered here, in the receive callback, because a background tab's timers may sleep (SPEC LIVE-2).
         link.pending.push({ type: 'pong', id: record.id, finished: this.request.answeredBelow });
-        if (this.interval.held(this.#silentMs, this.links.liveness.heartbeatMs)) this.#askInterval(link);
+        if (liveness.interval.held(this.#silentMs, liveness.heartbeatMs)) this.#askInterval(link);
         return this.subscriptions.compare(link.aliases, record.tops);
       case 'pong':
         return this.links.ponged(link, record.id, nowMs);
       case 'resume-token':
         this.resumeToken = record.resumeToken;
-        return this.#host.sessionChanged();
+        return;
       case 'token-wanted':
         return this.#host.tokenWanted();
       case 'go-away':
@@ -250,7 +243,7 @@ export class ClientSession<Caller = unknown> {
       case 'cause':
         // To be told "unknown" explains less than what the client noticed itself.
         if (record.id !== 'unknown') this.links.explained(record);
-        if (record.id === idleCut && this.interval.cut(this.links.flight.silentMs)) this.#askInterval(link);
+        if (record.id === idleCut && liveness.interval.cut(flight.silentMs)) this.#askInterval(link);
         return;
       // Records of the client's own kind make no sense from a server, and do no harm.
     }
@@ -295,15 +288,12 @@ export class ClientSession<Caller = unknown> {
     // A session that may be on its way to a rival gets nothing new, which it would not know of.
     if (!link || this.links.isMoving) return;
     let sent = false;
-    let refused = false;
     for (const type of ['publish', 'request'] as const) {
       for (const item of this[type].takeSendable(this.#window, this.#sendableThrough(type, link))) {
         const { id, name, payload } = item;
         const tooBig = this.tooBig(payload);
         if (tooBig) {
-          this[type].remove(id, true);
-          this.#host.failed(item, 'too-big', tooBig);
-          refused = true;
+          this.#fail(this[type], item, 'too-big', tooBig);
           continue;
         }
         sent = true;
@@ -316,8 +306,6 @@ export class ClientSession<Caller = unknown> {
       }
     }
     if (sent && link.stage === 'live') this.links.liveness.probeAlong(link.pending, nowMs);
-    // What was refused made room for others.
-    if (refused) this.flush(nowMs);
   }
 
   /**

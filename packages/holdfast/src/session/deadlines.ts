@@ -1,7 +1,8 @@
 /** When what is due, by name: one timer outside, however many deadlines inside. Names show up in tests and bug reports. */
 export class Deadlines<Name extends string> extends Map<Name, number> {
-  next(): number | undefined {
-    return this.size === 0 ? undefined : Math.min(...this.values());
+  /** Infinity when there is none. */
+  next(): number {
+    return Math.min(...this.values());
   }
 
   /** Removes and returns the earliest deadline that has passed, if any. */

@@ -63,7 +63,7 @@ export class Links {
     return this.#deadlines.get('slot') ?? this.#deadlines.get('retry');
   }
 
-  nextDeadlineMs(): number | undefined {
+  nextDeadlineMs(): number {
     return this.#deadlines.next();
   }
 

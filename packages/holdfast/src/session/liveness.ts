@@ -1,4 +1,5 @@
 import type { WireRecord } from '../protocol/schema.ts';
+import { HeartbeatInterval } from './heartbeat-interval.ts';
 import { RoundTrip } from './round-trip.ts';
 
 /** Until the connection in use is probed, until it is suspect, and until it is given up. */
@@ -17,8 +18,10 @@ const PROBE_SPACING_MS = 1_000;
 /** What the connection in use has to say within which time, and what proves that it is alive. */
 export class Liveness {
   readonly roundTrip = new RoundTrip();
-  /** How often the server shows itself. */
-  heartbeatMs = 25_000;
+  /** Of the path that the connection takes; the driver changes it with the path. */
+  interval = new HeartbeatInterval(false);
+  /** How often the server shows itself unless it was asked for another interval. */
+  #welcomedMs = 25_000;
   graceMs = 20_000;
   /** When the probe that waits for its answer went out first. */
   #askedAtMs: number | undefined;
@@ -35,9 +38,14 @@ export class Liveness {
   /** Another connection is in use, welcomed `rttMs` after its hello: what the last one owed is void. */
   restart(rttMs: number, { heartbeatMs, graceMs }: WireRecord<'welcome'>): void {
     this.roundTrip.sample(rttMs);
-    this.heartbeatMs = heartbeatMs;
+    this.#welcomedMs = heartbeatMs;
     this.graceMs = graceMs;
     this.#askedAtMs = undefined;
+  }
+
+  /** How often the server shows itself. */
+  get heartbeatMs(): number {
+    return this.interval.ms ?? this.#welcomedMs;
   }
 
   /** It may be silent for an interval and a round trip from now on; no longer than the grace while a probe waits. */
@@ -80,9 +88,8 @@ export class Liveness {
   probeAlong(pending: WireRecord[], nowMs: number): void {
     const nextMs = this.#lastProbeMs + PROBE_SPACING_MS;
     if (nowMs >= nextMs) return this.probe(pending, nowMs);
-    const silenceMs = this.#deadlines.get('silence');
     // What is heard until then moves it away again.
-    if (silenceMs !== undefined && silenceMs > nextMs) this.#deadlines.set('silence', nextMs);
+    if ((this.#deadlines.get('silence') ?? 0) > nextMs) this.#deadlines.set('silence', nextMs);
   }
 
   /** The answer to a probe: gives its round trip, unless it was asked for by nobody. */

@@ -43,19 +43,20 @@ export class Outbox<Caller = unknown> {
     return item;
   }
 
-  /** The next items to send, up to the id `through`, at most so many that `window` are unanswered on this connection. */
-  takeSendable(window: number, through: number): OutboxItem<Caller>[] {
-    const sendable: OutboxItem<Caller>[] = [];
-    if (this.#through === this.lastId) return sendable;
+  /**
+   * The next items to send, up to the id `through`, at most so many that `window` are unanswered on this connection;
+   * one that is removed at once takes no place.
+   */
+  *takeSendable(window: number, through: number): Generator<OutboxItem<Caller>, void> {
+    if (this.#through === this.lastId) return;
     for (const item of this.#items.values()) {
       if (this.#sent.size >= window || item.id > through) break;
       if (item.id <= this.#through) continue;
       this.#sent.add(item.id);
       this.#through = item.id;
       this.sentThrough = Math.max(this.sentThrough, item.id);
-      sendable.push(item);
+      yield item;
     }
-    return sendable;
   }
 
   /** A new connection: nothing has been sent on it yet. */

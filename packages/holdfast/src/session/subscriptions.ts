@@ -27,7 +27,7 @@ export interface ClientCursor {
   /** Everything up to here was received; undefined until the server has said where the subscription begins. */
   position?: Position;
   /** Off the wire for now, because its reader is slower than its topic. */
-  held?: boolean;
+  held: boolean;
   /** What its topic's alias feeds on the connection in use. */
   fed?: Set<ClientCursor>;
 }
@@ -122,8 +122,7 @@ export class Subscriptions {
     if (!position || !last || held || !this.#cursors.has(id) || epoch !== position.epoch) return;
     if (previous > position.offset || last.offset <= position.offset) return;
     cursor.position = { epoch, offset: last.offset };
-    const fresh =
-      previous === position.offset ? entries : entries.filter(({ offset }) => offset > position.offset);
+    const fresh = entries.filter(({ offset }) => offset > position.offset);
     this.#host.read(cursor, { type: 'messages', epoch, entries: fresh });
   }
 

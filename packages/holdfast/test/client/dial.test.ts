@@ -131,7 +131,7 @@ describe('dialling one of several endpoints', () => {
     expect(dialled(wire)).toEqual([a, b, c]);
     await wire.client.close();
     await wire.clock.advance(60_000);
-    expect(wire.sockets.map(({ closedWith }) => closedWith)).toEqual(['terminate', 'terminate', 'terminate']);
+    expect(wire.sockets.map(({ closedWith }) => closedWith)).toEqual([1000, 1000, 1000]);
     expect(wire.sockets).toHaveLength(3);
   });
 });

@@ -19,7 +19,12 @@ class Bed {
     this.random = seededRandom(seed);
     const measure: Measure = async (url, count) =>
       Array.from({ length: count }, () => this.rttMs[url]! * (0.8 + 0.4 * this.random()));
-    this.lines = new Lines([a, b, c], this.clock.process(), measure, defaultLines, () => void this.move());
+    this.lines = new Lines(
+      [a, b, c],
+      { clock: this.clock.process(), measure },
+      defaultLines,
+      () => void this.move(),
+    );
     this.lines.use(a);
   }
 
@@ -126,8 +131,7 @@ describe('several endpoints', () => {
     let asked = 0;
     const single = new Lines(
       a,
-      bed.clock.process(),
-      async () => [++asked],
+      { clock: bed.clock.process(), measure: async () => [++asked] },
       defaultLines,
       () => {},
     );
@@ -144,7 +148,7 @@ describe('several endpoints', () => {
         if (url === a) asked.push(clock.nowMs());
         clock.process().setTimer(() => resolve(Array.from({ length: count }, () => 50)), 5_000);
       });
-    const lines = new Lines([a, b], clock.process(), measure, defaultLines, () => {});
+    const lines = new Lines([a, b], { clock: clock.process(), measure }, defaultLines, () => {});
     lines.use(a);
     await clock.advance(601_000);
     lines.rest();
@@ -162,7 +166,7 @@ describe('several endpoints', () => {
       measured.add(url);
       return Array.from({ length: count }, () => 50);
     };
-    const lines = new Lines(urls, clock.process(), measure, defaultLines, () => {});
+    const lines = new Lines(urls, { clock: clock.process(), measure }, defaultLines, () => {});
     lines.use(urls[5]!);
     await clock.advance(HOUR_MS);
     expect([...measured].toSorted()).toEqual([...urls.slice(0, 3), urls[5]]);
@@ -172,8 +176,7 @@ describe('several endpoints', () => {
     let given: string | string[] = [a, b];
     const lines = new Lines(
       () => given,
-      new VirtualClock().process(),
-      undefined,
+      { clock: new VirtualClock().process() },
       defaultLines,
       () => {},
     );

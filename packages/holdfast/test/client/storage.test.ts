@@ -253,7 +253,7 @@ describe('the next life of a client with storage', () => {
       const wire = new Wire({ storage, heartbeat: 'battery' });
       for (let time = 0; time < 2 - life; time++) {
         await wire.welcome();
-        await wire.clock.advance(20_000);
+        await wire.clock.advance(life === 0 ? 20_000 : 16_000);
         wire.socket.hangUp();
         await wire.clock.advance(1);
         await wire.welcome();

@@ -12,7 +12,7 @@ export type Effect =
   | { type: 'drop'; link: number; code: number }
   | { type: 'send'; link: number; record: WireRecord }
   | { type: 'probed'; rttMs: number }
-  | { type: 'changed' | 'token-wanted' | 'session-changed' }
+  | { type: 'changed' | 'token-wanted' }
   | { type: 'read'; cursor: ClientCursor; event: ReaderEvent }
   | { type: 'answered'; item: OutboxItem<string>; answer: Position | Uint8Array }
   | { type: 'failed'; item: OutboxItem<string>; code: string; text: string };
@@ -55,7 +55,6 @@ export class ClientHand {
         answered: (item, answer) => note({ type: 'answered', item, answer }),
         failed: (item, code, text) => note({ type: 'failed', item, code, text }),
         tokenWanted: () => note({ type: 'token-wanted' }),
-        sessionChanged: () => note({ type: 'session-changed' }),
       },
     );
   }
@@ -136,7 +135,7 @@ export class ClientHand {
 
   subscribe(topic = 'news'): ClientCursor {
     const start = { from: 'now' as const, epoch: 0, offset: 0 };
-    const cursor: ClientCursor = { id: 0, topic, start, reader: { take: () => {} } };
+    const cursor: ClientCursor = { id: 0, topic, start, held: false, reader: { take: () => {} } };
     this.do(({ subscriptions }) => subscriptions.subscribe(cursor));
     return cursor;
   }
@@ -146,7 +145,7 @@ export class ClientHand {
     const before = this.effects.length;
     const endMs = this.nowMs + durationMs;
     const buffered = (): number => (typeof bufferedBytes === 'number' ? bufferedBytes : bufferedBytes());
-    for (let atMs = this.session.links.nextDeadlineMs(); atMs !== undefined && atMs <= endMs;) {
+    for (let atMs = this.session.links.nextDeadlineMs(); atMs <= endMs;) {
       this.nowMs = Math.max(this.nowMs, atMs);
       this.do((session, nowMs) => session.handleTime(buffered(), nowMs));
       atMs = this.session.links.nextDeadlineMs();
@@ -159,7 +158,7 @@ export class ClientHand {
   untilDial(): Effect & { type: 'dial' } {
     for (
       let atMs = this.session.links.nextDeadlineMs();
-      atMs !== undefined;
+      atMs < Infinity;
       atMs = this.session.links.nextDeadlineMs()
     ) {
       this.nowMs = Math.max(this.nowMs, atMs);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HeartbeatInterval } from '../../src/session/heartbeat-interval.ts';
-import { ClientHand, sent } from './client-hand.ts';
+import { ClientHand, PROBE_TIMEOUT_MS, sent } from './client-hand.ts';
 
 const verdict = (id: string) => ({ type: 'cause', id, confidence: 90, text: 'Cut.', fix: '' }) as const;
 
@@ -78,16 +78,19 @@ describe('a client', () => {
 
   it('[LIVE-7] asks for the interval that its path bears, then and with each hello', () => {
     const hand = cutTwice('idle-cut-by-intermediary');
-    expect(hand.session.interval.ms).toBe(8_000);
+    expect(hand.session.links.liveness.interval.ms).toBe(8_000);
     expect(hand.session.links.liveness.heartbeatMs).toBe(8_000);
     hand.lose(3);
     const { link } = hand.untilDial();
     expect(sent(hand.open(link))).toContainEqual({ type: 'heartbeat', intervalMs: 8_000 });
+    hand.welcome(link);
+    expect(sent(hand.pass(8_000 + PROBE_TIMEOUT_MS - 1))).toEqual([]);
+    expect(sent(hand.pass(1))).toMatchObject([{ type: 'ping' }]);
   });
 
   it('[LIVE-7] learns nothing from ends that have another reason', () => {
     for (const id of ['server-crash', 'network-lost', 'device-slept', 'unknown']) {
-      expect(cutTwice(id).session.interval.ms).toBeUndefined();
+      expect(cutTwice(id).session.links.liveness.interval.ms).toBeUndefined();
     }
   });
 });

@@ -77,7 +77,7 @@ const events = {
     hand.say(1, { type: 'go-away', reconnectInMs: 3_000, reason: 'The server is being drained.' }),
   'its next deadline': (hand: ClientHand) => {
     const atMs = hand.session.links.nextDeadlineMs();
-    return atMs === undefined ? [] : hand.pass(atMs - hand.nowMs);
+    return atMs === Infinity ? [] : hand.pass(atMs - hand.nowMs);
   },
 } satisfies Record<string, (hand: ClientHand) => unknown>;
 

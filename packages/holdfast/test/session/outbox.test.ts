@@ -10,7 +10,7 @@ function outbox(count: number): Outbox {
 }
 
 function take(box: Outbox, window: number, through = Infinity): number[] {
-  return box.takeSendable(window, through).map(({ id }) => id);
+  return Array.from(box.takeSendable(window, through), ({ id }) => id);
 }
 
 describe('the outbox', () => {

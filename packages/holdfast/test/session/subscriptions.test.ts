@@ -41,6 +41,7 @@ function subscribe(): ClientCursor {
     id: 0,
     topic: 'news',
     start: { from: 'now', epoch: 0, offset: 0 },
+    held: false,
     reader: { take: () => {} },
   };
   subscriptions.subscribe(made);
