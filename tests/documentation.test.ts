@@ -121,6 +121,18 @@ it('every command in the documents exists', () => {
   expect(Math.min(ofNpm.length, ofHoldfast.length)).toBeGreaterThan(3);
 });
 
+it('the container keeps the packages of every log when it drops those for development', () => {
+  const json = (path: string): unknown => JSON.parse(readFileSync(join(root, path), 'utf8'));
+  const { peerDependencies } = json('packages/holdfast/package.json') as { peerDependencies: object };
+  const { packages } = json('package-lock.json') as { packages: Record<string, { dev?: true } | undefined> };
+  const kept = Object.keys(peerDependencies).map((name) => packages[`node_modules/${name}`]);
+  expect(kept.length).toBeGreaterThan(2);
+  for (const one of kept) expect(one?.dev).toBeUndefined();
+  const container = readFileSync(join(root, 'examples/standalone/Containerfile'), 'utf8');
+  // An install behind it would bring all of them back.
+  expect(container).toMatch(/npm prune --omit=dev --no-audit --no-fund\n\nFROM/);
+});
+
 it('every link within the documents leads somewhere', () => {
   const links = documents.flatMap((document) =>
     Array.from(
