@@ -1,4 +1,5 @@
 import type { Findings, LintContext } from '../finding.ts';
+import { indexBy } from '../index-by.ts';
 import { isAtLeast } from '../versions.ts';
 import type { NginxDocument } from './document.ts';
 import { setHeaders, connectionVariable, defineMap, replaceArguments, setInRoute } from './edits.ts';
@@ -170,14 +171,15 @@ function checkHttpVersion(route: Route, { productVersion }: LintContext, finding
   }
 }
 
+const routesAt = indexBy<Route>(({ location }) => matcherOf(location).path);
+
 /** NGX021: locations that nginx asks on the side inherit the Upgrade headers of their server. */
 export function checkSubrequests(document: NginxDocument, findings: Findings): void {
   const routes = proxiedRoutes(document);
   for (const { directive, uri } of subrequests(document)) {
     const server = levelsOf(directive, document.directives);
-    for (const route of routes) {
-      const isAsked =
-        matcherOf(route.location).path === uri && server.includes(route.server?.block ?? document.directives);
+    for (const route of routesAt(routes, uri)) {
+      const isAsked = server.includes(route.server?.block ?? document.directives);
       if (!isAsked || headerValue(effectiveHeader(route.levels, 'upgrade')) === undefined) continue;
       const edits = setHeaders(route, { Upgrade: '""', Connection: '""' });
       findings.add(

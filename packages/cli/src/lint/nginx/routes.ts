@@ -4,7 +4,7 @@ import type { NginxDocument } from './document.ts';
 import type { Directive } from './parse.ts';
 import {
   argument,
-  effectiveAll,
+  effectiveHeader,
   enclosing,
   findHeader,
   headerValue,
@@ -68,7 +68,10 @@ export function webSocketRoutes(document: NginxDocument, context: LintContext): 
     ),
   );
   if (certain.size === 0) return routes;
-  return routes.filter((route) => certain.has(route) || losesUpgrade(route, certain));
+  const inUse = new Set([...certain].filter(inheritsUpgrade).map(({ server }) => server));
+  return routes.filter(
+    (route) => certain.has(route) || (!inUse.has(route.server) && outerUpgrade(route) !== undefined),
+  );
 }
 
 /** An include in the location was passed over, and such files hold the very lines that would be missed. */
@@ -84,31 +87,21 @@ export function subrequests(document: NginxDocument): { directive: Directive; ur
 }
 
 function forwardsUpgrade({ levels }: Route): boolean {
-  return headerValue(findHeader(effectiveAll(levels, 'proxy_set_header'), 'upgrade')) !== undefined;
+  return headerValue(effectiveHeader(levels, 'upgrade')) !== undefined;
 }
 
-/** The outer level sets Upgrade, this block lost it, and nobody else in the server makes use of it. */
-function losesUpgrade(route: Route, certain: ReadonlySet<Route>): boolean {
-  if (outerUpgrade(route) === undefined) return false;
-  return ![...certain].some(({ server, block, levels }) => {
-    const own = (block.block ?? []).some(({ name }) => name === 'proxy_set_header');
-    return (
-      server === route.server &&
-      !own &&
-      findHeader(effectiveAll(levels, 'proxy_set_header'), 'upgrade') !== undefined
-    );
-  });
+/** Makes use of what an outer level sets. Where nothing in a server does, what lost that may be what should. */
+function inheritsUpgrade({ block, levels }: Route): boolean {
+  const isOwn = named(block.block ?? [], 'proxy_set_header').length > 0;
+  return !isOwn && effectiveHeader(levels, 'upgrade') !== undefined;
 }
 
 /** An Upgrade line of an outer level, which this block's own lines cancel. */
 export function outerUpgrade({ levels }: Route): Directive | undefined {
-  const nearest = levels.findIndex((level) => level.some(({ name }) => name === 'proxy_set_header'));
+  const nearest = levels.findIndex((level) => named(level, 'proxy_set_header').length > 0);
   if (nearest === -1) return undefined;
   for (const level of levels.slice(nearest + 1)) {
-    const line = findHeader(
-      level.filter(({ name }) => name === 'proxy_set_header'),
-      'upgrade',
-    );
+    const line = findHeader(named(level, 'proxy_set_header'), 'upgrade');
     if (line) return headerValue(line) === undefined ? undefined : line;
   }
   return undefined;
