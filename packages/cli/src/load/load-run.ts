@@ -184,6 +184,7 @@ export class LoadRun {
       return plainPeer(connection, this.#settings);
     }
     const peer = new HoldfastPeer(connection, this.#settings, memory);
+    peer.onRefused = (what) => this.#tally.noteError(what);
     const drop = () => connection.drop();
     this.#signal.addEventListener('abort', drop);
     const isWelcome = await peer.welcomed;
@@ -245,10 +246,10 @@ export class LoadRun {
   async #ask(open: Extract<Place['state'], { at: 'open' }>): Promise<void> {
     const { connection } = open.peer;
     open.isAsking = true;
-    const ms = await open.peer.roundTrip();
+    const answer = await open.peer.roundTrip();
     open.isAsking = false;
-    if (ms !== null) this.#tally.roundTrips.record(ms);
-    else if (connection.ending === null) this.#tally.noteError('no answer in time');
+    if (typeof answer === 'number') this.#tally.roundTrips.record(answer);
+    else if (answer === null && connection.ending === null) this.#tally.noteError('no answer in time');
   }
 
   #breakAll(nowMs: number): void {

@@ -1,5 +1,6 @@
 import { decode, encode, PROTOCOL_VERSION, type WireRecord } from 'holdfast/protocol';
 import type { ProbeConnection } from '../doctor/probe/connection.ts';
+import { withoutControls } from '../doctor/probe/response-head.ts';
 import type { LoadSettings } from './options.ts';
 
 /** What a peer does with a connection. */
@@ -8,8 +9,8 @@ export type PeerSettings = Pick<LoadSettings, 'send' | 'timeoutMs' | 'token' | '
 /** A connection that is open, as the run sees it. */
 export interface Peer {
   readonly connection: ProbeConnection;
-  /** Milliseconds until the answer to one message; null when none came. */
-  roundTrip(): Promise<number | null>;
+  /** Milliseconds until the answer to one message; null when none came, `refused` when it was no (`onRefused`). */
+  roundTrip(): Promise<number | 'refused' | null>;
 }
 
 /** What a place keeps from one connection to the next. */
@@ -43,9 +44,11 @@ export class HoldfastPeer implements Peer {
   readonly welcomed: Promise<boolean>;
   deliveries = 0;
   resumed = false;
+  /** Told of each operation that the server refuses, and why. */
+  onRefused: (what: string) => void = () => {};
   readonly #memory: Memory;
   readonly #settings: PeerSettings;
-  readonly #acknowledged = new Map<number, (atMs: number) => void>();
+  readonly #unanswered = new Map<number, (answer: { readonly atMs: number } | 'refused') => void>();
   #welcome: () => void = () => {};
 
   constructor(connection: ProbeConnection, settings: PeerSettings, memory: Memory) {
@@ -73,18 +76,20 @@ export class HoldfastPeer implements Peer {
     connection.sendBinary(encode([hello, ...subscription]));
   }
 
-  async roundTrip(): Promise<number | null> {
+  async roundTrip(): Promise<number | 'refused' | null> {
     const { connection } = this;
     this.#memory.sequence += 1;
     const sequence = this.#memory.sequence;
     const { topic, send, timeoutMs } = this.#settings;
     const payload = Buffer.from(JSON.stringify(send ?? 'load'));
     const sentAtMs = performance.now();
-    const acknowledged = new Promise<number>((resolve) => this.#acknowledged.set(sequence, resolve));
+    const answered = new Promise<{ readonly atMs: number } | 'refused'>((resolve) =>
+      this.#unanswered.set(sequence, resolve),
+    );
     connection.sendBinary(encode([{ type: 'publish', sequence, topic, payload }]));
-    const atMs = await connection.within(timeoutMs, acknowledged);
-    this.#acknowledged.delete(sequence);
-    return atMs === null ? null : atMs - sentAtMs;
+    const answer = await connection.within(timeoutMs, answered);
+    this.#unanswered.delete(sequence);
+    return answer === null || answer === 'refused' ? answer : answer.atMs - sentAtMs;
   }
 
   #handle(bytes: Buffer): void {
@@ -107,7 +112,11 @@ export class HoldfastPeer implements Peer {
       case 'ping':
         return this.connection.sendBinary(encode([{ type: 'pong', id: record.id, finished: 0 }]));
       case 'published':
-        return this.#acknowledged.get(record.sequence)?.(performance.now());
+        return this.#unanswered.get(record.sequence)?.({ atMs: performance.now() });
+      case 'failed':
+        this.onRefused(`${record.operation} refused: ${record.code}, ${withoutControls(record.text)}`);
+        if (record.operation === 'publish') this.#unanswered.get(record.id)?.('refused');
+        return;
       case 'messages':
         this.deliveries += record.entries.length;
     }

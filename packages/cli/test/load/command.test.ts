@@ -199,6 +199,21 @@ describe('holdfast load', { timeout: 30_000 }, () => {
     expect((JSON.parse(out) as LoadReport).durationMs).toBeLessThan(20_000);
   });
 
+  it('says what a server of Holdfast refuses, and why', async () => {
+    const server = createServer({ logger: false, authorize: () => false });
+    const { port } = await server.listen(0, '127.0.0.1');
+    servers.push({ url: '', stop: async () => void (await server.close()) });
+    const args = ['--holdfast', '--connections', '2', '--for', '1s', '--subscribe'];
+    const { code, report } = await load(`ws://127.0.0.1:${port}/`, ...args);
+    const kinds = Object.keys(report.errors).toSorted();
+    expect(kinds).toEqual([
+      expect.stringMatching(/^publish refused: not-authorized, ./),
+      expect.stringMatching(/^subscribe refused: not-authorized, ./),
+    ]);
+    expect(report.roundTrips).toBeNull();
+    expect(code).toBe(1);
+  });
+
   it('speaks with Holdfast: publishes are acknowledged, sessions continue after a storm', async () => {
     const server = createServer({ logger: false });
     const { port } = await server.listen(0, '127.0.0.1');
