@@ -10,6 +10,8 @@ export interface DrainOnSignalOptions {
 
 /** What is left of the deadline for closing what did not move, the log and the port. */
 const CLOSING_MS = 3_000;
+/** The longest that a timer of Node.js runs; a longer one fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 interface Drainable {
   drain(options: { deadlineMs: number }): Promise<void>;
@@ -39,7 +41,7 @@ export function drainOnSignal(
     const late = setTimeout(() => {
       logger.warn(`Holdfast: the server was not closed within ${deadlineMs} ms, and is ended now.`);
       source.exit(1);
-    }, deadlineMs);
+    }, Math.min(deadlineMs, TIMER_MAX_MS));
     await server.drain({ deadlineMs: Math.max(deadlineMs - CLOSING_MS, deadlineMs / 2) });
     await server.close();
     clearTimeout(late);

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { drainOnSignal, type SignalSource } from '../../src/server/drain-on-signal.ts';
 import { deferred } from './fixture.ts';
 import { VirtualNode } from './virtual-node.ts';
@@ -53,6 +53,17 @@ describe('a process that is asked to end', () => {
     other.signal('SIGTERM');
     await vi.waitFor(() => expect(other.codes).toEqual([1]));
     expect(lines).toEqual(['Holdfast: the server could not be closed: Error: disk full']);
+  });
+
+  it('[DRAIN-3] takes a deadline beyond what a timer can bear for the longest, not for none', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { source, signal, codes } = fakeProcess();
+    const stuck = { drain: () => new Promise<void>(() => {}), close: async () => {} };
+    drainOnSignal(stuck, silent, { deadlineMs: 1e11 }, source);
+    signal('SIGTERM');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(codes).toEqual([]);
   });
 
   it('[DRAIN-3] no longer listens once the listener was taken away', () => {
