@@ -1,6 +1,7 @@
 import type { Limits } from './probe/budget.ts';
 import { connectRequest } from './probe/forward-proxy.ts';
 import type { Settings } from './options.ts';
+import { sizesUpTo } from './steps/message-sizes.ts';
 
 /** What a run will do at most; the budget of the probes enforces all but the time. */
 export interface Plan extends Limits {
@@ -27,8 +28,10 @@ export function planOf(settings: Settings): Plan {
   const beats =
     (2 * settings.roundTripWindowMs) / ROUND_TRIP_INTERVAL_MS + BUSY_BEATS_PER_LADDER * IDLE_CONCURRENT;
   const sendBytes = Buffer.byteLength(settings.send ?? '');
-  // The sizes rise by four from 1 KiB, so that together they are less than 4/3 of the largest.
-  const sizes = settings.send === null ? 0 : Math.ceil(settings.messageBytesMax * 1.5);
+  const sizes =
+    settings.send === null
+      ? 0
+      : sizesUpTo(settings.messageBytesMax).reduce((sum, bytes) => sum + bytes + FRAME_BYTES, 0);
   const tunnelBytes = settings.proxy === null ? 0 : connectRequest(settings.target, settings.proxy).length;
   const ownHeaders = settings.headers.reduce(
     (sum, [name, value]) => sum + Buffer.byteLength(name + value) + 4,

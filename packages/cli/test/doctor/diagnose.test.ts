@@ -94,6 +94,25 @@ describe('diagnose', () => {
     );
   });
 
+  it('tries messages up to the very size, and cuts no character in two', { timeout: 30_000 }, async () => {
+    const server = await localEcho();
+    const sizes = new Set<number>();
+    server.onConnection((socket) => socket.on('message', (data: Buffer) => sizes.add(data.length)));
+    const send = `a${'😀'.repeat(600)}`;
+    const { verdict, measurements, sent, plan } = await diagnose({
+      url: server.url,
+      depth: 'quick',
+      idleMaxMs: 1_000,
+      send,
+      messageBytesMax: 10_000,
+    });
+    await server.stop();
+    expect(verdict.id).toBe('stable');
+    expect(measurements.public.sizes).toMatchObject({ largestBytes: 10_000, failed: null });
+    expect([...sizes].toSorted((a, b) => a - b)).toEqual([1_024, 2_401, 4_096, 10_000]);
+    expect(sent.bytes).toBeLessThanOrEqual(plan.bytes);
+  });
+
   it('announces as much more as a long address takes', () => {
     const [short, long] = ['ws://a/', `ws://a/${'x'.repeat(4_000)}`].map((url) => planOf(settle({ url })));
     expect(long!.bytes - short!.bytes).toBe(4_000 * long!.connections);

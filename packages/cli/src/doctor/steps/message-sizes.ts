@@ -6,6 +6,13 @@ import { ok, problem, REFUSED_AGAIN, skipped, type Step } from './step.ts';
 const FIRST_BYTES = 1_024;
 const GROWTH = 4;
 
+/** The sizes that are tried, the largest last. */
+export function sizesUpTo(limitBytes: number): readonly number[] {
+  const sizes: number[] = [];
+  for (let bytes = FIRST_BYTES; bytes < limitBytes; bytes *= GROWTH) sizes.push(bytes);
+  return [...sizes, limitBytes];
+}
+
 export const messageSizes: Step = {
   name: 'sizes',
   title: 'Message sizes',
@@ -29,8 +36,8 @@ async function grow(
   timeoutMs: number,
 ): Promise<Omit<SizesMeasured, 'limitBytes'>> {
   let largestBytes = 0;
-  for (let bytes = FIRST_BYTES; bytes <= limitBytes; bytes *= GROWTH) {
-    const text = seed.padEnd(bytes, '.').slice(0, bytes);
+  for (const bytes of sizesUpTo(limitBytes)) {
+    const text = textOf(bytes, seed);
     const echoed = await connection.exchange(text, timeoutMs);
     if (echoed?.text !== text) {
       return { largestBytes, failed: { bytes, ending: connection.ending, truncated: echoed !== null } };
@@ -38,4 +45,10 @@ async function grow(
     largestBytes = bytes;
   }
   return { largestBytes, failed: null };
+}
+
+/** The seed and dots behind it, or as many of its characters as fit: half of one would not come back. */
+function textOf(bytes: number, seed: string): string {
+  const start = new TextDecoder().decode(Buffer.from(seed).subarray(0, bytes), { stream: true });
+  return start + '.'.repeat(bytes - Buffer.byteLength(start));
 }
