@@ -70,6 +70,13 @@ describe.runIf(requirePeer('chromium'))('the page of the doctor', { timeout: 60_
     expect(result).not.toContain('hello');
   });
 
+  it('an address that the browser refuses is told without its query, which may hold a token', async () => {
+    const result = await examine(await served('ws://127.0.0.1:99999/?token=secret'));
+    expect(verdictOf(result)).toBe('not-measured');
+    expect(result).toContain('ws://127.0.0.1:99999/?…');
+    expect(result).not.toContain('secret');
+  });
+
   it('a server of Holdfast: its own pings, and the session continues', async () => {
     const server = createHoldfast({ logger: false });
     const { port } = await server.listen(0, '127.0.0.1');

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type BrowserMeasured,
   browserVerdict,
+  shownAddress,
   type Silence,
 } from '../../src/doctor-page/page/browser-verdict.ts';
 
@@ -87,4 +88,11 @@ describe('what a page could see, in the verdicts of the doctor', () => {
     expect(browserVerdict({ ...open, idle: { silences, busyEndedAtMs: undefined } }).id).toBe('not-measured');
     expect(browserVerdict(open).id).toBe('not-measured');
   });
+});
+
+it('shows of an address neither its password nor its query', () => {
+  expect(shownAddress('wss://example.com/live')).toBe('wss://example.com/live');
+  expect(shownAddress('wss://ann:secret@example.com/live?token=x&to=a@b#c')).toBe(
+    'wss://…@example.com/live?…',
+  );
 });

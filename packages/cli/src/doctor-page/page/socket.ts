@@ -1,4 +1,4 @@
-import type { Upgrade } from './browser-verdict.ts';
+import { shownAddress, type Upgrade } from './browser-verdict.ts';
 import { firstWord, helloBytes, pingBytes, pongBytes } from './wire.ts';
 
 export interface SocketSettings {
@@ -59,10 +59,9 @@ export class TestSocket {
     try {
       raw = new WebSocket(settings.url, [...settings.subprotocols]);
     } catch (error) {
-      return {
-        upgrade: { kind: 'blocked', why: error instanceof Error ? error.message : String(error) },
-        socket: null,
-      };
+      // Browsers repeat the address that they refuse.
+      const why = String((error as Error).message).replaceAll(settings.url, shownAddress(settings.url));
+      return { upgrade: { kind: 'blocked', why }, socket: null };
     }
     const socket = new TestSocket(raw, settings);
     const opened = new Promise<true>((resolve) => raw.addEventListener('open', () => resolve(true)));

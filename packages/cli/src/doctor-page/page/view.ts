@@ -1,6 +1,6 @@
 import type { Advice } from '../../doctor/verdict/advice.ts';
 import { browserRun, type RunSettings, type StepLine } from './browser-run.ts';
-import { browserVerdict, type BrowserVerdict } from './browser-verdict.ts';
+import { browserVerdict, shownAddress, type BrowserVerdict } from './browser-verdict.ts';
 import { TimerWatch, type TimersSeen } from './timer-watch.ts';
 
 declare const pageData: {
@@ -65,7 +65,7 @@ function adviceText({ id, limitMs }: BrowserVerdict): readonly string[] {
 function resultText(settings: RunSettings, verdict: BrowserVerdict, lines: readonly StepLine[]): string {
   const connection = (navigator as { connection?: { effectiveType?: string } }).connection?.effectiveType;
   return [
-    `${settings.url.replace(/\?.*/, '?…')}: ${verdict.id}`,
+    `${shownAddress(settings.url)}: ${verdict.id}`,
     pageData.titles[verdict.id] ?? '',
     ...verdict.evidence.map((sentence) => `- ${sentence}`),
     ...adviceText(verdict),
