@@ -72,6 +72,15 @@ it('[PUB-3] no more are in question than Redis remembers', async () => {
   expect(most).toBe(8);
 });
 
+it('[FLOW-4] one of very many costs as much as one of few', async () => {
+  const lanes = openLanes(() => new Promise((resolve) => setImmediate(resolve, 'appended')), {
+    windowMax: 256,
+  });
+  // Were the queue moved for each, this would take half a minute, and not a second.
+  const appends = Array.from({ length: 200_000 }, (_, index) => lanes.append('lane', entry(index + 1)));
+  expect(new Set(await Promise.all(appends))).toEqual(new Set(['appended']));
+}, 15_000);
+
 it('lanes do not wait for each other', async () => {
   const lanes = openLanes((key) => (key === 'stuck' ? new Promise(() => {}) : Promise.resolve('appended')));
   lanes.append('stuck', entry(1)).catch(() => {});

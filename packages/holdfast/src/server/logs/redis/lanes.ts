@@ -18,6 +18,9 @@ export interface LaneParts<Entry, Answer> {
   bytesMax: number;
 }
 
+/** So many are cut off at once. */
+const STRIDE = 1_024;
+
 interface Waiting<Entry, Answer> {
   entry: Entry;
   deadlineAtMs: number;
@@ -27,9 +30,11 @@ interface Waiting<Entry, Answer> {
 
 interface Lane<Entry, Answer> {
   key: string;
+  /** On their way, the oldest first. */
+  sent: Waiting<Entry, Answer>[];
+  /** Behind them, from `next` on: what was sent is cut off in strides, so that a long queue is not moved for each. */
   queue: Waiting<Entry, Answer>[];
-  /** How many of the queue's first are on their way. */
-  sent: number;
+  next: number;
   state: 'open' | 'holding' | 'over';
   tries: number;
   /** Why it was last held up. */
@@ -74,35 +79,56 @@ export class Lanes<Entry extends Pending, Answer> {
   }
 
   private begin(key: string): Lane<Entry, Answer> {
-    const lane: Lane<Entry, Answer> = { key, queue: [], sent: 0, state: 'open', tries: 0, cause: undefined };
+    const lane: Lane<Entry, Answer> = {
+      key,
+      sent: [],
+      queue: [],
+      next: 0,
+      state: 'open',
+      tries: 0,
+      cause: undefined,
+    };
     this.lanes.set(key, lane);
     this.timer ??= setInterval(() => this.expire(), Math.min(250, this.parts.deadlineMs / 4)).unref();
     return lane;
   }
 
   private pump(lane: Lane<Entry, Answer>): void {
-    while (lane.state === 'open' && lane.sent < Math.min(lane.queue.length, this.parts.windowMax)) {
-      const waiting = lane.queue[lane.sent]!;
-      const ahead = lane.queue[lane.sent - 1]?.entry.sequence ?? 0;
-      lane.sent++;
-      this.parts.send(lane.key, waiting.entry, ahead).then(
-        (answer) => this.settle(lane, waiting, answer),
-        (error: unknown) => this.fail(lane, error),
-      );
+    while (
+      lane.state === 'open' &&
+      lane.next < lane.queue.length &&
+      lane.sent.length < this.parts.windowMax
+    ) {
+      const waiting = lane.queue[lane.next++]!;
+      this.send(lane, waiting, lane.sent.at(-1));
+      lane.sent.push(waiting);
     }
+    if (lane.next < Math.min(lane.queue.length, STRIDE)) return;
+    lane.queue.splice(0, lane.next);
+    lane.next = 0;
+  }
+
+  private send(
+    lane: Lane<Entry, Answer>,
+    waiting: Waiting<Entry, Answer>,
+    ahead: Waiting<Entry, Answer> | undefined,
+  ): void {
+    this.parts.send(lane.key, waiting.entry, ahead?.entry.sequence ?? 0).then(
+      (answer) => this.settle(lane, waiting, answer),
+      (error: unknown) => this.fail(lane, error),
+    );
   }
 
   private settle(lane: Lane<Entry, Answer>, waiting: Waiting<Entry, Answer>, answer: Answer | 'early'): void {
     if (lane.state === 'over') return;
     if (answer === 'early') return this.fail(lane, new Error('An earlier one is still to come'));
-    const index = lane.queue.indexOf(waiting);
+    const index = lane.sent.indexOf(waiting);
     if (index < 0) return;
-    lane.queue.splice(index, 1);
-    if (index < lane.sent) lane.sent--;
+    lane.sent.splice(index, 1);
     lane.tries = 0;
     this.bytes -= waiting.entry.bytes;
     waiting.resolve(answer);
-    if (lane.queue.length === 0) this.end(lane, undefined);
+    if (lane.sent.length + lane.queue.length === 0) this.end(lane, undefined);
     else this.pump(lane);
   }
 
@@ -120,14 +146,15 @@ export class Lanes<Entry extends Pending, Answer> {
     await pause.wait(random() * Math.min(1_000, 10 * 2 ** Math.min(lane.tries++, 10)));
     if (lane.state !== 'holding') return;
     lane.state = 'open';
-    lane.sent = 0;
+    for (const [index, waiting] of lane.sent.entries()) this.send(lane, waiting, lane.sent[index - 1]);
     this.pump(lane);
   }
 
   private expire(): void {
     const nowMs = performance.now();
     for (const lane of this.lanes.values()) {
-      if (lane.queue[0]!.deadlineAtMs > nowMs) continue;
+      const oldest = lane.sent[0] ?? lane.queue[lane.next]!;
+      if (oldest.deadlineAtMs > nowMs) continue;
       const late = `It did not take this within ${this.parts.deadlineMs} ms (\`deadlineMs\`)`;
       this.end(lane, new Error(lane.cause === undefined ? late : `${late}: ${explain(lane.cause)}`));
     }
@@ -136,7 +163,8 @@ export class Lanes<Entry extends Pending, Answer> {
   private end(lane: Lane<Entry, Answer>, error: unknown): void {
     lane.state = 'over';
     this.lanes.delete(lane.key);
-    for (const { entry, reject } of lane.queue.splice(0)) {
+    const waiting = [...lane.sent.splice(0), ...lane.queue.splice(0).slice(lane.next)];
+    for (const { entry, reject } of waiting) {
       this.bytes -= entry.bytes;
       reject(unavailable(error));
     }
