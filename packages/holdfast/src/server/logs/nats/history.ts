@@ -100,18 +100,14 @@ export class History {
     });
   }
 
-  /** The offset before a message, 0 when it is the first: looked for one by one, from ever further back. */
+  /** The offset before a message, 0 when it is the first: looked for from ever further back. */
   before(topic: string, offset: number): Promise<number> {
     return this.connection.persist(async () => {
       for (let span = 2; ; span *= 4) {
         const from = Math.max(0, offset - 1 - span);
-        let previous = 0;
-        let at = await this.offsetAfter(topic, from);
-        while (at < offset) {
-          previous = at;
-          at = await this.offsetAfter(topic, at);
-        }
-        if (previous > 0 || from === 0) return previous;
+        const earlier = await this.offsetAfter(topic, from);
+        if (earlier < offset) return this.lastBetween(topic, earlier, offset);
+        if (from === 0) return 0;
       }
     });
   }
@@ -137,6 +133,18 @@ export class History {
 
   forget(): void {
     for (const [key, bookmark] of this.bookmarks) this.drop(key, bookmark);
+  }
+
+  /** The last of a topic's messages from one on and before an offset: there may be thousands, so it is found by halves. */
+  private async lastBetween(topic: string, first: number, before: number): Promise<number> {
+    let [last, end] = [first, before - 1];
+    while (last < end) {
+      const middle = Math.floor((last + end) / 2);
+      const next = await this.offsetAfter(topic, middle);
+      if (next < before) last = next;
+      else end = middle;
+    }
+    return last;
   }
 
   /** Rejects when the server that answers has not got so far yet. */
