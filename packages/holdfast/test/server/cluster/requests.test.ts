@@ -43,6 +43,18 @@ describe('a request that was sent to another node', () => {
     expect(await replyOf(fresh)).toBe('by 0');
   });
 
+  it('[CLUSTER-5] has an unknown outcome when its reply is too large to be handed over', async () => {
+    const { nodes } = await startNodes(2);
+    const runs = countRuns(nodes, () => 'x'.repeat(262_143));
+    const old = await RawClient.connect(nodes[0]!.port);
+    old.request(1, 'count', null);
+    await old.next('reply');
+    const fresh = await move(old, nodes[1]!, 1);
+    fresh.request(1, 'count', null);
+    expect(await fresh.next('failed')).toMatchObject({ id: 1, code: 'outcome-unknown' });
+    expect(runs).toEqual([0]);
+  });
+
   it('[CLUSTER-5] and still runs there is answered when it is done', async () => {
     const { nodes, wire } = await startNodes(2);
     const gate = deferred<string>();

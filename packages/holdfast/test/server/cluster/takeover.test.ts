@@ -146,4 +146,16 @@ describe('what the application wants of a session', () => {
       expect(client.ofType('signaled')).toHaveLength(2);
     }
   });
+
+  it('[CLUSTER-7] one that is too large for a message between nodes reaches its own node’s', async () => {
+    const { nodes } = await startNodes(2);
+    const [own, other] = await Promise.all(nodes.map(({ port }) => connect(port)));
+    for (const client of [own!, other!]) await client.subscribed(1, 'cursors');
+    for (const data of ['x'.repeat(525_000), 'small']) {
+      nodes[0]!.server.topic('cursors').signal(data);
+      await own!.next('signaled');
+    }
+    const { payload } = await other!.next('signaled');
+    expect(JSON.parse(Buffer.from(payload).toString())).toBe('small');
+  });
 });
