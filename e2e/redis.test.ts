@@ -267,6 +267,19 @@ describe.runIf(stands)('what Redis keeps', () => {
     await subject.log.close();
   });
 
+  it('[SUB-4] the upkeep of many topics keeps no publish waiting', async () => {
+    const subject = await LogSubject.open(redisLog({ url: redis.url, prefix: freshPrefix() }), {});
+    await Promise.all(Array.from({ length: 5_000 }, (_, n) => subject.add(`t${n}`, 'one')));
+    let isDone = false;
+    const trimmed = subject.log.trim().then(() => (isDone = true));
+    // The first takes as long as it takes to begin.
+    for (let n = 0; n < 2; n++) await subject.add('t', 'one');
+    await new Promise(setImmediate);
+    expect(isDone, 'the publish came after all that the upkeep asked').toBe(false);
+    await trimmed;
+    await subject.log.close();
+  });
+
   it('[RES-2] databases of one Redis are deployments apart, their channels too', async () => {
     const [zero, one] = await Promise.all(
       ['0', '1'].map((database) => LogSubject.open(redisLog(`${redis.url}/${database}`), {})),

@@ -19,6 +19,8 @@ export type { RedisLogOptions } from './options.ts';
 
 /** Topics whose retention is enforced at the next `trim`; of more than these, readers and TTLs take care. */
 const TOUCHED_MAX = 10_000;
+/** So many topics are asked about at a time: each publish waits for what was asked before it. */
+const TOPICS_AT_ONCE = 16;
 /** What was broadcast and Redis has not taken, which it may never do; more is not said. */
 const BROADCAST_BYTES_MAX = 8 * 1_048_576;
 const LAYOUT = '2';
@@ -47,6 +49,7 @@ class RedisLog implements MessageLog {
   private readonly touched = new Set<string>();
   private sequence = 0;
   private broadcastBytes = 0;
+  private trimming: Promise<void> | undefined;
   private closed = false;
   private secret: Buffer = randomBytes(32);
   private keys!: Keys;
@@ -177,11 +180,18 @@ class RedisLog implements MessageLog {
     }
   }
 
-  async trim(): Promise<void> {
+  /** One at a time, however long Redis takes to answer. */
+  trim(): Promise<void> {
+    this.trimming ??= this.trimTouched().finally(() => (this.trimming = undefined));
+    return this.trimming;
+  }
+
+  private async trimTouched(): Promise<void> {
+    // A Redis that came back empty is claimed again, so that nodes to come have the key of those that live.
+    await this.claim();
     const topics = [...this.touched];
     this.touched.clear();
-    // A Redis that came back empty is claimed again, so that nodes to come have the key of those that live.
-    await Promise.all([this.claim(), ...topics.map((topic) => this.look(topic))]);
+    await someAtATime(topics, (topic) => this.look(topic));
   }
 
   async key(): Promise<Uint8Array> {
@@ -318,10 +328,10 @@ class RedisLog implements MessageLog {
   /** Messages may have been missed on these channels: their followers are told the newest, and find a hole before it. */
   private restore(channels: Iterable<string>): void {
     void this.claim().catch(() => {});
-    for (const channel of channels) {
-      const followed = this.followed.get(channel);
-      if (followed) void this.catchUp(followed).catch(() => {});
-    }
+    const followed = Array.from(channels, (channel) => this.followed.get(channel)).filter(
+      (topic) => topic !== undefined,
+    );
+    someAtATime(followed, (topic) => this.catchUp(topic)).catch(() => {});
   }
 
   private async catchUp(followed: Followed): Promise<void> {
@@ -332,6 +342,17 @@ class RedisLog implements MessageLog {
     const [newEpoch, newest, payload] = reply;
     followed.tell({ epoch: Number(newEpoch), offset: newest, previous: newest - 1, payload });
   }
+}
+
+/** Does it with each of them, and rejects when it failed with some. */
+async function someAtATime<T>(items: readonly T[], act: (item: T) => Promise<unknown>): Promise<void> {
+  const left = items.values();
+  const failures: unknown[] = [];
+  const some = async (): Promise<void> => {
+    for (const item of left) await act(item).catch((error: unknown) => failures.push(error));
+  };
+  await Promise.all(Array.from({ length: TOPICS_AT_ONCE }, some));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** A number as Lua reads it; Infinity becomes more than anything is. */
