@@ -58,6 +58,15 @@ function describeMessages(test: EngineTest): void {
     for (const size of sizes) assert.deepEqual(await speaker.messages.next(), patterned(size, size));
   });
 
+  test('[FLOW-9] a message that was handed over stays as it was, whatever comes after it', async (subject) => {
+    const { peer, speaker } = await subject.pair();
+    const froms = Array.from({ length: 200 }, (_, index) => index);
+    for (const from of froms) peer.send(patterned(1_000, from));
+    const messages: Buffer[] = [];
+    while (messages.length < froms.length) messages.push(await speaker.messages.next());
+    for (const from of froms) assert.equal(Buffer.compare(messages[from]!, patterned(1_000, from)), 0);
+  });
+
   test('[WIRE-2] messages of every size reach the peer whole, in order, and marked as binary', async (subject) => {
     const { peer, speaker } = await subject.pair();
     for (const size of sizes) speaker.socket.send(patterned(size, size));
