@@ -38,10 +38,13 @@ export function drainOnSignal(
   const deadlineMs = checkPositive('deadlineMs', given.deadlineMs ?? 25_000, call);
   let asked = false;
   const end = async (): Promise<void> => {
-    const late = setTimeout(() => {
-      logger.warn(`Holdfast: the server was not closed within ${deadlineMs} ms, and is ended now.`);
-      source.exit(1);
-    }, Math.min(deadlineMs, TIMER_MAX_MS));
+    const late = setTimeout(
+      () => {
+        logger.warn(`Holdfast: the server was not closed within ${deadlineMs} ms, and is ended now.`);
+        source.exit(1);
+      },
+      Math.min(deadlineMs, TIMER_MAX_MS),
+    );
     await server.drain({ deadlineMs: Math.max(deadlineMs - CLOSING_MS, deadlineMs / 2) });
     await server.close();
     clearTimeout(late);

@@ -1,5 +1,7 @@
 import { HoldfastError } from '../protocol/error-codes.ts';
+import { NAME_BYTES_MAX } from '../protocol/limits.ts';
 import type { PayloadCodec } from '../protocol/payload.ts';
+import type { Position } from '../protocol/position.ts';
 
 /** What values of options may be. Each check throws `invalid-option` with the option's name and what was expected. */
 
@@ -27,6 +29,21 @@ export function checkBound(name: string, value: unknown): void {
 
 export function checkFunction(name: string, value: unknown, call?: string): void {
   if (typeof value !== 'function') invalid(name, `is ${shown(value)}; it must be a function`, call);
+}
+
+/** What a client may ask for by it; names that begin with $ are the server's own. */
+export function checkMethodName(name: unknown): void {
+  if (typeof name === 'string' && name !== '' && name[0] !== '$' && Buffer.byteLength(name) <= NAME_BYTES_MAX)
+    return;
+  const text = `is ${shown(name)}; it must be a text of 1 to ${NAME_BYTES_MAX} bytes that does not begin with $`;
+  invalid('name', text, 'method');
+}
+
+/** Where something stands in a topic. */
+export function checkPosition(name: string, value: unknown, call: string): void {
+  const { epoch, offset } = (value ?? {}) as Partial<Position>;
+  if (Number.isSafeInteger(epoch) && epoch! >= 0 && Number.isSafeInteger(offset) && offset! >= 0) return;
+  invalid(name, `is ${shown(value)}; it must be a position, { epoch, offset }, as messages have it`, call);
 }
 
 /** The path of an address, as requests have it. */

@@ -16,8 +16,10 @@ import {
   checkFunction,
   checkKeys,
   checkKnown,
+  checkMethodName,
   checkPath,
   checkPort,
+  checkPosition,
   checkPositive,
 } from './option-checks.ts';
 import type { Identity, ResolvedOptions } from './options.ts';
@@ -171,6 +173,7 @@ export class HoldfastServer<H = unknown> {
    */
   method<A, R>(name: string, handler: (data: A, context: MethodContext) => R | PromiseLike<R>): this {
     const { codec } = this.options;
+    checkMethodName(name);
     checkFunction(name, handler, 'method');
     this.node.operations.methods.set(name, (payload, session) => {
       const result = handler(codec.decode(payload) as A, { session: this.handleOf(session) });
@@ -295,6 +298,7 @@ export class HoldfastServer<H = unknown> {
     const { after, limit = 100 } = checkKeys('options', options, ['after', 'limit'], 'read');
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > READ_MAX)
       throw new HoldfastError('invalid-option', `read: "limit" is ${limit}; it must be 1 to ${READ_MAX}.`);
+    if (after !== undefined) checkPosition('after', after, 'read');
     await this.opened;
     const { log, limits } = this.node;
     const from = after ?? (await log.before(topic, limit));

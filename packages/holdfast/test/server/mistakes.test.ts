@@ -62,6 +62,24 @@ const mistakes: Record<string, [() => unknown, code: string, text: RegExp]> = {
     'invalid-option',
     /"sum" is undefined; it must be a function/,
   ],
+  'a method without its name': [
+    () => open().method(wrong(undefined), () => 1),
+    'invalid-option',
+    /"name" is undefined; it must be a text/,
+  ],
+  'a method of the server’s own': [
+    () => open().method('$presence', () => 1),
+    'invalid-option',
+    /begin with \$/,
+  ],
+  'a place in a topic that is none': [
+    () =>
+      open()
+        .topic('t')
+        .read({ after: wrong('12') }),
+    'invalid-option',
+    /"after" is "12"; it must be a position/,
+  ],
   'an event of another library': [
     () => open().on(wrong('connection'), () => {}),
     'invalid-option',
