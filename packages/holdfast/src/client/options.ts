@@ -89,7 +89,8 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
 /** An address as a WebSocket takes it; `http` and `https` are read as `ws` and `wss`. */
 export function checkEndpoint(given: string | URL): string {
   const address = String(given);
-  if (/^(ws|http)s?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(address)) return address.replace(/^http/, 'ws');
+  if (/^(ws|http)s?:\/\/([^\s/?#@:]+|\[[^\s/]+])(:\d+)?([/?][^\s#]*)?$/.test(address))
+    return address.replace(/^http/, 'ws');
   // Credentials in an address end up in logs, so they are refused, too.
   invalid(
     `"${address.replace(/\/[^/]*@/, '/…@')}" must be like wss://host/path; credentials go into "token"`,

@@ -34,6 +34,7 @@ describe('options', () => {
     '//host/',
     'ws://',
     'ws://user:secret@host/',
+    'ws://host:undefined/',
     '/path',
   ];
   for (const address of addresses) {
