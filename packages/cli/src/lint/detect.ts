@@ -36,7 +36,7 @@ const byText: readonly (readonly [RegExp, Product])[] = [
   [/^\s*\[(entryPoints|providers|http|api|log|tcp)\b/m, 'traefik'],
 ];
 
-/** Which product a file belongs to, by its text and then by its name; `undefined` when neither says. */
+/** Which product a file belongs to, by its name, or else by its text; `undefined` when neither says. */
 export function detectProduct(source: SourceFile): Product | undefined {
   const name = basename(source.path);
   if (/\.(ya?ml|json)$/.test(name)) return detectYaml(source.text);

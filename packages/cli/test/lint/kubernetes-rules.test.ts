@@ -51,7 +51,7 @@ const examples: readonly RuleExample[] = [
     rule: 'NGX028',
     wrong: ingress(`${good}\n    nginx.ingress.kubernetes.io/limit-connections: "20"`),
     on: 'nginx.ingress.kubernetes.io/limit',
-    right: ingress(good),
+    right: ingress(`${good}\n    nginx.ingress.kubernetes.io/limit-connections: "0"`),
   },
   {
     rule: 'K8S001',

@@ -136,7 +136,8 @@ function checkCommunityNginx(
   }
   for (const limit of ['limit-connections', 'limit-rps', 'limit-rpm']) {
     const entry = annotation(ingress, `${COMMUNITY}${limit}`);
-    if (entry)
+    // To the controller 0 is no limit.
+    if (entry && Number(textOf(entry.value)) !== 0)
       findings.add('NGX028', entry.place, `${limit} is ${textOf(entry.value)} per address and replica.`);
   }
 }
