@@ -90,12 +90,9 @@ export function fixFor(intermediary: Intermediary, topic: FixTopic): SettingFix 
   return intermediary.fixes.find((fix) => fix.topic === topic);
 }
 
-/** The lines of a fix with the wanted idle time filled in, rounded up to whole seconds and minutes. */
+/** The lines of a fix with the wanted idle time filled in, rounded up to whole seconds. */
 export function renderSnippet(fix: SettingFix, idleTimeoutMs: number): string {
-  return fix.snippet
-    .replaceAll('{milliseconds}', String(Math.ceil(idleTimeoutMs)))
-    .replaceAll('{seconds}', String(Math.ceil(idleTimeoutMs / 1_000)))
-    .replaceAll('{minutes}', String(Math.ceil(idleTimeoutMs / 60_000)));
+  return fix.snippet.replaceAll('{seconds}', String(Math.ceil(idleTimeoutMs / 1_000)));
 }
 
 /** An idle limit that a heartbeat of this interval survives: two beats may be lost. Rounded up to 5 s, or 1 s. */

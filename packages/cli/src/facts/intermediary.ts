@@ -73,7 +73,7 @@ export interface SettingFix {
   readonly default: string;
   /** Where the line goes: a path, or the section of a console. */
   readonly file: string;
-  /** `{seconds}`, `{minutes}` and `{milliseconds}` stand for the wanted idle time. */
+  /** `{seconds}` stands for the wanted idle time. */
   readonly snippet: string;
   readonly why: string;
   readonly source: Source;
