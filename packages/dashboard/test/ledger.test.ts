@@ -124,4 +124,14 @@ describe('Ledger', () => {
     arrive(ledger, 2);
     expect(ledger.counts.published).toBe(10_005);
   });
+
+  it('forgets the oldest holes, also of messages that were overtaken before anybody knew of them', () => {
+    const ledger = ledgerOf();
+    for (let n = 2; n <= 400; n += 2) {
+      arrive(ledger, n);
+      ledger.notePublished(message(n - 1));
+    }
+    expect(ledger.counts.lost).toBe(200);
+    expect(ledger.holes).toHaveLength(100);
+  });
 });

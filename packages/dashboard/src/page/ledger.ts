@@ -95,8 +95,7 @@ export class Ledger {
     this.announced = undefined;
     const missing = this.between(after, n).filter(({ fate }) => fate === 'on-its-way');
     if (missing.length === 0 && reason === undefined) return;
-    this.holes.push({ after, before: n, reason, atMs: nowMs, count: missing.length });
-    if (this.holes.length > HOLES_MAX) this.holes.shift();
+    this.addHole({ after, before: n, reason, atMs: nowMs, count: missing.length });
     for (const entry of missing) this.judge(entry, 'lost');
   }
 
@@ -125,7 +124,12 @@ export class Ledger {
   private handleBelated(entry: Entry, nowMs: number): void {
     this.judge(entry, 'lost');
     if (this.countInHole(entry.n, 1)) return;
-    this.holes.push({ after: entry.n - 1, before: entry.n + 1, reason: undefined, atMs: nowMs, count: 1 });
+    this.addHole({ after: entry.n - 1, before: entry.n + 1, reason: undefined, atMs: nowMs, count: 1 });
+  }
+
+  private addHole(hole: Hole): void {
+    this.holes.push(hole);
+    if (this.holes.length > HOLES_MAX) this.holes.shift();
   }
 
   private countInHole(n: number, change: 1 | -1): boolean {
