@@ -2,9 +2,11 @@ import { encodeBatches } from '../protocol/codec.ts';
 import { HoldfastError, type ErrorCode } from '../protocol/error-codes.ts';
 import { TOKEN_BYTES_MAX } from '../protocol/limits.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
+import type { ClientSession } from '../session/client-session.ts';
 import type { HeartbeatInterval } from '../session/heartbeat-interval.ts';
 import type { Cause, Link } from '../session/link.ts';
 import { invalid, isText } from './arguments.ts';
+import type { Caller } from './client.ts';
 import type { Platform, Tell } from './driver.ts';
 import { explainStatus, type HttpAnswer } from './http-probe.ts';
 import type { Lines } from './lines.ts';
@@ -59,6 +61,7 @@ const STAGGER_MS = 250;
 /** What the dialer asks of its driver. */
 export interface DialerHost {
   readonly lines: Lines;
+  readonly session: ClientSession<Caller>;
   readonly tell: Tell;
   /** What is known of the path to an address. */
   intervalOf(url: string): HeartbeatInterval;
@@ -100,9 +103,7 @@ export class Dialer {
       [line.urls, line.token] = await this.#asked;
       const isWanted = this.#open.has(link);
       // What is answered too late for the attempt that asked serves the next; none being due, it would be out of date.
-      this.#host.tell(({ links }) => {
-        if (isWanted || links.retryAtMs === undefined) this.#asked = undefined;
-      });
+      if (isWanted || this.#host.session.links.retryAtMs === undefined) this.#asked = undefined;
       if (isWanted && this.#isUnreached) await this.#ask(line);
       if (this.#open.has(link)) this.#openNext(link, line);
     } catch (error) {
@@ -201,10 +202,14 @@ export class Dialer {
     this.#host.tell((session, nowMs) => session.dialFailed(link, cause, isFinal, nowMs, waitMs));
   }
 
-  /** The application's credential; `rejected` when the server refused the last one. */
+  /**
+   * The application's credential; `rejected` when the server refused the last one. Where there is no other that is the
+   * end, but for who asks to go on all the same: what the server looks at may be a cookie.
+   */
   async fetchToken(rejected: boolean): Promise<string> {
     const given = this.#token ?? '';
-    if (rejected && typeof given !== 'function')
+    const isRetry = this.#host.session.links.backoff.attempt > 0;
+    if (rejected && isRetry && typeof given !== 'function')
       throw new HoldfastError(
         'unauthorized',
         given

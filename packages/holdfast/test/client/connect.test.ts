@@ -196,6 +196,20 @@ describe('tokens', () => {
     expect(bed.client.status.cause?.text).toContain('option `token`');
   });
 
+  for (const token of [undefined, 'mine'])
+    it(`[RET-4] reconnect() asks the server again with ${token ?? 'no token'}: a cookie may be another`, async () => {
+      let isSignedIn = false;
+      const authenticate = (): { id: string } | undefined => (isSignedIn ? { id: 'ann' } : undefined);
+      const bed = new Bed({ ...(token && { token }) }, { authenticate });
+      for (let time = 0; time < 2; time++) {
+        await bed.until(() => bed.client.status.phase === 'failed');
+        expect(bed.client.status.cause?.code).toBe('unauthorized');
+        isSignedIn = time === 1;
+        bed.client.reconnect();
+      }
+      await bed.until(() => bed.client.status.phase === 'live');
+    });
+
   it('[CLOSE-2] a text that is refused ends in "failed", with what to do', async () => {
     const bed = new Bed({ token: 'stale' }, { authenticate: () => undefined });
     await bed.until(() => bed.client.status.phase === 'failed');
