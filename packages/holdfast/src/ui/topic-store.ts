@@ -25,6 +25,8 @@ export interface UseTopicOptions extends SubscribeOptions {
 
 /** What the store asks of a client. */
 export interface TopicSource<T> {
+  readonly status: { readonly phase: string };
+  onStatus(listener: () => void): () => void;
   subscribe(topic: string, handler: Handler<T>, options: SubscribeOptions): TopicSubscription;
 }
 
@@ -59,6 +61,8 @@ export class TopicStore<T> {
   readonly #options: UseTopicOptions;
   readonly #keep: number;
   #subscription: TopicSubscription | undefined;
+  /** No longer waits for a client that gave up to be live after all. */
+  #stopWaiting = (): void => {};
   #from: Start | undefined;
   #watchers = 0;
   /** Messages of this turn, shown together: a component renders once for a run, however long. */
@@ -108,11 +112,24 @@ export class TopicStore<T> {
     subscription.on('error', (error) => update({ error }));
     subscription.ready.then(
       () => update({ phase: 'ready', error: undefined }),
-      (error: unknown) => update({ phase: 'failed', error }),
+      (error: unknown) => {
+        update({ phase: 'failed', error });
+        if (this.#subscription === subscription && this.#client.status.phase === 'failed') this.#wait();
+      },
     );
   }
 
+  /** A client that gave up may be asked to go on; then the topic is read, and is to be shown so. */
+  #wait(): void {
+    this.#stopWaiting = this.#client.onStatus(() => {
+      if (this.#client.status.phase !== 'live') return;
+      this.#stop();
+      this.#start();
+    });
+  }
+
   #stop(): void {
+    this.#stopWaiting();
     this.#show();
     this.#from = this.#subscription?.position ?? this.#from;
     this.#subscription?.unsubscribe();

@@ -94,6 +94,23 @@ describe('a topic, as hooks read it', () => {
     expect(store.get().gap).toMatchObject({ reason: 'retention' });
   });
 
+  it('is ready when a client that had given up was asked to go on', async () => {
+    let isSignedIn = false;
+    const bed = new Bed({ token: 'mine' }, { authenticate: () => (isSignedIn ? { id: 'me' } : undefined) });
+    const store = new TopicStore(sourceOf(bed), 'n', {});
+    store.subscribe(() => {});
+    for (let time = 0; time < 2; time++) {
+      await bed.until(() => bed.client.status.phase === 'failed');
+      await bed.pass(1);
+      expect(store.get()).toMatchObject({ phase: 'failed', error: { code: 'unauthorized' } });
+      isSignedIn = time === 1;
+      bed.client.reconnect();
+    }
+    await bed.until(() => bed.client.status.phase === 'live');
+    await bed.pass(1_000);
+    expect(store.get()).toMatchObject({ phase: 'ready', error: undefined });
+  });
+
   it('shows a refusal, and a client that was closed', async () => {
     const bed = await Bed.live({}, { authorize: () => false });
     const store = new TopicStore(sourceOf(bed), 'n', {});
