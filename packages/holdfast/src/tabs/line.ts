@@ -9,6 +9,8 @@ interface Tunnel {
   readonly client: string;
   readonly channel: Channel<TunnelMessage>;
   isReady: boolean;
+  /** Nothing has come for it since it last sent something, or was opened. */
+  isWaiting: boolean;
   /**
    * Its number on the connection, from the first message on: numbers rise in the order in which channels open
    * there (SPEC TAB-1), and tabs do not speak in the order in which they asked.
@@ -33,6 +35,8 @@ export class Line {
   #count = 0;
   /** Whether anything came that was of a shared connection. */
   #wasUnderstood = false;
+  /** A tab has waited in vain, and nothing has come since: it may be dead, though others have not noticed. */
+  #isDoubted = false;
   #teller: ReturnType<typeof setTimeout> | undefined;
 
   constructor(url: string, onEnd: (line: Line) => void) {
@@ -51,8 +55,8 @@ export class Line {
     socket.onerror = () => {};
   }
 
-  get hasRoom(): boolean {
-    return this.#tunnels.size < CHANNELS_MAX;
+  get isJoinable(): boolean {
+    return !this.#isDoubted && this.#tunnels.size < CHANNELS_MAX;
   }
 
   serves(client: string): boolean {
@@ -61,7 +65,7 @@ export class Line {
 
   add(tab: string, client: string, channel: Channel<TunnelMessage>): void {
     const stale = [...this.#tunnels].filter((tunnel) => tunnel.client === client && !tunnel.isReady);
-    const tunnel = { tab, client, channel, isReady: false, number: undefined };
+    const tunnel = { tab, client, channel, isReady: false, isWaiting: true, number: undefined };
     this.#tunnels.add(tunnel);
     // A client that asks again, because the leader changed meanwhile, does not enter what it asked for before.
     for (const old of stale) this.#forget(old);
@@ -103,8 +107,10 @@ export class Line {
       return this.end(closeCodes['protocol-error'].code, text, { unshared: !this.#wasUnderstood });
     }
     this.#wasUnderstood = true;
+    this.#isDoubted = false;
     const tunnel = this.#numbered.get(message.channel);
     if (!tunnel) return;
+    tunnel.isWaiting = false;
     if (message.type === 'bytes')
       return tunnel.channel.postMessage({ type: 'bytes', bytes: ownBytes(message.bytes) });
     tunnel.channel.postMessage(message);
@@ -120,9 +126,11 @@ export class Line {
         return;
       case 'bytes':
         if (this.#state !== 'open') return;
+        tunnel.isWaiting = true;
         this.#socket.send(encodeShared(this.#numberOf(tunnel), message.bytes));
         return this.#tellBuffered();
       case 'end':
+        if (tunnel.isWaiting && message.code !== closeCodes.closed.code) this.#isDoubted = true;
         return this.#endTunnel(tunnel, message.code);
     }
   }

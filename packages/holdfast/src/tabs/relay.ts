@@ -23,10 +23,10 @@ export class Relay {
     for (const line of this.#lines) line.end(1006, 'The tab that held the connection has let go of it.');
   }
 
-  /** The newest line without a channel of this client: one that dials a rival to its own wants another (SPEC LIVE-5). */
+  /** The newest line without a channel of this client, which would want another beside its own (SPEC TAB-4). */
   #lineFor(client: string, url: string): Line {
     const lines = [...this.#lines].toReversed();
-    const fit = lines.find((line) => line.url === url && line.hasRoom && !line.serves(client));
+    const fit = lines.find((line) => line.url === url && line.isJoinable && !line.serves(client));
     if (fit) return fit;
     const line = new Line(url, (ended) => this.#lines.delete(ended));
     this.#lines.add(line);

@@ -115,6 +115,33 @@ describe('a leader', () => {
     expect(FakeSocket.all).toHaveLength(2);
   });
 
+  it('[TAB-4] lets nobody join a connection on which a client has waited in vain, until something comes over it', async () => {
+    const { dial } = lead();
+    const [a, b] = [dial('a'), dial('b')];
+    await Promise.all([a.enter(), b.enter()]);
+    a.channel.postMessage({ type: 'end', code: 1005, reason: '' });
+    await vi.waitFor(() => {
+      dial('c');
+      expect(FakeSocket.all).toHaveLength(2);
+    });
+    const [given, other] = FakeSocket.all;
+    other!.onclose!({ code: 1006, reason: '' });
+    dial('d');
+    expect(FakeSocket.all).toHaveLength(3);
+    FakeSocket.all[2]!.onclose!({ code: 1006, reason: '' });
+    given!.onopen!();
+    b.say('b');
+    await vi.waitFor(() => expect(given!.sent).toHaveLength(1));
+    given!.say(encodeShared(1, bytesOf('for b')));
+    dial('e');
+    expect(FakeSocket.all).toHaveLength(3);
+    // Whoever leaves what answers, because the server asked for it, says nothing against it.
+    b.channel.postMessage({ type: 'end', code: 1005, reason: '' });
+    await vi.waitFor(() => expect(given!.sent.at(-1)).toMatchObject({ type: 'end' }));
+    dial('f');
+    expect(FakeSocket.all).toHaveLength(3);
+  });
+
   it('takes a client that asks again before it has entered for the same, and opens no other connection', async () => {
     const { dial } = lead();
     dial('a');
