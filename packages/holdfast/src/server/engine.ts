@@ -23,7 +23,7 @@ export interface Handshake {
   /** Path and query as requested. */
   url: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The peer's address; behind a proxy, the proxy's. */
+  /** The peer's address; behind a proxy, the proxy's. Empty when it came over a Unix socket. */
   address: string;
 }
 

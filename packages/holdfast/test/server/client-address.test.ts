@@ -50,6 +50,13 @@ describe('whose address a connection comes from', () => {
     expect(behind(['10.0.0.0/8']).of({ address: '10.0.0.1', headers })).toBe('10.0.0.1');
   });
 
+  it('[ADM-4] a proxy that comes over a Unix socket has no address, and is believed where others are', () => {
+    const headers = { 'x-forwarded-for': '6.6.6.6, 198.51.100.7' };
+    expect(behind(['10.0.0.0/8']).of({ address: '', headers })).toBe('198.51.100.7');
+    expect(behind(['10.0.0.0/8']).of({ address: '', headers: {} })).toBe('');
+    expect(behind(undefined).of({ address: '', headers })).toBe('');
+  });
+
   it('[ADM-4] an IPv4 proxy is known on an IPv6 socket, too', () => {
     const headers = { 'x-forwarded-for': '::ffff:198.51.100.7' };
     expect(behind(['10.0.0.0/8']).of({ address: '::ffff:10.0.0.1', headers })).toBe('198.51.100.7');
@@ -68,6 +75,11 @@ describe('what counts as one address', () => {
     expect(behind(undefined).keyOf(address)).toBe(key);
   });
 
+  it('[ADM-1] none is not counted: it is a Unix socket’s', () => {
+    expect(behind(undefined).keyOf('')).toBeUndefined();
+    expect(behind(['10.0.0.0/8']).keyOf('')).toBeUndefined();
+  });
+
   it('[ADM-1] private addresses are not counted, for they may be a proxy’s, until proxies are named', () => {
     for (const address of [
       '127.0.0.1',
@@ -82,7 +94,6 @@ describe('what counts as one address', () => {
     }
     expect(behind(['10.0.0.0/8']).keyOf('192.168.1.1')).toBe('192.168.1.1');
     expect(behind(['10.0.0.0/8']).keyOf('10.1.2.3'), 'a trusted proxy').toBeUndefined();
-    expect(behind(undefined).keyOf(''), 'a socket without an address').toBe('');
   });
 
   it('[ADM-4] networks are addresses with a length, and nothing else', () => {

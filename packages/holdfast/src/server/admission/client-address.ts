@@ -43,13 +43,14 @@ export class ClientAddress {
 
   /**
    * The client's address. Every proxy appends whom it heard from, so the list is read from the right, and for as
-   * long as a trusted proxy vouches for the next entry; what stands further left anybody may have made up.
+   * long as a trusted proxy vouches for the next entry; what stands further left anybody may have made up. Who has no
+   * address came over a Unix socket of this machine, as proxies do.
    */
   of({ address, headers }: Pick<Handshake, 'address' | 'headers'>): string {
     let client = plain(address);
     if (!this.proxies) return client;
     const hops = hopsOf([headers[this.header] ?? []].flat().join(','), this.header);
-    while (isIn(this.proxies, client)) {
+    while (client === '' || isIn(this.proxies, client)) {
       const next = plain(hops.pop() ?? '');
       // A proxy that says "unknown" or nothing is the last that can be named.
       if (isIP(next) === 0) return client;
@@ -60,10 +61,10 @@ export class ClientAddress {
 
   /**
    * What counts as one address: in IPv6 the network of 64 bits, which one household or server has to itself.
-   * Undefined is not counted: a proxy's own address, or a private one of which nobody said that it isn't one's.
+   * Undefined is not counted: a proxy's own address, or none, or a private one of which nobody said that it isn't one's.
    */
   keyOf(client: string): string | undefined {
-    if (isIn(this.proxies ?? privateNetworks, client)) return undefined;
+    if (client === '' || isIn(this.proxies ?? privateNetworks, client)) return undefined;
     return isIP(client) === 6 ? networkOf(client) : client;
   }
 }
