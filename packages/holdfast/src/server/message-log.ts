@@ -43,6 +43,7 @@ export interface MessageLog {
   /**
    * Tells every other node on this log, at most once and in no order, for what is worth nothing later: a takeover,
    * a signal, who is present. They hear it through `LogConfig.heard`. A log that only one node uses does nothing.
+   * What was said directly before `close` goes out: it is the node's goodbye.
    */
   broadcast(message: Uint8Array): void;
 

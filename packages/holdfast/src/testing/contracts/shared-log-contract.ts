@@ -267,6 +267,13 @@ function describeBroadcast(test: SharedTest): void {
     }
   });
 
+  test('[HUB-5, CLUSTER-1] a node’s last word is heard, though it closes its log with it', async (subject) => {
+    const [stays, leaves] = await subject.openAll(2);
+    leaves.log.broadcast(new TextEncoder().encode('goodbye'));
+    await subject.close(leaves);
+    await stays.untilHeard('goodbye');
+  });
+
   test('[HUB-5] broadcasts are bytes, empty ones and large ones too', async (subject) => {
     const [a, b] = await subject.openAll(2);
     const texts = ['', 'x'.repeat(60_000), '\0\n'];

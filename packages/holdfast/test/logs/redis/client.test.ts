@@ -12,10 +12,13 @@ class Peer {
   readonly client: Client;
   private readonly socket: Socket;
   private came = Buffer.alloc(0);
+  /** The other side has hung up. */
+  readonly ended: Promise<unknown>;
 
   private constructor(client: Client, socket: Socket) {
     this.client = client;
     this.socket = socket;
+    this.ended = new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
     socket.on('error', () => {});
     socket.on('data', (bytes) => (this.came = Buffer.concat([this.came, bytes])));
   }
@@ -72,6 +75,20 @@ it('more are under way than it drops at once, and each gets its own answer', asy
   const numbers = Array.from({ length: count }, (_, n) => n);
   peer.answer(numbers.map((n) => `:${n}\r\n`).join(''));
   expect(await Promise.all(replies)).toEqual(numbers);
+});
+
+it('what was sent goes out before the end, and nobody waits for its answer', async () => {
+  const peer = await Peer.meet();
+  const lost = vi.fn<(cause: unknown) => void>();
+  peer.client.lost = lost;
+  const sent = ['A', 'B'].map((name) => peer.client.send([name]));
+  peer.client.end(new Error('It is over'));
+  await expect(Promise.all(sent)).rejects.toThrow('It is over');
+  await peer.expect('*1\r\n$1\r\nA\r\n*1\r\n$1\r\nB\r\n');
+  peer.answer('+1\r\n');
+  await peer.ended;
+  expect(lost).toHaveBeenCalledTimes(1);
+  await expect(peer.client.send(['C'])).rejects.toThrow('It is over');
 });
 
 it('arguments are any text and any bytes', async () => {

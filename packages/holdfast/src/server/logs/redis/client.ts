@@ -23,6 +23,7 @@ interface Waiting {
 }
 
 const KEEP_ALIVE_MS = 5_000;
+const END_TIMEOUT_MS = 1_000;
 /** Answered ones that stay in the list, so that it is not moved for each. */
 const ANSWERED_MAX = 1_024;
 
@@ -74,8 +75,22 @@ export class Client {
 
   destroy(cause: unknown): void {
     if (this.cause !== undefined) return;
-    this.cause = cause;
     this.socket.destroy();
+    this.fail(cause);
+  }
+
+  /** Hangs up behind what was sent in this turn, a node's goodbye perhaps; nobody waits for the answers. */
+  end(cause: unknown): void {
+    if (this.cause !== undefined) return;
+    this.flush();
+    this.fail(cause);
+    // A Redis that stands still takes nothing, and must not hold the process.
+    this.socket.unref().destroySoon();
+    setTimeout(() => this.socket.destroy(), END_TIMEOUT_MS).unref();
+  }
+
+  private fail(cause: unknown): void {
+    this.cause = cause;
     for (const { reject } of this.waiting.slice(this.answered)) reject(cause);
     this.waiting = [];
     this.answered = 0;

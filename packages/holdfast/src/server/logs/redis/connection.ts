@@ -83,7 +83,7 @@ export class Connection {
   close(): void {
     const { client } = this;
     this.state = { name: 'closed' };
-    client?.destroy(closed);
+    client?.end(closed);
   }
 
   private take(client: Client): void {
