@@ -16,8 +16,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, describe, expect, it } from 'vitest';
-import { sessionKey } from '../../src/server/logs/lmdb/keys.ts';
+import { blockKey, sessionKey, topicKey } from '../../src/server/logs/lmdb/keys.ts';
 import { lmdbLog } from '../../src/server/logs/lmdb/lmdb.ts';
+import { encodeTopic } from '../../src/server/logs/lmdb/records.ts';
 import { SessionMemory } from '../../src/server/logs/lmdb/session-memory.ts';
 import { describeLog, describeSharedLog, LogSubject } from '../../src/testing/contracts.ts';
 import { numbered, textOf } from '../../src/testing/contracts/log-subject.ts';
@@ -131,6 +132,38 @@ describe('the LMDB log beyond the port', () => {
     await again.add('t', 'two');
     expect(await again.kept('t')).toEqual(['two']);
     await again.log.close();
+  });
+
+  it('[SUB-4, HUB-2] what was altered stops nobody: followers hear what comes after, with a hole before it', async () => {
+    const folder = freshFolder();
+    const subject = await LogSubject.open(lmdbLog(folder), {});
+    const follower = await subject.follow('t');
+    // Another process has added a message, and the disk has altered it before anybody here heard of it.
+    const { nowMs } = subject;
+    const record = { top: 1, trimmedThrough: 0, bytes: 1, oldestAtMs: nowMs, newestAtMs: nowMs };
+    const program = `
+      import { open } from 'lmdb';
+      const tree = open({ path: ${JSON.stringify(folder)}, encoding: 'binary', keyEncoding: 'binary' });
+      const bytes = (text) => Buffer.from(text, 'base64');
+      await tree.transaction(() => {
+        tree.put(bytes('${blockKey('t', 1).toString('base64')}'), bytes('AAAA'));
+        tree.put(bytes('${topicKey('t').toString('base64')}'),
+          bytes('${Buffer.from(encodeTopic(record)).toString('base64')}'));
+      });
+      await tree.close();`;
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+      encoding: 'utf8',
+    });
+    expect(status, stderr).toBe(0);
+    await subject.add('t', 'two');
+    await subject.add('t', 'three');
+    await follower.until('three');
+    expect(follower.messages.map(({ offset, previous }) => [previous, offset])).toEqual([
+      [1, 2],
+      [2, 3],
+    ]);
+    await expect(subject.kept('t')).rejects.toThrow(/its file is damaged/);
+    await subject.log.close();
   });
 
   it('[SUB-4] a transaction that fails leaves nothing of what it did', async () => {

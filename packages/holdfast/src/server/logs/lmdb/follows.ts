@@ -41,11 +41,21 @@ export class Follows {
   advance(name: string, news: readonly Entry[] | number): void {
     const topic = this.topics.get(name);
     if (!topic) return;
+    const fresh = typeof news === 'number' ? [] : news;
     const top = typeof news === 'number' ? news : news.at(-1)!.offset;
     if (top <= topic.heard) return;
-    const known = typeof news === 'number' || news[0]!.offset !== topic.heard + 1 ? undefined : news;
-    const after = Math.max(topic.heard, top - HEARD_MAX);
-    for (const entry of known ?? this.log.entriesAfter(name, after, HEARD_MAX)) this.tell(topic, entry);
+    const isNext = fresh[0]?.offset === topic.heard + 1;
+    for (const entry of isNext ? fresh : this.read(name, topic.heard, top, fresh)) this.tell(topic, entry);
+    topic.heard = Math.max(topic.heard, top);
+  }
+
+  /** What the disk has altered tells nobody here: the next message shows the hole, and who reads it is told why. */
+  private read(name: string, heard: number, top: number, fresh: readonly Entry[]): readonly Entry[] {
+    try {
+      return this.log.entriesAfter(name, Math.max(heard, top - HEARD_MAX), HEARD_MAX);
+    } catch {
+      return fresh;
+    }
   }
 
   /** Something may have been missed: looks at all topics. */
@@ -58,6 +68,7 @@ export class Follows {
   }
 
   private tell(topic: Followed, { offset, payload }: Entry): void {
+    if (offset <= topic.heard) return;
     topic.heard = offset;
     const message = { epoch: this.log.epoch, offset, previous: offset - 1, payload };
     for (const listener of topic.listeners) listener(message);
