@@ -196,6 +196,7 @@ export class LoadRun {
       return peer;
     }
     if (!this.#signal.aborted) {
+      this.#tally.failedInARow += 1;
       if (connection.ending) this.#tally.noteLost(connection.ending);
       else this.#tally.noteError('handshake: no welcome came');
     }

@@ -142,6 +142,18 @@ describe('holdfast load', { timeout: 30_000 }, () => {
     expect(report.errors['handshake: 503 No']).toBeGreaterThanOrEqual(10);
   });
 
+  it('gives up a server of Holdfast that welcomes nobody, too', async () => {
+    const server = createServer({ logger: false, authenticate: () => undefined });
+    const { port } = await server.listen(0, '127.0.0.1');
+    servers.push({ url: '', stop: async () => void (await server.close()) });
+    const args = ['--connections', '5', '--for', '1h', '--holdfast', '--token', 'x'];
+    const { code, report } = await load(`ws://127.0.0.1:${port}/`, ...args);
+    expect(code).toBe(2);
+    expect(Object.keys(report.errors)).toEqual([
+      expect.stringMatching(/^lost: a Close frame with code 4002/),
+    ]);
+  });
+
   it('leaves nothing open that was under way when the time was over', async () => {
     const held: (() => void)[] = [];
     const server = createHttpServer();
