@@ -142,6 +142,22 @@ describe('an answer of 101', () => {
     expect(verdict.evidence[0]).toContain(`"${missing}: `);
   });
 
+  it('may come behind a word on the way to it (RFC 9110, section 15.2)', async () => {
+    const server = await localRaw((socket) => {
+      socket.once('data', (request) => {
+        socket.write('HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\nHTTP/1.1 100 Cont');
+        const headers = 'Upgrade: websocket\r\nConnection: Upgrade';
+        const answer = `${switching}\r\n${headers}\r\nSec-WebSocket-Accept: ${acceptOf(request)}\r\n\r\n`;
+        setImmediate(() => socket.write(`inue\r\n\r\n${answer}`));
+      });
+    });
+    const budget = new Budget({ connections: 1, concurrentConnections: 1, bytes: 1_000 });
+    const { outcome, connection } = await dial(parseTarget(server.url), { budget, ...nothingAsked });
+    connection?.drop();
+    await server.stop();
+    expect(outcome.kind).toBe('open');
+  });
+
   it('can’t fill the memory with fragments that hold nothing', async () => {
     const headers = 'Upgrade: websocket\r\nConnection: Upgrade';
     const server = await localRaw((socket) => {

@@ -180,7 +180,12 @@ function ask(socket: Socket, request: string, timeoutMs: number, signal: AbortSi
       );
     const read = (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
-      const parsed = parseResponseHead(bytes);
+      let parsed = parseResponseHead(bytes);
+      // What is said on the way to the answer, such as 103, is for those who can use it (RFC 9110, section 15.2).
+      while (parsed.kind === 'head' && parsed.head.status < 200 && parsed.head.status !== 101) {
+        bytes = parsed.rest;
+        parsed = parseResponseHead(bytes);
+      }
       if (parsed.kind === 'not-http' || parsed.kind === 'endless') return settle(parsed);
       if (parsed.kind === 'incomplete') return;
       if (!head) {
