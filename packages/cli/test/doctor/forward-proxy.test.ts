@@ -135,6 +135,17 @@ describe('which forward proxy', () => {
     expect(proxyFor('wss://[2001:db8::]/', { ...env, NO_PROXY: '2001:db8::5' })).toBe('http://proxy:3128');
   });
 
+  it.each([
+    ['wss://10.1.2.3/', '10.0.0.0/8', undefined],
+    ['wss://11.1.2.3/', '10.0.0.0/8', 'http://proxy:3128'],
+    ['wss://10.1.2.3/', '10.0.0.0/99', 'http://proxy:3128'],
+    ['wss://[fd12::1]/', 'fd00::/8', undefined],
+    ['wss://[fd12::1]/', '10.0.0.0/8', 'http://proxy:3128'],
+    ['wss://example.com/', '10.0.0.0/8', 'http://proxy:3128'],
+  ])('%s, with the network %s exempt: %s', (address, NO_PROXY, proxy) =>
+    expect(proxyFor(address, { ...env, NO_PROXY })).toBe(proxy),
+  );
+
   it('a name that only looks like an exempt one goes through it', () => {
     expect(proxyFor('wss://notcorp.example/')).toBe('http://proxy:3128');
     expect(proxyFor('wss://example.com/', { ...env, NO_PROXY: '*' })).toBeUndefined();

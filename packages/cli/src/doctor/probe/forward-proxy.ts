@@ -1,4 +1,4 @@
-import { isIP, type Socket } from 'node:net';
+import { BlockList, isIP, type Socket } from 'node:net';
 import { parseResponseHead } from './response-head.ts';
 import { BadInput } from '../../bad-input.ts';
 import { type Target } from './target.ts';
@@ -63,13 +63,29 @@ export function forwardProxyFor(target: Target, env: Environment): string | unde
   return env[name];
 }
 
-/** NO_PROXY: names with all that ends in them, `*` for everything. Loopback never goes through a proxy. */
+/** NO_PROXY: names with all that ends in them, networks, `*` for everything. Loopback never goes through a proxy. */
 function isExempt({ host }: Target, list: string): boolean {
   if (host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))) return true;
   return list
     .split(',')
     .map(hostOf)
-    .some((entry) => entry === '*' || (entry !== '' && (host === entry || host.endsWith(`.${entry}`))));
+    .some(
+      (entry) =>
+        entry === '*' ||
+        (entry !== '' && (host === entry || host.endsWith(`.${entry}`))) ||
+        isWithin(host, entry),
+    );
+}
+
+/** An entry such as 10.0.0.0/8 or fd00::/8. */
+function isWithin(host: string, entry: string): boolean {
+  const [, network = '', prefix = ''] = /^(.+)\/(\d{1,3})$/.exec(entry) ?? [];
+  const version = isIP(host);
+  if (version === 0 || isIP(network) !== version || Number(prefix) > (version === 6 ? 128 : 32)) return false;
+  const family = version === 6 ? 'ipv6' : 'ipv4';
+  const list = new BlockList();
+  list.addSubnet(network, Number(prefix), family);
+  return list.check(host, family);
 }
 
 /** Of an entry: without what covers names below it, and without a port, which looks like the end of an IPv6 address. */
