@@ -84,7 +84,7 @@ export class Supervisor {
       }
       if (old[i]) await this.drain(old[i]!);
     }
-    if (!this.next) this.say('All workers have the new configuration.');
+    if (!this.next && !this.isEnding) this.say('All workers have the new configuration.');
   }
 
   private async startOne(configuration: Configuration): Promise<Ports> {
