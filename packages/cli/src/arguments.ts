@@ -27,7 +27,14 @@ export function parseArguments<O extends NonNullable<ParseArgsConfig['options']>
 
 /** A whole number given as an argument. Throws BadInput. */
 export function wholeNumber(name: string, given: string, min: number, max: number): number {
-  const value = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
+  const value = /^\d{1,10}$/.test(given) ? Number(given) : Number.NaN;
   if (value >= min && value <= max) return value;
   throw new BadInput(`--${name} is a whole number from ${min} to ${max}, not "${given}".`);
+}
+
+/** A header given as "Name: value". Throws BadInput. */
+export function headerOf(line: string): readonly [name: string, value: string] {
+  const colon = line.indexOf(':');
+  if (colon < 1) throw new BadInput(`--header wants "Name: value", not "${line}".`);
+  return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
 }

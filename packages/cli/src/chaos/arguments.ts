@@ -1,4 +1,4 @@
-import { parseArguments } from '../arguments.ts';
+import { flag, help, parseArguments, text, wholeNumber } from '../arguments.ts';
 import {
   faultDescriptions,
   parseFaults,
@@ -71,19 +71,9 @@ export function parseChaosArguments(args: readonly string[]): ChaosArguments | n
 }
 
 function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const own = {
-    listen: text,
-    host: text,
-    control: text,
-    seed: text,
-    help: { type: 'boolean', short: 'h' },
-  } as const;
+  const own = { listen: text, host: text, control: text, seed: text, help };
   const ofFaults = Object.fromEntries(
-    faults.map(([name, { kind }]) => [
-      optionOf(name),
-      { type: kind === 'flag' ? 'boolean' : 'string' } as const,
-    ]),
+    faults.map(([name, { kind }]) => [optionOf(name), kind === 'flag' ? flag : text]),
   );
   const { values, positionals } = parseArguments(args, { ...ofFaults, ...own });
   return { values: values as Readonly<Record<string, string | boolean | undefined>>, positionals };
@@ -123,8 +113,5 @@ function urlOf(text: string): URL | null {
 }
 
 function whole(name: string, value: string | boolean | undefined, max: number): number {
-  if (value === undefined) return 0;
-  const number = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
-  if (number <= max) return number;
-  throw new BadInput(`--${name} is a whole number up to ${max}, not "${String(value)}".`);
+  return value === undefined ? 0 : wholeNumber(name, String(value), 0, max);
 }

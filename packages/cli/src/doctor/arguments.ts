@@ -1,4 +1,4 @@
-import { flag, help, parseArguments, text, texts, wholeNumber } from '../arguments.ts';
+import { flag, headerOf, help, parseArguments, text, texts, wholeNumber } from '../arguments.ts';
 import { readFileSync } from 'node:fs';
 import type { Depth, DiagnoseOptions } from './options.ts';
 import type { Io } from '../io.ts';
@@ -93,7 +93,7 @@ export function parseDoctorArguments(
     options: {
       url,
       direct: values.direct,
-      headers: (values.header ?? []).map(parseHeader),
+      headers: (values.header ?? []).map(headerOf),
       subprotocols: values.subprotocol ?? [],
       send: values.send,
       expect: values.expect,
@@ -111,12 +111,6 @@ export function parseDoctorArguments(
     htmlFile: values.html ?? null,
     junitFile: values.junit ?? null,
   };
-}
-
-function parseHeader(line: string): readonly [string, string] {
-  const colon = line.indexOf(':');
-  if (colon < 1) throw new BadInput(`--header wants "Name: value", not "${line}".`);
-  return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

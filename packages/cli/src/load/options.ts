@@ -1,4 +1,4 @@
-import { flag, help, parseArguments, text, texts, wholeNumber } from '../arguments.ts';
+import { flag, headerOf, help, parseArguments, text, texts, wholeNumber } from '../arguments.ts';
 import { isIP } from 'node:net';
 import { checkHeader } from '../doctor/probe/handshake.ts';
 import { BadInput } from '../bad-input.ts';
@@ -102,6 +102,8 @@ export function parseLoadArguments(args: readonly string[]): LoadArguments | nul
     throw new BadInput(`The text to send may have ${SEND_BYTES_MAX} bytes at most.`);
   }
   for (const name of values.subprotocol ?? []) checkHeader(name, '');
+  const headers = (values.header ?? []).map(headerOf);
+  for (const [name, value] of headers) checkHeader(name, value);
   return {
     settings: {
       target: parseTarget(url),
@@ -116,7 +118,7 @@ export function parseLoadArguments(args: readonly string[]): LoadArguments | nul
       topic: values.topic ?? 'load',
       subscribe: values.subscribe ?? false,
       token: values.token ?? '',
-      headers: (values.header ?? []).map(header),
+      headers,
       subprotocols: values.subprotocol ?? [],
       sources: (values.from ?? []).map(source),
       timeoutMs: time('timeout', values.timeout ?? '8s', 100, 60_000),
@@ -137,14 +139,6 @@ function time(name: string, text: string, minMs: number, maxMs: number): number 
   throw new BadInput(
     `--${name} is a time from ${minMs} ms to ${maxMs / 1_000} s such as 30s, not "${text}".`,
   );
-}
-
-function header(line: string): readonly [string, string] {
-  const colon = line.indexOf(':');
-  if (colon < 1) throw new BadInput(`--header wants "Name: value", not "${line}".`);
-  const parts = [line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const;
-  checkHeader(...parts);
-  return parts;
 }
 
 function source(address: string): string {

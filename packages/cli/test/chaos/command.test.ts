@@ -41,7 +41,7 @@ describe('the arguments of holdfast chaos', () => {
     ['a fault out of bounds', ['a:1', '--idle-cut-ms', '0'], /idleCutMs must be/],
     ['a fault that is no number', ['a:1', '--latency-ms', 'slow'], /latencyMs must be/],
     ['a fault that nobody knows', ['a:1', '--gremlins'], /--gremlins/],
-    ['a port that is none', ['a:1', '--listen', '70000'], /up to 65535/],
+    ['a port that is none', ['a:1', '--listen', '70000'], /from 0 to 65535/],
   ];
   it.each(cases)('%s: one sentence, exit code 2', async (_name, args, sentence) => {
     const { code, out, err } = await runCommand(run, args);

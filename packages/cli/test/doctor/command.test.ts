@@ -4,30 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/doctor/command.ts';
 import type { Io } from '../../src/io.ts';
+import { runCommand, type Said } from '../run-command.ts';
 import { localEcho, localRaw, type LocalServer } from './local-server.ts';
 
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function doctor(args: readonly string[], change: Partial<Io> = {}): Promise<Said> {
-  let out = '';
-  let err = '';
-  const io: Io = {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-    colours: false,
-    interactive: false,
-    cwd: process.cwd(),
-    env: {},
-    signal: new AbortController().signal,
-    ...change,
-  };
-  const code = await run(args, io);
-  return { code, out, err };
-}
+const doctor = (args: readonly string[], change: Partial<Io> = {}): Promise<Said> =>
+  runCommand(run, args, change);
 
 const SHORT = ['--quick', '--idle-max', '1s', '--timeout', '1s'];
 
