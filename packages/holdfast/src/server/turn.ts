@@ -50,7 +50,16 @@ export class Turn {
     this.messages = [];
     this.arrivedBytes = 0;
     const nowMs = this.clock.nowMs();
-    for (let i = 0; i < senders.length; i++) senders[i]!.takeIn(messages[i]!, nowMs);
+    for (let i = 0; i < senders.length; i++) {
+      try {
+        senders[i]!.takeIn(messages[i]!, nowMs);
+      } catch (error) {
+        // As an error of its own, which costs the others nothing.
+        this.clock.defer(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   flushLater(participant: Participant): void {
@@ -66,12 +75,9 @@ export class Turn {
   }
 
   private end(): void {
-    try {
-      this.takeIn();
-    } finally {
-      // What is ready from here on waits for the next turn.
-      this.isAsked = false;
-    }
+    this.takeIn();
+    // What is ready from here on waits for the next turn.
+    this.isAsked = false;
     const { dirty } = this;
     this.dirty = [];
     // Acknowledgements and answers first, so that a run finds each connection's own records already sent.
