@@ -132,6 +132,32 @@ describe('holdfast lint', () => {
     });
   });
 
+  it.each([
+    ['a map', 'events {}\nhttp {\ninclude /nowhere/maps;\nserver {\nSITE\n}\n}\n'],
+    ['the branches of a map', 'map $a $connection_upgrade {\ninclude /nowhere/map;\n}\nserver {\nSITE\n}\n'],
+    [
+      'what a server hands down',
+      'server {\ninclude /nowhere/ws;\nlocation / {\nproxy_pass http://a;\n}\n}\n',
+    ],
+  ])('nor for %s that was passed over', async (_what, text) => {
+    const site = clean.slice(clean.indexOf('listen'), clean.lastIndexOf('}'));
+    const path = write('nginx.conf', text.replace('SITE', site));
+    const { code, out } = await lint(path, '--skip-missing', '--heartbeat', '25s');
+    expect(code, out).toBe(0);
+  });
+
+  it('takes no module and no Host for missing in Apache where an include was passed over', async () => {
+    const site =
+      '<VirtualHost *:80>\nInclude /nowhere/site\nProxyPass /ws http://a/ws upgrade=websocket\n</VirtualHost>\n';
+    const path = write('httpd.conf', `LoadModule mpm_event_module x.so\n${site}`);
+    const { code, out } = await lint(path, '--skip-missing');
+    expect(code, out).toBe(0);
+    expect(
+      (await lint(write('httpd.conf', `LoadModule mpm_event_module x.so\n${site.replace(/Include.*/, '')}`)))
+        .out,
+    ).toContain('APA007');
+  });
+
   it('shows its arguments', async () => {
     const { code, out } = await lint('--help');
     expect(code).toBe(0);

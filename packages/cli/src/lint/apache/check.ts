@@ -84,7 +84,7 @@ function checkTimeouts(
   const directive = effective(document, route.host, 'proxytimeout');
   const proxyMs = secondsOf(parameter?.value.slice('timeout='.length) ?? directive?.args[0]?.value);
   const general = effective(document, route.host, 'timeout');
-  const isKnown = general !== undefined || document.kind === 'whole';
+  const isKnown = general !== undefined || (document.kind === 'whole' && !isPartlyUnread(document, route));
   const generalMs = general ? secondsOf(general.args[0]?.value) : isKnown ? TIMEOUT_DEFAULT_MS : undefined;
   if (generalMs === undefined) return;
   const idleMs = Math.max(generalMs, proxyMs ?? 0);
@@ -171,10 +171,15 @@ function checkCase(condition: Node, findings: Findings): void {
 /** APA007: a build with modules of its own says nothing here, so some LoadModule must be seen. */
 function checkModules(document: ApacheDocument, route: Route, findings: Findings): void {
   const loaded = directivesNamed(document.nodes, 'loadmodule').map(({ args }) => args[0]?.value);
-  if (loaded.length === 0) return;
+  if (loaded.length === 0 || isPartlyUnread(document, route)) return;
   const needed = ['proxy_module', route.isTunnel ? 'proxy_wstunnel_module' : 'proxy_http_module'];
   const missing = needed.filter((module) => !loaded.includes(module));
   if (missing.length > 0) findings.add('APA007', route.node, `${missing.join(' and ')} is not loaded.`);
+}
+
+/** An include that was passed over may hold what seems to be missing. */
+function isPartlyUnread(document: ApacheDocument, { host }: Route): boolean {
+  return [document.nodes, host?.children ?? []].some((nodes) => directivesNamed(nodes, 'include').length > 0);
 }
 
 /** APA009. */
@@ -184,6 +189,7 @@ function checkHost(document: ApacheDocument, route: Route, findings: Findings): 
     directivesNamed(children ?? [], 'proxypreservehost'),
   );
   const line = own.at(-1) ?? effective(document, route.host, 'proxypreservehost');
+  if (!line && isPartlyUnread(document, route)) return;
   if (line?.args[0]?.value.toLowerCase() !== 'on')
     findings.add(
       'APA009',

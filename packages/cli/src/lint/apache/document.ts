@@ -24,6 +24,7 @@ export function readApache(root: SourceFile, files: Files): ApacheDocument {
   return { kind: isWhole ? 'whole' : 'fragment', root, nodes };
 }
 
+/** Puts what an include names in the place of the include; one that was passed over stays, as a mark. */
 class Expander {
   #folder: string;
   readonly #includes: Includes;
@@ -54,7 +55,7 @@ class Expander {
       // Apache includes every file of a folder, and of the folders in it.
       for (const path of this.#includes.filesUnder(included, include)) {
         const source = this.#includes.read(path, include, way);
-        if (source) nodes.push(...this.expand(parseApache(source), parent, [...way, path]));
+        nodes.push(...(source ? this.expand(parseApache(source), parent, [...way, path]) : [include]));
       }
     }
     return nodes;

@@ -113,8 +113,8 @@ function checkConnectionVariable(
     named(document.all, definer).some(({ args }) => args.some(({ value }) => value === name)),
   );
   if (isBuiltIn || isDefined) return;
-  // A fragment cannot tell what the files beside it define.
-  if (document.kind === 'fragment') return;
+  // A fragment cannot tell what the files beside it define, nor can a whole what was passed over.
+  if (document.kind === 'fragment' || named(document.all, 'include').length > 0) return;
   const edit = name === '$connection_upgrade' ? defineMap(document) : undefined;
   findings.add('NGX004', headOf(line), `${name} is not defined by any map.`, edit ? [edit] : []);
 }
@@ -131,8 +131,10 @@ function checkMap(
   findings: Findings,
 ): void {
   const branches = map.block ?? [];
-  // A variable, most often $http_connection, may hold what the client sent.
-  if (!branches.some((branch) => /^(upgrade$|\$)/i.test(argument(branch) ?? ''))) {
+  // A variable, most often $http_connection, may hold what the client sent; an include that was passed over, anything.
+  const mayUpgrade = ({ name, args: [value] }: Directive) =>
+    name === 'include' || /^(upgrade$|\$)/i.test(value?.value ?? '');
+  if (!branches.some(mayUpgrade)) {
     findings.add('NGX002', headOf(line), `No branch of the map for ${argument(map, 1)} says upgrade.`);
     return;
   }

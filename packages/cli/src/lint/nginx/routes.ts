@@ -74,9 +74,14 @@ export function webSocketRoutes(document: NginxDocument, context: LintContext): 
   );
 }
 
-/** An include in the location was passed over, and such files hold the very lines that would be missed. */
-export function isPartlyUnread({ block, location }: Route): boolean {
-  return [block, location].some((level) => named(level.block ?? [], 'include').length > 0);
+/**
+ * An include in the location, or in what stands around it in its server, was passed over, and such files hold the very
+ * lines that would be missed. Those of the http level hold other things nearly always.
+ */
+export function isPartlyUnread({ block }: Route): boolean {
+  for (let at: Directive | undefined = block; at && at.name !== 'http'; at = at.parent)
+    if (named(at.block ?? [], 'include').length > 0) return true;
+  return false;
 }
 
 /** Where nginx asks a location on the side: a client never opens a WebSocket there. */
