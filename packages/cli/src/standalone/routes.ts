@@ -1,4 +1,10 @@
-import { HoldfastError, type HoldfastServer, type Position } from 'holdfast/server';
+import {
+  HoldfastError,
+  type HoldfastServer,
+  type Position,
+  type ReadOptions,
+  type TopicHandle,
+} from 'holdfast/server';
 import { array, integer, object, string, type Schema } from './schema.ts';
 
 /** An operation of the HTTP API: what it takes and gives, in words that both the server and OpenAPI read. */
@@ -32,6 +38,18 @@ interface Publication {
 const publish = (server: HoldfastServer, { topic, data, key }: Publication): Promise<Position> =>
   server.publish(topic, data, key === undefined ? {} : { idempotencyKey: key });
 
+const failureOf = ({ code, message }: HoldfastError) => ({ code, text: message });
+
+async function history(topic: TopicHandle, options: ReadOptions) {
+  const { messages, gap } = await topic.read(options);
+  return {
+    messages: messages.map(({ position, data, error }) =>
+      error ? { position, error: failureOf(error) } : { position, data },
+    ),
+    gap,
+  };
+}
+
 export const routes: readonly Route[] = [
   {
     method: 'POST',
@@ -52,7 +70,7 @@ export const routes: readonly Route[] = [
       results: await Promise.all(
         messages.map((each) =>
           publish(server, each).catch((error: unknown) => {
-            if (error instanceof HoldfastError) return { code: error.code, text: error.message };
+            if (error instanceof HoldfastError) return failureOf(error);
             return {
               code: 'log-unavailable',
               text: 'The log did not take it; send it again with the same key.',
@@ -77,7 +95,7 @@ export const routes: readonly Route[] = [
     ),
     output: object(
       {
-        messages: array(object({ position, data: {} }, ['position', 'data'])),
+        messages: array(object({ position, data: {}, error: failure }, ['position'])),
         gap: object({ from: position, to: position, reason: string(16) }, ['from', 'to', 'reason']),
       },
       ['messages'],
@@ -91,7 +109,7 @@ export const routes: readonly Route[] = [
           'invalid-payload',
           'A position is "epoch" and "offset": give both, or neither.',
         );
-      return server.topic(topic).read({
+      return history(server.topic(topic), {
         ...(limit !== undefined && { limit }),
         ...(epoch !== undefined && offset !== undefined && { after: { epoch, offset } }),
       });

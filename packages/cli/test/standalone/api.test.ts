@@ -53,6 +53,24 @@ it('a query is all that stands behind the first question mark', async () => {
   expect(asked).toEqual(['why?']);
 });
 
+it('[SUB-10] a message that can’t be decoded has an error in the history, and the others their data', async () => {
+  const position = { epoch: 1, offset: 7 };
+  const error = new HoldfastError('invalid-payload', 'The codec failed.');
+  const messages = [
+    { position, data: 1 },
+    { position, data: undefined, error },
+  ];
+  const topic = () => ({ read: () => Promise.resolve({ messages, gap: undefined }) });
+  const { port } = await apiOf({ topic } as unknown as HoldfastServer);
+  const response = await fetch(`http://127.0.0.1:${port}/history?topic=news`, { headers });
+  expect(await response.json()).toEqual({
+    messages: [
+      { position, data: 1 },
+      { position, error: { code: 'invalid-payload', text: 'The codec failed.' } },
+    ],
+  });
+});
+
 it('a body that is too long is told so', async () => {
   const { port, warned } = await apiOf({});
   expect((await publish(port, 'x'.repeat(5_000_000))).status).toBe(413);

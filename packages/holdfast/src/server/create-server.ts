@@ -49,6 +49,7 @@ export type { Action, AuthenticateRequest, Identity, Logger, ServerOptions } fro
 export type { HoldfastServer } from './server.ts';
 export type {
   DrainOptions,
+  HistoryMessage,
   HistoryPage,
   MethodContext,
   PublishOptions,

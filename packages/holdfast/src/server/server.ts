@@ -29,6 +29,7 @@ import type { ServerClock } from './system-clock.ts';
 import { isThenable } from './thenable.ts';
 import type {
   DrainOptions,
+  HistoryMessage,
   HistoryPage,
   MethodContext,
   PublishOptions,
@@ -305,12 +306,18 @@ export class HoldfastServer<H = unknown> {
     const page = await log.read(topic, from, { messagesMax: limit, bytesMax: limits.messageBytesMax });
     const { epoch } = page;
     return {
-      messages: page.entries.map(({ offset, payload }) => ({
-        position: { epoch, offset },
-        data: this.options.codec.decode(payload),
-      })),
+      messages: page.entries.map(({ offset, payload }) => this.decoded({ epoch, offset }, payload)),
       gap: page.gap && { from, ...page.gap },
     };
+  }
+
+  /** What a client published with another codec must not cost its readers the rest (SPEC SUB-10). */
+  private decoded(position: Position, payload: Uint8Array): HistoryMessage {
+    try {
+      return { position, data: this.options.codec.decode(payload) };
+    } catch (error) {
+      return { position, data: undefined, error: error as HoldfastError };
+    }
   }
 
   private emit<E extends keyof ServerEvents>(event: E, value: ServerEvents[E]): void {

@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../protocol/error-codes.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Verdict } from './causes/verdict.ts';
 import type { Disconnect } from './node.ts';
@@ -78,8 +79,16 @@ export interface ReadOptions {
   limit?: number;
 }
 
+export interface HistoryMessage {
+  position: Position;
+  /** undefined where `error` says why the codec could not read it. */
+  data: unknown;
+  /** `invalid-payload`: whoever published it used another codec. */
+  error?: HoldfastError;
+}
+
 export interface HistoryPage {
-  messages: { position: Position; data: unknown }[];
+  messages: HistoryMessage[];
   /** What can't be given any more, where something is missing. */
   gap: { from: Position; to: Position; reason: 'retention' | 'epoch' } | undefined;
 }

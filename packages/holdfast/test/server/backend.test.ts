@@ -1,4 +1,5 @@
 import { createServer } from '../../src/server/create-server.ts';
+import { memoryLog } from '../../src/server/logs/memory.ts';
 import { expect, it, onTestFinished } from 'vitest';
 
 function open(options: Parameters<typeof createServer>[0] = {}) {
@@ -21,6 +22,26 @@ it('[PUB-5] a publish with an idempotency key is added once, and its repeats get
 it.each(['', 'x'.repeat(129), 7])('[PUB-5] a key that is none is refused: %j', async (idempotencyKey) => {
   const wrong = { idempotencyKey: idempotencyKey as string };
   await expect(open().publish('orders', 1, wrong)).rejects.toMatchObject({ code: 'invalid-option' });
+});
+
+it('[SUB-10] what can’t be decoded is told in its place, and the rest is read', async () => {
+  const log = memoryLog();
+  const server = open({ log });
+  const [before, , after] = [
+    await server.publish('news', 1),
+    await log.append('news', 'a client with another codec', 1, Buffer.from('no JSON')),
+    await server.publish('news', 2),
+  ];
+  const { messages } = await server.topic('news').read();
+  expect(messages).toEqual([
+    { position: before, data: 1 },
+    {
+      position: { epoch: before.epoch, offset: before.offset + 1 },
+      data: undefined,
+      error: expect.objectContaining({ code: 'invalid-payload' }),
+    },
+    { position: after, data: 2 },
+  ]);
 });
 
 it('[SUB-1] a topic is read from its end, or after a position, with what is gone as a gap', async () => {
