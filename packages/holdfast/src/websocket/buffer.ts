@@ -27,8 +27,10 @@ export class Buffer {
     const { countMax, bytesMax } = this.#limits;
     const bytes = this.bytes + byteLengthOf(data);
     if (this.count >= countMax || bytes > bytesMax) {
-      const text = `${this.count} messages of ${this.bytes} bytes wait for a connection.`;
-      throw new HoldfastError('outbox-full', `${text} Send this later, or raise the option "buffer".`);
+      throw new HoldfastError(
+        'outbox-full',
+        `${this.count} messages of ${this.bytes} bytes wait for a connection. Send this later, or raise "buffer".`,
+      );
     }
     this.bytes = bytes;
     this.#items.push(copyOf(data));

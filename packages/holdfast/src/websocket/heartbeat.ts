@@ -11,7 +11,6 @@ export class Heartbeat {
   readonly #onSilence: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sentAtMs: number | undefined;
-  #bufferedBytes = 0;
 
   constructor(
     options: NonNullable<ResolvedOptions['heartbeat']>,
@@ -37,11 +36,12 @@ export class Heartbeat {
 
   /** A message came. True when it is the heartbeat's own answer. */
   heard(data: unknown): boolean {
-    const isAnswer = this.#options.isAnswer?.(data) ?? false;
-    if (this.#sentAtMs === undefined) return isAnswer;
-    if (isAnswer) this.rttMs = performance.now() - this.#sentAtMs;
+    const sentAtMs = this.#sentAtMs;
     this.#sentAtMs = undefined;
-    this.#rest();
+    if (sentAtMs !== undefined) this.#rest();
+    // The application's function may throw.
+    const isAnswer = this.#options.isAnswer?.(data) ?? false;
+    if (isAnswer && sentAtMs !== undefined) this.rttMs = performance.now() - sentAtMs;
     return isAnswer;
   }
 
@@ -56,9 +56,9 @@ export class Heartbeat {
 
   #wait(): void {
     clearTimeout(this.#timer);
-    this.#bufferedBytes = this.#socket.bufferedAmount;
+    const { bufferedAmount } = this.#socket;
     this.#timer = setTimeout(() => {
-      if (this.#socket.bufferedAmount < this.#bufferedBytes) this.#wait();
+      if (this.#socket.bufferedAmount < bufferedAmount) this.#wait();
       else this.#onSilence();
     }, this.#options.timeoutMs);
   }

@@ -163,7 +163,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
   /** The state now. The same object until something changes. */
   get status(): SocketStatus {
     const state = this.#state;
-    this.#status ??= Object.freeze({
+    return (this.#status ??= Object.freeze({
       phase: state.name === 'waiting' && globalThis.navigator?.onLine === false ? 'offline' : state.name,
       since: this.#sinceMs,
       attempt: this.#backoff.attempt,
@@ -173,8 +173,7 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
       queued: this.#buffer.count,
       unacknowledged: 0,
       cause: this.#cause,
-    });
-    return this.#status;
+    }));
   }
 
   /** Calls the listener with each new state; the result removes it. */
@@ -283,10 +282,8 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
 
   #handleOpen(socket: WebSocket): void {
     const { heartbeat, backoff } = this.#options;
-    const onSilence = (): void => {
-      const text = 'No answer to the heartbeat.';
-      this.#lose('silent', { code: 1006, reason: text }, text);
-    };
+    const text = 'No answer to the heartbeat.';
+    const onSilence = (): void => this.#lose('silent', { code: 1006, reason: text }, text);
     const state: State = {
       name: 'live',
       socket,
@@ -326,13 +323,16 @@ export class HoldfastWebSocket extends EventTarget implements WebSocket {
     const delayMs = backoff.nextMs(wasReached, now);
     this.#become({ name: 'waiting', retryAt: now + delayMs });
     this.#timer = setTimeout(() => void this.#dial(), delayMs);
-    // Asked last, because the application's function may throw.
-    if (backoff.attempt > retriesMax || !shouldReconnect(event)) {
-      this.#watchHints(false);
-      this.#become({ name: 'failed' });
+    try {
+      // The application's function may throw.
+      if (backoff.attempt > retriesMax || !shouldReconnect(event)) {
+        this.#watchHints(false);
+        this.#become({ name: 'failed' });
+      }
+    } finally {
+      if (failure !== undefined) this.dispatchEvent(new SocketErrorEvent(text, failure));
+      this.dispatchEvent(event);
     }
-    if (failure !== undefined) this.dispatchEvent(new SocketErrorEvent(text, failure));
-    this.dispatchEvent(event);
   }
 
   /** Lets go of the socket without waiting for its end, which on a dead line comes after a minute. */

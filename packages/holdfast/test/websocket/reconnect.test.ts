@@ -230,13 +230,14 @@ describe('close() and reconnect()', () => {
   });
 
   it('comes back, too, when shouldReconnect throws', async () => {
-    const { socket } = open({
+    const { socket, heard } = open({
       shouldReconnect() {
         throw new Error('not now');
       },
     });
     await pass(0);
     expect(() => FakeSocket.last.open().end()).toThrow('not now');
+    expect(heard).toEqual(['open', 'close 1006']);
     expect(socket.readyState).toBe(socket.CONNECTING);
     await pass(1_000);
     FakeSocket.last.open();

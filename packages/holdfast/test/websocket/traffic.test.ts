@@ -155,6 +155,18 @@ describe('in virtual time', () => {
       expect(socket.status.rttMs).toBeCloseTo(40, 0);
     });
 
+    it('takes for a sign of life, too, what `isAnswer` throws at', async () => {
+      const isAnswer = (data: unknown): boolean =>
+        (JSON.parse(String(data)) as { pong?: true }).pong === true;
+      const { heard } = open({ heartbeat: { ...heartbeat, isAnswer } });
+      await pass(0);
+      FakeSocket.last.open();
+      await pass(20_000);
+      expect(() => FakeSocket.last.say('news')).toThrow(SyntaxError);
+      await pass(10_000);
+      expect(heard).toEqual(['open']);
+    });
+
     it('goes on after a function that threw', async () => {
       let n = 0;
       const message = () => {
