@@ -30,7 +30,7 @@ export function reportText(files: readonly LintedFile[], options: TextOptions): 
   return `${[...paragraphs, summary(files, options)].join('\n')}\n`;
 }
 
-/** The reason and the remedy are told where a rule comes up first. */
+/** The reason and the remedy are told where a rule comes up first; which ones can be mended, at each. */
 function paragraph(
   { rule, path, line, column, message, edits }: Finding,
   isNew: boolean,
@@ -39,10 +39,10 @@ function paragraph(
   const paint = (code: number, text: string) => (colours ? `\u001B[${code}m${text}\u001B[0m` : text);
   const severity = paint(colourCodes[rule.severity], names[rule.severity]);
   const fix = rule.fix.split('\n').join('\n         ');
-  const hint = edits.length > 0 ? '   (--fix writes it)' : '';
+  const hint = edits.length > 0 ? ' (--fix writes it)' : '';
   return `${paint(1, `${path}:${line}:${column}`)}  ${severity}  ${rule.id}  ${rule.title}
-    ${message}
-${isNew ? `    why: ${rule.why}\n    fix: ${fix}${hint}\n` : ''}`;
+    ${message}${hint}
+${isNew ? `    why: ${rule.why}\n    fix: ${fix}\n` : ''}`;
 }
 
 function summary(files: readonly LintedFile[], { mended }: TextOptions): string {

@@ -66,6 +66,9 @@ describe('holdfast lint', () => {
     expect(out).toContain('why: The backend sees a plain GET');
     expect(out).toContain('fix: proxy_set_header Upgrade $http_upgrade;');
     expect(out).toMatch(/3 errors, 1 warning, 2 notes\.\n$/);
+    // Of two of one rule, only the second can be mended by itself.
+    expect(out).toContain('listen has no so_keepalive.\n');
+    expect(out).toContain('location /ws has no proxy_socket_keepalive. (--fix writes it)\n');
   });
 
   it('answers 0 when there are only notes', async () => {
