@@ -115,6 +115,24 @@ describe('the rules for Traefik', () => {
     expect(idsOf(lintText('traefik', text.replace('scheme: https', 'scheme: http')))).toEqual(['TRF005']);
   });
 
+  it('take names as they are written', () => {
+    const text = dynamic(harmless).replace(
+      '  services:',
+      '  services:\n    a-p-p: { loadBalancer: { servers: [{ url: "h2c://127.0.0.1:2" }] } }',
+    );
+    expect(idsOf(lintText('traefik', text))).toEqual([]);
+    expect(idsOf(lintText('traefik', text.replace('service: app', 'service: a-p-p@file')))).toEqual([
+      'TRF007',
+    ]);
+  });
+
+  it('take a number in TOML for a name', () => {
+    const toml =
+      '[http.routers.404]\nrule = "PathPrefix(`/ws`)"\n[http.routers]\n500 = { rule = "PathPrefix(`/live`)" }\n';
+    expect(lintText('traefik', toml, { path: '/ws' }).routes).toBe(1);
+    expect(lintText('traefik', toml, { path: '/live' }).routes).toBe(1);
+  });
+
   it('read arrays of tables in TOML', () => {
     const toml = `[http.routers.chat]
 rule = "PathPrefix(\`/ws\`)"

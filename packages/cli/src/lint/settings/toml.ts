@@ -10,7 +10,7 @@ export function parseToml(source: SourceFile): Setting {
       insert(root, keysOf(node.key), placeOf(source, node.key), convert(source, node.value));
     else {
       const place = placeOf(source, node.key);
-      const table = descend(root, node.resolvedKey.map(String), place);
+      const table = descend(root, node.resolvedKey, place);
       for (const line of node.body)
         insert(table, keysOf(line.key), placeOf(source, line.key), convert(source, line.value));
     }
@@ -51,21 +51,21 @@ function insert(table: Setting, keys: readonly string[], place: Place, value: Se
   if (parent.kind === 'map') parent.entries.push({ key: keys.at(-1) ?? '', place, value });
 }
 
-/** The table under these keys, made on the way; a number counts in an array of tables. */
-function descend(table: Setting, keys: readonly string[], place: Place): Setting {
+/** The table under these keys, made on the way; a number counts in an array of tables, and "404" is a name. */
+function descend(table: Setting, keys: readonly (string | number)[], place: Place): Setting {
   const [key, ...rest] = keys;
   if (key === undefined) return table;
-  const isArray = /^\d+$/.test(rest[0] ?? '');
-  const next = isArray
-    ? { ...place, kind: 'list' as const, items: [] }
-    : { ...place, kind: 'map' as const, entries: [] };
+  const next =
+    typeof rest[0] === 'number'
+      ? { ...place, kind: 'list' as const, items: [] }
+      : { ...place, kind: 'map' as const, entries: [] };
   return descend(childOf(table, key, place, next), rest, place);
 }
 
-function childOf(table: Setting, key: string, place: Place, fresh: Setting): Setting {
+function childOf(table: Setting, key: string | number, place: Place, fresh: Setting): Setting {
   if (table.kind === 'list') return (table.items[Number(key)] ??= fresh);
   if (table.kind === 'scalar') return fresh;
   const known = table.entries.find((entry) => entry.key === key);
-  if (!known) table.entries.push({ key, place, value: fresh });
+  if (!known) table.entries.push({ key: String(key), place, value: fresh });
   return known?.value ?? fresh;
 }

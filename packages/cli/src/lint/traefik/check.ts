@@ -82,10 +82,13 @@ function checkRouter(
   findings: Findings,
 ): void {
   for (const reference of itemsOf(at(router.value, 'middlewares'))) {
-    const middleware = at(document, 'http', 'middlewares', nameOf(textOf(reference)));
+    const middleware = referred(at(document, 'http', 'middlewares'), textOf(reference));
     for (const kind of entriesOf(middleware)) checkMiddleware(router, kind, connections, findings);
   }
-  const service = at(document, 'http', 'services', nameOf(textAt(router.value, 'service')), 'loadBalancer');
+  const service = at(
+    referred(at(document, 'http', 'services'), textAt(router.value, 'service')),
+    'loadBalancer',
+  );
   const passHost = entryOf(service, 'passHostHeader');
   if (passHost && textOf(passHost.value) === 'false')
     findings.add(
@@ -100,9 +103,10 @@ function checkRouter(
   }
 }
 
-/** "name@file" names a thing of this very file. */
-function nameOf(reference: string | undefined): string {
-  return (reference ?? '').replace(/@file$/, '');
+/** "name@file" names a thing of this very file. In names, unlike in settings, each character counts. */
+function referred(things: Setting | undefined, reference: string | undefined): Setting | undefined {
+  const name = reference?.replace(/@file$/, '');
+  return entriesOf(things).find(({ key }) => key === name)?.value;
 }
 
 function checkMiddleware(
