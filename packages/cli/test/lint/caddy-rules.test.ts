@@ -85,6 +85,17 @@ describe('the rules for Caddy', () => {
     );
   });
 
+  it.each([
+    '@rest not path /ws*',
+    '@rest {\n not path /ws*\n method GET\n }',
+    '@rest {\n not {\n path /ws*\n }\n }',
+  ])('judge no route that a matcher keeps WebSockets from (%j)', (matcher) => {
+    const rest = `${matcher}\n reverse_proxy @rest web:80 {\n transport http {\n read_timeout 30s\n }\n }`;
+    expect(idsOf(lintText('caddy', caddy('', rest)))).toEqual([]);
+    const asked = caddy('', rest.replace('not ', ''));
+    expect(idsOf(lintText('caddy', asked))).toEqual(['CAD002', 'CAD003']);
+  });
+
   it('know that only addresses go on behind a comma in the next line', () => {
     const text = caddy('stream_timeout 1h', 'respond /hello "Hello,"').replace(
       'example.com',

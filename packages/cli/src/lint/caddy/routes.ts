@@ -60,11 +60,15 @@ export function isAboutWebSocket(site: Site, matcher: string, path: string | und
   if (!matcher.startsWith('@'))
     return path === undefined ? soundsLikeWebSocket(matcher) : matchesPath(matcher, path);
   const definition = [...walk(site.directives)].find((node) => nameOf(node) === matcher);
-  const words = [...walk(definition ? [definition] : [])].flatMap((node) =>
-    node.words.map(({ value }) => value),
-  );
+  const words = definition ? wordsAskedFor(definition, 1) : [];
   if (words.some((word) => /^(upgrade|websocket)$/i.test(word))) return true;
   return words.some((word) => word.startsWith('/') && isAboutWebSocket(site, word, path));
+}
+
+/** The words of a matcher, from one on in its first line, without what it takes away by "not". */
+function wordsAskedFor({ words, children = [] }: Node, from: number): readonly string[] {
+  const own = words.slice(from).map(({ value }) => value);
+  return own[0] === 'not' ? [] : [...own, ...children.flatMap((child) => wordsAskedFor(child, 0))];
 }
 
 /** Caddy: a path fits exactly, and a star at its end stands for anything. */
