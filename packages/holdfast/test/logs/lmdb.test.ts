@@ -15,7 +15,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { blockKey, sessionKey, topicKey } from '../../src/server/logs/lmdb/keys.ts';
 import { lmdbLog } from '../../src/server/logs/lmdb/lmdb.ts';
 import { encodeTopic } from '../../src/server/logs/lmdb/records.ts';
@@ -296,6 +296,15 @@ describe('the LMDB log beyond the port', () => {
     await a.add('t', 'one');
     await follower.until('one');
     await Promise.all([a.log.close(), b.log.close()]);
+  });
+
+  it('[HUB-2] a place that holds no sockets is told, with what to do', async () => {
+    const folder = join(freshFolder(), 'x'.repeat(120));
+    vi.stubEnv('TMPDIR', join(folders, 'nowhere'));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await refusal(folder)).toMatch(
+      /^The log in .*x cannot be shared.* \(listen .*nowhere.*\) Choose a folder .*\.$/,
+    );
   });
 
   it('[HUB-2] who was far behind hears the newest, and the chain shows that some are missing', async () => {

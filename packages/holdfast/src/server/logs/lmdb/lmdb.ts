@@ -4,6 +4,7 @@ import type { Position } from '../../../protocol/position.ts';
 import type { Entry } from '../../../protocol/schema.ts';
 import type { Appended, FollowedMessage, LogConfig, MessageLog, Page, ReadLimit } from '../../message-log.ts';
 import { Environment, type Writer } from './environment.ts';
+import { failure } from './file.ts';
 import { Follows, type Readable } from './follows.ts';
 import { allNodes, allSessions, allTopics, keyAfter, nameOf, nodeKey, type KeyRange } from './keys.ts';
 import { Neighbours, type NeighbourListener } from './neighbours.ts';
@@ -48,7 +49,11 @@ class LmdbLog implements MessageLog, Writer, Readable, NeighbourListener {
     const node = randomBytes(8).toString('hex');
     this.neighbours = new Neighbours(this.environment.folder, node, this);
     try {
-      await this.neighbours.listen();
+      await this.neighbours.listen().catch((error: unknown) => {
+        const fix =
+          'Choose a folder on a disk of this machine that holds sockets; those of one with a long path are made in TMPDIR.';
+        throw failure(this.folder, 'cannot be shared: its socket cannot be made.', fix, error);
+      });
       const others = await this.write((transaction) => this.join(transaction));
       await Promise.all(others.map(([other, address]) => this.neighbours.dial(other, address)));
     } catch (error) {
