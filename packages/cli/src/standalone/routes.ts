@@ -83,7 +83,8 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: '/history',
-    summary: 'Reads a topic: its last messages, or what follows a position.',
+    summary:
+      'Reads a topic: its last messages, or what follows a position; of more than 4 MiB the newest, or the next.',
     input: object(
       {
         topic: string(256, 'a topic'),

@@ -12,6 +12,7 @@ import type { MessageLog } from './message-log.ts';
 import { Node } from './node.ts';
 import type { Machine } from './resources/machine.ts';
 import type { Processes } from './resources/processes.ts';
+import { readHistory } from './history.ts';
 import {
   checkFunction,
   checkKeys,
@@ -301,14 +302,8 @@ export class HoldfastServer<H = unknown> {
       throw new HoldfastError('invalid-option', `read: "limit" is ${limit}; it must be 1 to ${READ_MAX}.`);
     if (after !== undefined) checkPosition('after', after, 'read');
     await this.opened;
-    const { log, limits } = this.node;
-    const from = after ?? (await log.before(topic, limit));
-    const page = await log.read(topic, from, { messagesMax: limit, bytesMax: limits.messageBytesMax });
-    const { epoch } = page;
-    return {
-      messages: page.entries.map(({ offset, payload }) => this.decoded({ epoch, offset }, payload)),
-      gap: page.gap && { from, ...page.gap },
-    };
+    const { entries, gap } = await readHistory(this.node.log, topic, limit, after);
+    return { messages: entries.map(({ position, payload }) => this.decoded(position, payload)), gap };
   }
 
   /** What a client published with another codec must not cost its readers the rest (SPEC SUB-10). */

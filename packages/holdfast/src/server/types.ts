@@ -56,7 +56,10 @@ export interface TopicHandle {
   signal(data: unknown): void;
   /** The newest position. */
   top(): Promise<Position>;
-  /** Reads what is kept: the last so many, or what follows a position. */
+  /**
+   * Reads what is kept: the last so many, or what follows a position. It gives 4 MiB at most: the newest, or the next,
+   * so whoever reads on after the last until nothing comes has read it all.
+   */
   read(options?: ReadOptions): Promise<HistoryPage>;
 }
 

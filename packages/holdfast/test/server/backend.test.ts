@@ -1,4 +1,4 @@
-import { createServer } from '../../src/server/create-server.ts';
+import { createServer, type HistoryPage } from '../../src/server/create-server.ts';
 import { memoryLog } from '../../src/server/logs/memory.ts';
 import { expect, it, onTestFinished } from 'vitest';
 
@@ -22,6 +22,26 @@ it('[PUB-5] a publish with an idempotency key is added once, and its repeats get
 it.each(['', 'x'.repeat(129), 7])('[PUB-5] a key that is none is refused: %j', async (idempotencyKey) => {
   const wrong = { idempotencyKey: idempotencyKey as string };
   await expect(open().publish('orders', 1, wrong)).rejects.toMatchObject({ code: 'invalid-option' });
+});
+
+it('[SUB-1] of what is too much to be read at once, it is the newest from the end, and the next after a position', async () => {
+  const server = open();
+  const positions = [];
+  for (let n = 1; n <= 60; n++) positions.push(await server.publish('news', `${n} ${'x'.repeat(100_000)}`));
+  const topic = server.topic('news');
+  const numbers = ({ messages }: HistoryPage): number[] =>
+    messages.map(({ data }) => parseInt(data as string));
+  const last = numbers(await topic.read({ limit: 50 }));
+  expect(last.length).toBeGreaterThan(20);
+  expect(last).toEqual(Array.from(last, (_, i) => 61 - last.length + i));
+  const all = [1];
+  for (let after = positions[0]!; ;) {
+    const page = await topic.read({ after, limit: 1_000 });
+    if (page.messages.length === 0) break;
+    all.push(...numbers(page));
+    after = page.messages.at(-1)!.position;
+  }
+  expect(all).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
 });
 
 it('[SUB-10] what can’t be decoded is told in its place, and the rest is read', async () => {
