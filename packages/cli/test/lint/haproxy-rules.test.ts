@@ -297,6 +297,20 @@ frontend web from long
     expect(idsOf(lintText('haproxy', text))).toEqual(['HAP001']);
   });
 
+  it.each(['if !is_ws', 'unless is_ws', 'if ! { hdr(Upgrade) -i websocket }'])(
+    'judge no backend that WebSockets are kept from: use_backend app %s',
+    (condition) => {
+      const text = haproxy({
+        timeouts: without('timeout tunnel 1h'),
+        front: `acl is_ws hdr(Upgrade) -i websocket\n  use_backend app ${condition}`,
+        back: 'server a 127.0.0.1:1\nbackend live\n  timeout tunnel 10s\n  server b 127.0.0.1:2',
+      }).replace('default_backend app', 'default_backend live');
+      const found = lintText('haproxy', text).findings;
+      expect(found.map(({ rule }) => rule.id)).toContain('HAP002');
+      expect(found.filter(({ message }) => message.includes('backend app'))).toEqual([]);
+    },
+  );
+
   it('judge only the backend that is marked as the one for WebSockets', () => {
     const text = haproxy({
       timeouts: without('timeout tunnel 1h'),

@@ -115,6 +115,12 @@ describe('the rules for Traefik', () => {
     expect(idsOf(lintText('traefik', text.replace('scheme: https', 'scheme: http')))).toEqual(['TRF005']);
   });
 
+  it('judge no router that WebSockets are kept from', () => {
+    const text = twoRouters('Path').replace('Path(`/`)', 'Host(`a`) && !PathPrefix(`/ws`)');
+    expect(idsOf(lintText('traefik', text, { path: '/ws' }))).toEqual([]);
+    expect(idsOf(lintText('traefik', text))).toEqual([]);
+  });
+
   it('take names as they are written', () => {
     const text = dynamic(harmless).replace(
       '  services:',

@@ -1,7 +1,7 @@
 import type { LintContext } from '../finding.ts';
 import { soundsLikeWebSocket } from '../websocket-names.ts';
 import type { Line, Section } from './parse.ts';
-import { backendsOf, modeOf, ownLines, waysOf, type Way } from './scope.ts';
+import { backendsOf, holdsWord, modeOf, ownLines, waysOf, type Way } from './scope.ts';
 
 /**
  * The ways that carry WebSockets. HAProxy needs no setting for them, so any HTTP proxy may; but when
@@ -61,11 +61,11 @@ function textOf(words: Line['words']): string {
   return words.map(({ value }) => value).join(' ');
 }
 
-/** All that a line's condition looks at. */
+/** All that a line's condition asks for; what it keeps out is asked for by nobody. */
 function conditionTests(section: Section, line: Line): readonly string[] {
-  return conditionOf(section, line)
-    .flat()
-    .flatMap(({ tests }) => tests);
+  if (holdsWord(line, 'unless')) return [];
+  const terms = conditionOf(section, line).flat();
+  return terms.filter(({ isNegated }) => !isNegated).flatMap(({ tests }) => tests);
 }
 
 export function isAboutWebSocket(test: string, path: string | undefined): boolean {

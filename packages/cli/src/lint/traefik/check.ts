@@ -65,7 +65,7 @@ function webSocketRouters(document: Setting, { path }: LintContext): readonly En
 }
 
 function pathsOf({ value }: Entry): readonly { readonly own: string; readonly isPrefix: boolean }[] {
-  const found = (textAt(value, 'rule') ?? '').matchAll(/Path(Prefix|Regexp)?\(\s*[`'"]([^`'"]+)/g);
+  const found = (textAt(value, 'rule') ?? '').matchAll(/(?<!!)Path(Prefix|Regexp)?\(\s*[`'"]([^`'"]+)/g);
   return Array.from(found, ([, kind, own = '']) => ({ own, isPrefix: kind === 'Prefix' }));
 }
 
