@@ -218,35 +218,32 @@ export class Links {
     if (isFinal && (link === state.link || cause.code === 'superseded'))
       return this.finish('failed', cause, nowMs);
     const rival = this.#rival;
-    const wasReached = link.stage !== 'dialing';
     this.cause = cause;
     if (link.stage === 'live') {
       // Until its peer closed it, however long it had been silent.
       if (code !== undefined) this.backoff.liveAtMs = nowMs;
       this.flight.ended(code ?? 0, code === undefined ? 'error' : 'peer', nowMs);
     } else this.flight.missed();
-    if ('rival' in state && link === rival) {
+    if (rival && link !== rival) {
+      // It goes on alone.
+      this.#deadlines.clear();
+      this.#giveTime(nowMs);
+      return this.#become({ name: 'connecting', link: rival }, nowMs);
+    }
+    if ('rival' in state && rival) {
       state.rival = undefined;
       this.#deadlines.delete('connect');
       // The old link serves on.
       if (state.name === 'draining') this.flight.recovered();
-      return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
-    }
-    slotAtMs ??= this.#deadlines.get('slot');
-    this.#deadlines.clear();
-    if (!rival) {
+    } else {
+      slotAtMs ??= this.#deadlines.get('slot');
+      this.#deadlines.clear();
       this.#become({ name: 'waiting' }, nowMs);
-      return this.#scheduleRetry(wasReached, slotAtMs, nowMs);
     }
-    this.#giveTime(nowMs);
-    this.#become({ name: 'connecting', link: rival }, nowMs);
-  }
-
-  #scheduleRetry(wasReached: boolean, slotAtMs: number | undefined, nowMs: number): void {
     this.backoff.attempt++;
     this.#host.changed();
     if (slotAtMs !== undefined) return this.#dueAt('slot', slotAtMs);
-    this.#dueAt('retry', nowMs + this.backoff.nextMs(wasReached, nowMs));
+    this.#dueAt('retry', nowMs + this.backoff.nextMs(link.stage !== 'dialing', nowMs));
   }
 
   /** When the next attempt is due, and by whose word; undefined for none. */
