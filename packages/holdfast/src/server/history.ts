@@ -2,8 +2,10 @@ import type { Position } from '../protocol/position.ts';
 import type { MessageLog } from './message-log.ts';
 import type { HistoryPage } from './types.ts';
 
-/** What is read at once, at most, but for one message that has more: decoding it holds the event loop up. */
+/** What is given at once, at most, but for one message that has more: decoding it holds the event loop up. */
 const HISTORY_BYTES_MAX = 4_194_304;
+/** What is asked of the log at once: others wait meanwhile. */
+const PAGE_BYTES_MAX = 1_048_576;
 
 export interface History {
   readonly entries: readonly { readonly position: Position; readonly payload: Uint8Array }[];
@@ -25,7 +27,8 @@ export async function readHistory(
   let left = limit;
   while (left > 0) {
     const bytesMax = after ? HISTORY_BYTES_MAX - bytes : HISTORY_BYTES_MAX;
-    const page = await log.read(topic, position, { messagesMax: left, bytesMax });
+    const limits = { messagesMax: left, bytesMax: Math.min(bytesMax, PAGE_BYTES_MAX) };
+    const page = await log.read(topic, position, limits);
     // What went away meanwhile is told to whoever reads on from here.
     if (page.gap && entries.length > 0) break;
     if (page.gap) gap = { from, ...page.gap };
