@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { closeCodes } from '../../src/protocol/close-codes.ts';
@@ -44,6 +45,10 @@ class SharedPeer {
     onTestFinished(() => peer.webSocket.terminate());
     await once(peer.webSocket, 'open');
     return peer;
+  }
+
+  get socket(): Socket {
+    return (this.webSocket as unknown as { _socket: Socket })._socket;
   }
 
   of(channel: number): WireRecord[] {
@@ -92,6 +97,20 @@ describe('a shared connection', () => {
     for (const channel of [2, 3]) peer.webSocket.send(encodeEnd(channel, closeCodes.gone.code, ''));
     await vi.waitFor(() => expect(peer.closed).toBeDefined());
     expect(server.stats().connections).toBe(0);
+  });
+
+  it('[TAB-1] takes nothing for a channel that has ended, though it comes with the end', async () => {
+    const { server, port } = await startServer();
+    const peer = await SharedPeer.dial(port);
+    await Promise.all([peer.welcomed(1), peer.welcomed(2)]);
+    const publish = { type: 'publish', sequence: 1, topic: 'news', payload: new Uint8Array([49]) } as const;
+    peer.socket.cork();
+    peer.webSocket.send(encodeEnd(2, closeCodes.gone.code, ''));
+    peer.say(2, publish);
+    peer.say(1, publish);
+    peer.socket.uncork();
+    await vi.waitFor(() => expect(peer.of(1).map(({ type }) => type)).toContain('published'));
+    expect(server.stats().published).toBe(1);
   });
 
   for (const code of [0, 999, 1_000, 1_004, 1_005, 1_006, 1_015, 2_000, 3_000, 4_999, 5_000, 65_535]) {

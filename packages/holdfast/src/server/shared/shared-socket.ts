@@ -55,7 +55,7 @@ export class SharedSocket implements SocketHandler {
     if (message.type === 'end')
       return known?.finish(closeCodeOf(message.code), cutText(message.reason, REASON_BYTES_MAX));
     const channel = known ?? this.#open(message.channel);
-    channel?.handler.handleMessage(message.bytes);
+    if (channel?.isOpen) channel.handler.handleMessage(message.bytes);
     // What its channels are told, each of them sees to; what is said of those that may not begin is nobody's.
     if (this.#isUnread || this.socket.bufferedBytes <= UNREAD_BYTES_MAX) return;
     this.#isUnread = true;
@@ -119,8 +119,12 @@ class Channel implements EngineSocket {
     this.#id = id;
   }
 
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
   send(bytes: Uint8Array): void {
-    if (this.#state === 'open') this.#shared.socket.send(encodeShared(this.#id, bytes));
+    if (this.isOpen) this.#shared.socket.send(encodeShared(this.#id, bytes));
   }
 
   get bufferedBytes(): number {
