@@ -96,6 +96,10 @@ describe.runIf(stands)('what is wrong is told at start, with what to do, and wit
     expect(() => redisLog({ url: 'redis://host', prefix: '{p}' })).toThrow(/"prefix" must be/);
     expect(() => redisLog({ url: 'redis://host', deadlineMs: -1 })).toThrow(/"deadlineMs" is -1; it must be/);
     expect(() => redisLog({ url: ['redis://host', 'rediss://host'] })).toThrow(/same scheme/);
+    for (const secret of [{ password: 4711 }, { sentinel: { name: 'shop', password: 4711 } }])
+      expect(() => redisLog({ url: 'redis://host', ...secret } as never)).toThrow(
+        /password" is of type number; it must be a text\.$/,
+      );
   });
 
   it('[ERR-1] a password that is wrong, missing, or not wanted', async () => {

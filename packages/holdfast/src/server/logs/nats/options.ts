@@ -87,10 +87,10 @@ export function resolveNatsOptions(given: string | NatsLogOptions): ResolvedNats
   const alone = first.password === undefined ? first.username : undefined;
   return {
     addresses: addresses.map(({ text }) => text),
-    username: options.username ?? (alone === undefined ? first.username : undefined),
-    password: options.password ?? first.password,
-    token: options.token ?? (options.username === undefined ? alone : undefined),
-    credentials: options.credentials,
+    username: checkText('username', options.username) ?? (alone === undefined ? first.username : undefined),
+    password: checkText('password', options.password) ?? first.password,
+    token: checkText('token', options.token) ?? (options.username === undefined ? alone : undefined),
+    credentials: checkText('credentials', options.credentials),
     tls: first.tls ? (options.tls ?? {}) : options.tls,
     prefix: checkPrefix(options.prefix ?? 'holdfast'),
     deployment: checkDeployment(options.deployment ?? 'default'),
@@ -121,6 +121,12 @@ function secretOf(text: string): string | undefined {
   } catch {
     return invalid('user or password in the address are not percent-encoded; write a % as %25');
   }
+}
+
+/** A password of digits alone becomes a number in many a configuration file. */
+function checkText(name: string, value: unknown): string | undefined {
+  if (typeof value === 'string' || value === undefined || value === null) return value ?? undefined;
+  return invalid(`"${name}" is of type ${typeof value}; it must be a text`);
 }
 
 function checkPrefix(value: unknown): string {

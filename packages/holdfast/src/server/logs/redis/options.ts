@@ -77,8 +77,8 @@ export function resolveRedisOptions(given: string | RedisLogOptions): ResolvedRe
   return {
     addresses: parsed.map(({ address }) => address),
     sentinel: checkSentinel(options.sentinel),
-    username: options.username ?? first.username,
-    password: options.password ?? first.password,
+    username: checkText('username', options.username) ?? first.username,
+    password: checkText('password', options.password) ?? first.password,
     database: first.database,
     tls: first.tls ? (options.tls ?? {}) : undefined,
     prefix: checkName('prefix', options.prefix ?? 'holdfast'),
@@ -152,8 +152,17 @@ function secretOf(text: string): string | undefined {
 function checkSentinel(value: unknown): Sentinel | undefined {
   if (value === undefined) return undefined;
   const sentinel = (typeof value === 'string' ? { name: value } : value) as Sentinel | null;
-  if (typeof sentinel?.name === 'string' && sentinel.name !== '') return sentinel;
-  return invalid('"sentinel" must be the name of a primary, or { name, username, password }');
+  if (typeof sentinel?.name !== 'string' || sentinel.name === '')
+    return invalid('"sentinel" must be the name of a primary, or { name, username, password }');
+  checkText('sentinel.username', sentinel.username);
+  checkText('sentinel.password', sentinel.password);
+  return sentinel;
+}
+
+/** A password of digits alone becomes a number in many a configuration file. */
+function checkText(name: string, value: unknown): string | undefined {
+  if (typeof value === 'string' || value === undefined || value === null) return value ?? undefined;
+  return invalid(`"${name}" is of type ${typeof value}; it must be a text`);
 }
 
 /** Braces would be taken for a cluster’s hash tags. */
