@@ -22,9 +22,9 @@ export function checkWhole(name: string, value: unknown): number {
 }
 
 /** A bound that may be Infinity. */
-export function checkBound(name: string, value: unknown): void {
+export function checkBound(name: string, value: unknown, call?: string): void {
   if (typeof value === 'number' && value >= 0) return;
-  invalid(name, `is ${shown(value)}; it must be a number from 0, or Infinity for no bound`);
+  invalid(name, `is ${shown(value)}; it must be a number from 0, or Infinity for no bound`, call);
 }
 
 export function checkFunction(name: string, value: unknown, call?: string): void {

@@ -15,6 +15,16 @@ describe('the memory log beyond the port', () => {
     expect(await a!.log.key()).not.toEqual(await b!.log.key());
   });
 
+  it.each([
+    [{ totalBytesMax: '512 MiB' }, 'memoryLog: "totalBytesMax" is "512 MiB"; it must be a number from 0'],
+    [{ totalBytesMax: NaN }, 'memoryLog: "totalBytesMax" is NaN'],
+    [{ totalBytesMax: -1 }, 'memoryLog: "totalBytesMax" is -1'],
+    [{ bytesMax: 1_000 }, 'memoryLog: "options.bytesMax" does not exist; there are: totalBytesMax'],
+    [null, 'memoryLog: "options" is null'],
+  ])('[ERR-1] refuses %j, which would bound nothing', (options, text) => {
+    expect(() => memoryLog(options as never)).toThrow(text);
+  });
+
   it('[SUB-4] beyond `totalBytesMax` the topics that were silent longest lose their oldest first', async () => {
     const subject = await LogSubject.open(memoryLog({ totalBytesMax: 100 }), {});
     const texts = (prefix: string): string[] => [1, 2, 3].map((n) => `${prefix}${n}`.padEnd(15));

@@ -1,6 +1,7 @@
 import type { Position } from '../../protocol/position.ts';
 import type { Entry } from '../../protocol/schema.ts';
 import type { Appended, FollowedMessage, LogConfig, MessageLog, Page, ReadLimit } from '../message-log.ts';
+import { checkBound, checkKeys } from '../option-checks.ts';
 import { PayloadMemory, type StoredPayload } from './payload-memory.ts';
 
 export interface MemoryLogOptions {
@@ -31,9 +32,12 @@ const TOPS_MAX = 50_000;
 /** This share of all payloads is freed beyond what is too much, so that it is not looked for with each append. */
 const FREED_SHARE = 1 / 128;
 
-/** The embedded default: topics in this process's memory, gone with it. */
+/** The embedded default: topics in this process's memory, gone with it. Throws `invalid-option`. */
 export function memoryLog(options: MemoryLogOptions = {}): MessageLog {
-  return new MemoryLog(options.totalBytesMax ?? 512 * 1_048_576);
+  const known = checkKeys('options', options, ['totalBytesMax'], 'memoryLog');
+  const { totalBytesMax = 512 * 1_048_576 } = known;
+  checkBound('totalBytesMax', totalBytesMax, 'memoryLog');
+  return new MemoryLog(totalBytesMax);
 }
 
 class MemoryLog implements MessageLog {
