@@ -138,7 +138,6 @@ export class Cluster {
     this.beatSoon = false;
     const everyMs = Math.round(this.node.limits.nodeBeatMs);
     const { top: takeovers } = this.takeovers.telling;
-    const { prunedThrough: presencePruned } = this.presence;
     const heard = [...this.members.values()]
       .slice(0, LIST_MAX)
       .map(({ id, takeoversHeard }): [string, number, number] => [
@@ -148,7 +147,7 @@ export class Cluster {
       ]);
     const process = this.processes?.own ?? '';
     const stats = this.statsOf();
-    this.say({ kind: 'beat', everyMs, first, takeovers, presencePruned, heard, stats, process });
+    this.say({ kind: 'beat', everyMs, first, takeovers, heard, stats, process });
   }
 
   /** Whether there are other nodes, or were a moment ago: they may only be out of hearing. */
@@ -232,7 +231,6 @@ export class Cluster {
     if (!member) return this.warnOfCrowd();
     // A node that never had a client has nobody to be taken over from it.
     if (!known && this.node.counters.welcomed === 0) member.takeoversHeard = beat.takeovers;
-    this.presence.handlePruned(beat.from, beat.presencePruned);
     if (!beat.first) return;
     this.beatSoon = true;
     this.wake();

@@ -56,15 +56,13 @@ export const fates = ['done', 'failed', 'running', 'not-run', 'unknown'] as cons
 const shapes = {
   /**
    * "I am here." `first` asks for the others' own beats at once. `takeovers` says how far this node has got in
-   * telling of them, `presencePruned` through where what it told of presence may have left no trace, and `heard` how
-   * far it has heard each other node, of both. `process` names the process to those on the same machine, where that
+   * telling of them, and `heard` how far it has heard each other node, of both. `process` names the process to those on the same machine, where that
    * can be told.
    */
   beat: {
     everyMs: isUint,
     first: isFlag,
     takeovers: isUint,
-    presencePruned: isUint,
     heard: listOf(tuple(isId, isUint, isUint)),
     stats: isStats,
     process: isText,
@@ -72,11 +70,15 @@ const shapes = {
   bye: {},
   /** Sessions that were resumed on this node, each with the client's number of its connection. */
   takeovers: { after: isUint, through: isUint, top: isUint, facts: listOf(tuple(isId, isUint)) },
-  /** Who came to a topic on this node, with the user's name, or null for who left. */
+  /**
+   * Who came to a topic on this node, with the user's name, or null for who left; through `pruned`, who left may be
+   * named no more.
+   */
   presence: {
     after: isUint,
     through: isUint,
     top: isUint,
+    pruned: isUint,
     facts: listOf(tuple(isText, isId, orNull(isText))),
   },
   /** What became of these requests? `connection` has taken the session over, and asks for no more than `through`. */

@@ -5,6 +5,11 @@ import { continues, Telling, type Fact, type Run } from './telling.ts';
 /** On the wire between nodes: who is on a topic, by user, or that a session has left it. */
 export type PresenceFact = [topic: string, session: string, user: string | null];
 
+/** A run of them, with the highest number of a fact that has left no trace: it is in no run but the list from 0. */
+export interface PresenceRun extends Run<PresenceFact> {
+  pruned: number;
+}
+
 /** A session of this node on a topic, or the trace of one until all nodes have heard that it left. */
 interface Own {
   readonly topic: string;
@@ -22,7 +27,7 @@ interface Others {
   /** How far it was heard. */
   heard: number;
   /** What had left no trace when its list began. */
-  prunedThrough: number;
+  pruned: number;
   /** Counts the lists that began anew: what the newest did not name is gone, once it is complete. */
   round: number;
   completeRound: number;
@@ -43,15 +48,18 @@ export class Presence {
   readonly roster: Roster;
   private readonly own = new Map<string, Own>();
   private readonly others = new Map<string, Others>();
-  /** The highest number of a fact that left no trace: who heard of the session, and not of this, needs the whole list. */
-  prunedThrough = 0;
+  private pruned = 0;
 
   constructor(
-    send: (run: Run<PresenceFact>) => void,
+    send: (run: PresenceRun) => void,
     changed: (topic: string, change: 'joined' | 'left', present: Present) => void,
   ) {
     this.roster = new Roster(changed);
-    this.telling = new Telling(RUN_FACTS_MAX, (after) => this.factsAfter(after), send);
+    this.telling = new Telling(
+      RUN_FACTS_MAX,
+      (after) => this.factsAfter(after),
+      (run) => send({ ...run, pruned: this.pruned }),
+    );
   }
 
   // ── This node's sessions ─────────────────────────────────────────────────────────────────────────────────
@@ -91,7 +99,7 @@ export class Presence {
     for (const [key, { state, number }] of this.own) {
       if (state.name !== 'left' || number > heardByAll) continue;
       this.own.delete(key);
-      this.prunedThrough = Math.max(this.prunedThrough, number);
+      this.pruned = Math.max(this.pruned, number);
     }
   }
 
@@ -117,18 +125,13 @@ export class Presence {
   }
 
   /**
-   * Another node says up to which number facts of its may have left no trace. It keeps those that this node has not
-   * heard, as long as it knows of this node; what it forgot while it did not is in no run but the list's.
+   * Takes in what another node told, if that continues what was heard. A node keeps the facts that this one has not
+   * heard, as long as it knows of it; if it forgot some while it did not, its list has to be heard anew.
    */
-  handlePruned(node: string, prunedThrough: number): void {
+  hear(node: string, run: PresenceRun): void {
     const others = this.othersOf(node);
-    if (prunedThrough > Math.max(others.heard, others.prunedThrough)) others.heard = 0;
-    if (others.heard === 0) others.prunedThrough = prunedThrough;
-  }
-
-  /** Takes in what another node told, if that continues what was heard. */
-  hear(node: string, run: Run<PresenceFact>): void {
-    const others = this.othersOf(node);
+    if (run.pruned > Math.max(others.heard, others.pruned)) others.heard = 0;
+    if (others.heard === 0) others.pruned = run.pruned;
     if (!continues(run, others.heard)) return;
     others.heard = run.through;
     // A run from the beginning is the whole list, or how it begins.
@@ -150,7 +153,7 @@ export class Presence {
   private othersOf(node: string): Others {
     let others = this.others.get(node);
     if (!others) {
-      others = { facts: new Map(), heard: 0, prunedThrough: 0, round: 0, completeRound: 0 };
+      others = { facts: new Map(), heard: 0, pruned: 0, round: 0, completeRound: 0 };
       this.others.set(node, others);
     }
     return others;

@@ -104,6 +104,7 @@ describe('what comes over the broadcast', () => {
         kind: 'presence',
         from,
         ...facts,
+        pruned: 0,
         facts: [
           ['__proto__', session, 'x'],
           ['honest', session, null],

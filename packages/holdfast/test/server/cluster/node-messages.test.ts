@@ -20,7 +20,6 @@ const each: { [K in NodeMessage['kind']]: NodeMessage<K> } = {
     everyMs: 5_000,
     first: true,
     takeovers: 1,
-    presencePruned: 2,
     heard: [[to, 3, 4]],
     stats,
     process: '7 here',
@@ -33,6 +32,7 @@ const each: { [K in NodeMessage['kind']]: NodeMessage<K> } = {
     after: 0,
     through: 2,
     top: 2,
+    pruned: 1,
     facts: [
       ['röm', to, 'ann'],
       ['röm', to, null],

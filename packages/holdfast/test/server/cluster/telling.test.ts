@@ -80,10 +80,8 @@ class Pair {
 
   /** Both know of each other. */
   beat(): void {
-    const { teller, listener } = this;
-    teller.sweep();
-    if (this.delivered) listener.handlePruned('teller', teller.prunedThrough);
-    teller.repeat(listener.heardOf('teller'));
+    this.teller.sweep();
+    this.teller.repeat(this.listener.heardOf('teller'));
   }
 
   /** The teller takes the listener for dead: what it tells now is heard by all that there are. */
@@ -140,6 +138,18 @@ it('[CLUSTER-10] another node’s list is the same in the end, whatever was lost
     }),
     { numRuns: 1_000 },
   );
+});
+
+it('[CLUSTER-10] a node that was out of hearing learns who left while it was taken for dead', () => {
+  const pair = new Pair();
+  pair.enter(0);
+  pair.teller.telling.flush();
+  pair.delivered = false;
+  pair.leave(0);
+  pair.forgetListener();
+  pair.delivered = true;
+  for (let i = 0; i < 2; i++) pair.beat();
+  pair.expectSame();
 });
 
 it('[CLUSTER-10] a node that comes later hears of all, however many there are, and who left before', () => {
