@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { intermediaryById } from '../facts/intermediaries.ts';
 import { type ForwardProxy, parseForwardProxy } from './probe/forward-proxy.ts';
 import { checkHeader } from './probe/handshake.ts';
@@ -88,6 +89,7 @@ export function settle(options: DiagnoseOptions): Settings {
   if (options.send !== undefined && Buffer.byteLength(options.send) > SEND_BYTES_MAX) {
     throw new BadInput(`The text to send may have ${SEND_BYTES_MAX} bytes at most.`);
   }
+  if (options.ca !== undefined) checkCertificates(options.ca);
   if (options.expect !== undefined && options.send === undefined) {
     throw new BadInput('--expect needs --send: no message is sent otherwise.');
   }
@@ -118,6 +120,21 @@ export function settle(options: DiagnoseOptions): Settings {
     proxy: options.proxy === undefined ? null : parseForwardProxy(options.proxy),
     ca: options.ca,
   };
+}
+
+/** Node.js passes over what is none without a word, and then nobody would be trusted. */
+function checkCertificates(text: string): void {
+  const found = text.match(/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END [^-]*-----/g) ?? [];
+  if (found.some(isCertificate)) return;
+  throw new BadInput('--ca holds no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be read.');
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function within(name: string, value: number, min: number, max: number, unit = ''): number {

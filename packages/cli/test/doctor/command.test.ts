@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/doctor/command.ts';
 import type { Io } from '../../src/io.ts';
@@ -35,6 +36,11 @@ describe('holdfast doctor, given what it cannot work with', () => {
     ['a header that breaks the request', ['ws://a/', '--header', 'A: b\r\nC: d'], /not an HTTP header/],
     ['a product that nobody knows', ['ws://a/', '--via', 'abacus'], /does not know "abacus"/],
     ['--expect without --send', ['ws://a/', '--expect', 'x'], /needs --send/],
+    [
+      'certificates that are none',
+      ['wss://a/', '--ca', fileURLToPath(import.meta.url)],
+      /no certificate in PEM/,
+    ],
     ['certificates that are not there', ['wss://a/', '--ca', '/nowhere.pem'], /could not be read/],
   ];
   it.each(cases)('%s: one sentence, exit code 2', async (_name, args, sentence) => {
