@@ -221,6 +221,19 @@ describe('the LMDB log beyond the port', () => {
     await subject.log.close();
   });
 
+  it('[FLOW-2] a topic that gets many messages at once keeps its bounds without the upkeep', async () => {
+    const folder = freshFolder();
+    const subject = await LogSubject.open(lmdbLog(folder), { retention: { countMax: 10 } });
+    const sizes: number[] = [];
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(numbered(200).map((text) => subject.add('t', text.padEnd(2_000))));
+      sizes.push(statSync(join(folder, 'data.mdb')).size);
+    }
+    expect(await subject.kept('t')).toHaveLength(10);
+    expect(sizes[19], 'what is freed is used again').toBeLessThan(sizes[4]! * 1.5);
+    await subject.log.close();
+  });
+
   it('[SUB-5] an empty topic is forgotten after a month, and goes on above all tops that were', async () => {
     const subject = await LogSubject.open(lmdbLog(freshFolder()), { retention: { ageMaxMs: 1_000 } });
     await subject.addAll('t', numbered(5));

@@ -8,7 +8,7 @@ import { blockAfter, floorIn, topicIn, type Tree } from './tree.ts';
 
 /** A block's payloads together: large enough to hold a busy turn's messages, small enough to be read for one. */
 const BLOCK_BYTES_MAX = 16_384;
-/** How many blocks an append may free on its way: more than it makes, so that a topic shrinks to its bounds. */
+/** How many blocks appends may free on their way beyond those that they make, so that a topic shrinks to its bounds. */
 const BLOCKS_FREED_MAX = 8;
 
 interface OpenTopic {
@@ -101,8 +101,8 @@ export class Transaction {
     for (const [name, topic] of this.topics) {
       if (topic.fresh.length > 0) {
         this.appended.set(name, topic.fresh);
-        this.writeBlocks(name, topic);
-        this.trimTopic(name, topic, topic.freshAtMs, BLOCKS_FREED_MAX);
+        const made = this.writeBlocks(name, topic);
+        this.trimTopic(name, topic, topic.freshAtMs, made + BLOCKS_FREED_MAX);
       }
       this.put(topicKey(name), encodeTopic(topic.record));
     }
@@ -142,7 +142,9 @@ export class Transaction {
     return topic;
   }
 
-  private writeBlocks(name: string, { fresh, freshAtMs }: OpenTopic): void {
+  /** Gives how many there are. */
+  private writeBlocks(name: string, { fresh, freshAtMs }: OpenTopic): number {
+    let made = 0;
     let start = 0;
     let bytes = 0;
     for (const [index, { offset, payload }] of fresh.entries()) {
@@ -150,9 +152,11 @@ export class Transaction {
       const next = fresh[index + 1];
       if (next && bytes + next.payload.length <= BLOCK_BYTES_MAX) continue;
       this.put(blockKey(name, offset), encodeBlock(freshAtMs, fresh.slice(start, index + 1)));
+      made++;
       start = index + 1;
       bytes = 0;
     }
+    return made;
   }
 
   /** Gives how many blocks it freed. */
