@@ -11,6 +11,7 @@ import { schema, type WireRecord } from './schema.ts';
 
 const [REQUEST] = schema.request;
 const [PUBLISH] = schema.publish;
+const [PONG] = schema.pong;
 const [REPLY] = schema.reply;
 const [PUBLISHED] = schema.published;
 const [MESSAGES] = schema.messages;
@@ -37,6 +38,7 @@ export function readHot(number: number, reader: ByteReader): WireRecord | Decode
       topic: reader.text(NAME_BYTES_MAX),
       payload: reader.raw(),
     };
+  if (number === PONG) return { type: 'pong', id: reader.uint(), finished: reader.uint() };
   return undefined;
 }
 
