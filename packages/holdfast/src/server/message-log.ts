@@ -13,9 +13,9 @@ export interface MessageLog {
   /**
    * Appends durably; those of one session, or of none on one topic, in the order of the calls. With a session, a
    * sequence that this session has appended before is a `duplicate`: nothing is added and the first position is
-   * returned; dedup is written in the same atomic step as the append. `stale` says that a later sequence of the session was applied and this one
-   * never was. Rejects with `too-big` what it takes never, with `log-full` what it had no room for and has not kept, and
-   * with anything else when it can't tell whether the message was kept.
+   * returned; dedup is written in the same atomic step as the append. `stale` says that a later sequence of the
+   * session was applied and this one never was. Rejects with `too-big` what it takes never, with `log-full` what it
+   * had no room for and has not kept, and with anything else when it can't tell whether the message was kept.
    */
   append(
     topic: string,
