@@ -56,8 +56,8 @@ export const fates = ['done', 'failed', 'running', 'not-run', 'unknown'] as cons
 const shapes = {
   /**
    * "I am here." `first` asks for the others' own beats at once. `takeovers` says how far this node has got in
-   * telling of them, and `heard` how far it has heard each other node, of both. `process` names the process to those on the same machine, where that
-   * can be told.
+   * telling of them, and `heard` how far it has heard each other node, of both. `process` names the process to those
+   * on the same machine, where that can be told.
    */
   beat: {
     everyMs: isUint,
