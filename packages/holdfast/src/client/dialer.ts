@@ -160,7 +160,7 @@ export class Dialer {
       line.racing.set(socket, url);
       this.#lastUrl = line.url = url;
       this.#host.tell((session, nowMs) => {
-        session.links.liveness.interval = this.#host.intervalOf(url);
+        link.interval = this.#host.intervalOf(url);
         session.opened(link, line.token, nowMs);
       });
     };

@@ -1,5 +1,6 @@
 import { checkKeys, checkPositive, invalid, shown } from './option-checks.ts';
 import type { Logger } from './options.ts';
+import { systemClock } from './system-clock.ts';
 
 export interface DrainOnSignalOptions {
   /** Default: SIGTERM, which systemd, Docker and Kubernetes send. */
@@ -10,8 +11,6 @@ export interface DrainOnSignalOptions {
 
 /** What is left of the deadline for closing what did not move, the log and the port. */
 const CLOSING_MS = 3_000;
-/** The longest that a timer of Node.js runs; a longer one fires at once. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 interface Drainable {
   drain(options: { deadlineMs: number }): Promise<void>;
@@ -38,16 +37,13 @@ export function drainOnSignal(
   const deadlineMs = checkPositive('deadlineMs', given.deadlineMs ?? 25_000, call);
   let asked = false;
   const end = async (): Promise<void> => {
-    const late = setTimeout(
-      () => {
-        logger.warn(`Holdfast: the server was not closed within ${deadlineMs} ms, and is ended now.`);
-        source.exit(1);
-      },
-      Math.min(deadlineMs, TIMER_MAX_MS),
-    );
+    const cancel = systemClock.setTimer(() => {
+      logger.warn(`Holdfast: the server was not closed within ${deadlineMs} ms, and is ended now.`);
+      source.exit(1);
+    }, deadlineMs);
     await server.drain({ deadlineMs: Math.max(deadlineMs - CLOSING_MS, deadlineMs / 2) });
     await server.close();
-    clearTimeout(late);
+    cancel();
     source.exit(0);
   };
   const listener = (signal: NodeJS.Signals): void => {

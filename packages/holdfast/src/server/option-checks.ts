@@ -31,6 +31,22 @@ export function checkFunction(name: string, value: unknown, call?: string): void
   if (typeof value !== 'function') invalid(name, `is ${shown(value)}; it must be a function`, call);
 }
 
+/** A user’s name, password or token, if any, which errors never show. Digits alone are a number in many a configuration file. */
+export function checkSecret(name: string, value: unknown, call: string): string | undefined {
+  if (typeof value === 'string' || value === undefined || value === null) return value ?? undefined;
+  return invalid(name, `is of type ${typeof value}; it must be a text`, call);
+}
+
+/** A user’s name or password, if any, as it stands in an address. */
+export function secretInUrl(text: string, call: string): string | undefined {
+  if (text === '') return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return invalid('url', 'holds a user or password that is not percent-encoded; write a % as %25', call);
+  }
+}
+
 /** What a client may ask for by it; names that begin with $ are the server's own. */
 export function checkMethodName(name: unknown): void {
   if (typeof name === 'string' && name !== '' && name[0] !== '$' && Buffer.byteLength(name) <= NAME_BYTES_MAX)

@@ -143,9 +143,8 @@ export class ClientSession<Caller = unknown> {
 
   /** Asks for the heartbeat that the path bears, where something is known of it (SPEC LIVE-7). */
   #askInterval(link: Link): void {
-    const { ms: intervalMs } = this.links.liveness.interval;
-    if (intervalMs === undefined) return;
-    link.pending.push({ type: 'heartbeat', intervalMs });
+    const { ms: intervalMs } = link.interval;
+    if (intervalMs !== undefined) link.pending.push({ type: 'heartbeat', intervalMs });
   }
 
   #sendAll(link: Link, nowMs: number): void {
@@ -243,7 +242,7 @@ export class ClientSession<Caller = unknown> {
       case 'cause':
         // To be told "unknown" explains less than what the client noticed itself.
         if (record.id !== 'unknown') this.links.explained(record);
-        if (record.id === idleCut && liveness.interval.cut(flight.silentMs)) this.#askInterval(link);
+        if (record.id === idleCut && liveness.formerInterval.cut(flight.silentMs)) this.#askInterval(link);
         return;
       // Records of the client's own kind make no sense from a server, and do no harm.
     }

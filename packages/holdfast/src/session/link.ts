@@ -1,5 +1,6 @@
 import type { WireRecord } from '../protocol/schema.ts';
 import type { BackoffOptions } from './backoff.ts';
+import type { HeartbeatInterval } from './heartbeat-interval.ts';
 import type { Aliases } from './subscriptions.ts';
 
 /** One attempt at a connection, and the connection that comes of it. */
@@ -14,6 +15,8 @@ export interface Link {
   bare: boolean;
   /** What its hello said was sent before it. */
   sentBefore?: [publish: number, request: number];
+  /** Of the path that it takes; the driver sets it before it says that the link is open. */
+  interval: HeartbeatInterval;
   readonly aliases: Aliases;
   /** What leaves at the end of the turn. */
   pending: WireRecord[];

@@ -4,6 +4,7 @@ import type { WireRecord } from '../protocol/schema.ts';
 import { Backoff } from './backoff.ts';
 import { Deadlines } from './deadlines.ts';
 import { FlightRecorder } from './flight-recorder.ts';
+import { HeartbeatInterval } from './heartbeat-interval.ts';
 import type { Cause, Link, LinksConfig, LinksHost } from './link.ts';
 import { Liveness, type LivenessDeadline } from './liveness.ts';
 
@@ -111,6 +112,7 @@ export class Links {
       tokenRejected: this.#tokenRejected,
       greetedAtMs: 0,
       bare: false,
+      interval: new HeartbeatInterval(false),
       aliases: new Map(),
       pending: [],
     };
@@ -145,7 +147,7 @@ export class Links {
     if (!('link' in state) || link.stage !== 'greeting') return false;
     if (state.link !== link) this.#drop(state.link);
     link.stage = 'live';
-    this.liveness.restart(nowMs - link.greetedAtMs, welcome);
+    this.liveness.restart(link.interval, nowMs - link.greetedAtMs, welcome);
     this.backoff.windowMs = welcome.returnWindowMs;
     this.backoff.place = welcome.returnPlace / RETURN_PLACES;
     this.#tokenRejected = link.tokenRejected = false;

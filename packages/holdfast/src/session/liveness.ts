@@ -18,8 +18,10 @@ const PROBE_SPACING_MS = 1_000;
 /** What the connection in use has to say within which time, and what proves that it is alive. */
 export class Liveness {
   readonly roundTrip = new RoundTrip();
-  /** Of the path that the connection takes; the driver changes it with the path. */
+  /** Of the path that the connection takes. */
   interval = new HeartbeatInterval(false);
+  /** Of the path that the connection before it took. */
+  formerInterval = this.interval;
   /** How often the server shows itself unless it was asked for another interval. */
   #welcomedMs = 25_000;
   graceMs = 20_000;
@@ -36,7 +38,9 @@ export class Liveness {
   }
 
   /** Another connection is in use, welcomed `rttMs` after its hello: what the last one owed is void. */
-  restart(rttMs: number, { heartbeatMs, graceMs }: WireRecord<'welcome'>): void {
+  restart(interval: HeartbeatInterval, rttMs: number, { heartbeatMs, graceMs }: WireRecord<'welcome'>): void {
+    this.formerInterval = this.interval;
+    this.interval = interval;
     this.roundTrip.sample(rttMs);
     this.#welcomedMs = heartbeatMs;
     this.graceMs = graceMs;

@@ -2,6 +2,7 @@ import { encode } from '../../src/protocol/codec.ts';
 import type { WireRecord } from '../../src/protocol/schema.ts';
 import type { Position } from '../../src/protocol/position.ts';
 import { ClientSession, type ClientSessionConfig } from '../../src/session/client-session.ts';
+import { HeartbeatInterval } from '../../src/session/heartbeat-interval.ts';
 import type { Link } from '../../src/session/link.ts';
 import type { OutboxItem } from '../../src/session/outbox.ts';
 import type { ClientCursor, ReaderEvent } from '../../src/session/subscriptions.ts';
@@ -28,6 +29,8 @@ export class ClientHand {
   nowMs = 1_000_000;
   /** What the session's random gives. */
   chance = 0.5;
+  /** Of the path that links take from now on. */
+  path = new HeartbeatInterval(false);
   readonly session: ClientSession<string>;
   private readonly links = new Map<number, Link>();
   private readonly effects: Effect[] = [];
@@ -45,6 +48,7 @@ export class ClientHand {
       {
         dial: (link) => {
           this.links.set(link.id, link);
+          link.interval = this.path;
           note({ type: 'dial', link: link.id, tokenRejected: link.tokenRejected });
         },
         drop: (link, code) => note({ type: 'drop', link: link.id, code }),
@@ -81,6 +85,7 @@ export class ClientHand {
       tokenRejected: false,
       greetedAtMs: 0,
       bare: false,
+      interval: this.path,
       aliases: new Map(),
       pending: [],
     };

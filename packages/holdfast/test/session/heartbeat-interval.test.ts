@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { closeCodes } from '../../src/protocol/close-codes.ts';
 import { HeartbeatInterval } from '../../src/session/heartbeat-interval.ts';
-import { ClientHand, PROBE_TIMEOUT_MS, sent } from './client-hand.ts';
+import { ClientHand, HEARTBEAT_MS, PROBE_TIMEOUT_MS, sent } from './client-hand.ts';
 
 const verdict = (id: string) => ({ type: 'cause', id, confidence: 90, text: 'Cut.', fix: '' }) as const;
 
@@ -78,7 +79,7 @@ describe('a client', () => {
 
   it('[LIVE-7] asks for the interval that its path bears, then and with each hello', () => {
     const hand = cutTwice('idle-cut-by-intermediary');
-    expect(hand.session.links.liveness.interval.ms).toBe(8_000);
+    expect(hand.path.ms).toBe(8_000);
     expect(hand.session.links.liveness.heartbeatMs).toBe(8_000);
     hand.lose(3);
     const { link } = hand.untilDial();
@@ -90,7 +91,42 @@ describe('a client', () => {
 
   it('[LIVE-7] learns nothing from ends that have another reason', () => {
     for (const id of ['server-crash', 'network-lost', 'device-slept', 'unknown']) {
-      expect(cutTwice(id).session.links.liveness.interval.ms).toBeUndefined();
+      expect(cutTwice(id).path.ms).toBeUndefined();
     }
+  });
+
+  it('[LIVE-7] goes by the path of the link in use, whatever a rival’s bears', () => {
+    const hand = ClientHand.live();
+    hand.path = new HeartbeatInterval(false, 5_000);
+    hand.connect();
+    hand.open(2);
+    hand.lose(2, closeCodes.overloaded.code);
+    hand.say(1, { type: 'ping', id: 0, tops: [] });
+    expect(hand.session.links.liveness.heartbeatMs).toBe(HEARTBEAT_MS);
+    const { link } = hand.untilDial();
+    hand.open(link);
+    hand.welcome(link);
+    expect(hand.session.links.liveness.heartbeatMs).toBe(5_000);
+  });
+
+  it('[LIVE-7] learns from the end of a connection about the path that it took', () => {
+    const hand = ClientHand.live();
+    const { path } = hand;
+    for (let time = 0; time < 2; time++) {
+      hand.path = path;
+      hand.lose(hand.session.links.count);
+      let { link } = hand.untilDial();
+      hand.open(link);
+      hand.welcome(link);
+      hand.pass(10_000);
+      hand.lose(link);
+      hand.path = new HeartbeatInterval(false);
+      ({ link } = hand.untilDial());
+      hand.open(link);
+      hand.welcome(link);
+      hand.say(link, verdict('idle-cut-by-intermediary'));
+      expect(hand.path.ms).toBeUndefined();
+    }
+    expect(path.ms).toBe(8_000);
   });
 });

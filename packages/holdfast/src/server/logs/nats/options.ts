@@ -1,5 +1,8 @@
 import type { TlsOptions } from '@nats-io/transport-node';
 import { HoldfastError } from '../../../protocol/error-codes.ts';
+import { checkSecret, secretInUrl } from '../../option-checks.ts';
+
+const CALL = 'natsLog';
 
 export interface NatsLogOptions {
   /** `nats://host:port`, or `tls://`; `user:password@` or `token@` before the host is optional. Several name one cluster. */
@@ -87,10 +90,11 @@ export function resolveNatsOptions(given: string | NatsLogOptions): ResolvedNats
   const alone = first.password === undefined ? first.username : undefined;
   return {
     addresses: addresses.map(({ text }) => text),
-    username: checkText('username', options.username) ?? (alone === undefined ? first.username : undefined),
-    password: checkText('password', options.password) ?? first.password,
-    token: checkText('token', options.token) ?? (options.username === undefined ? alone : undefined),
-    credentials: checkText('credentials', options.credentials),
+    username:
+      checkSecret('username', options.username, CALL) ?? (alone === undefined ? first.username : undefined),
+    password: checkSecret('password', options.password, CALL) ?? first.password,
+    token: checkSecret('token', options.token, CALL) ?? (options.username === undefined ? alone : undefined),
+    credentials: checkSecret('credentials', options.credentials, CALL),
     tls: first.tls ? (options.tls ?? {}) : options.tls,
     prefix: checkPrefix(options.prefix ?? 'holdfast'),
     deployment: checkDeployment(options.deployment ?? 'default'),
@@ -109,24 +113,9 @@ function parseUrl(given: unknown): Address {
   return {
     text: `${url.hostname}:${url.port || '4222'}`,
     tls: url.protocol === 'tls:',
-    username: secretOf(url.username),
-    password: secretOf(url.password),
+    username: secretInUrl(url.username, CALL),
+    password: secretInUrl(url.password, CALL),
   };
-}
-
-function secretOf(text: string): string | undefined {
-  if (text === '') return undefined;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return invalid('user or password in the address are not percent-encoded; write a % as %25');
-  }
-}
-
-/** A password of digits alone becomes a number in many a configuration file. */
-function checkText(name: string, value: unknown): string | undefined {
-  if (typeof value === 'string' || value === undefined || value === null) return value ?? undefined;
-  return invalid(`"${name}" is of type ${typeof value}; it must be a text`);
 }
 
 function checkPrefix(value: unknown): string {
@@ -146,5 +135,5 @@ function checkWhole(name: string, value: unknown, max: number): number {
 }
 
 function invalid(text: string): never {
-  throw new HoldfastError('invalid-option', `natsLog: ${text}.`);
+  throw new HoldfastError('invalid-option', `${CALL}: ${text}.`);
 }

@@ -1,5 +1,8 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { HoldfastError } from '../../../protocol/error-codes.ts';
+import { checkSecret, secretInUrl } from '../../option-checks.ts';
+
+const CALL = 'redisLog';
 
 export interface RedisLogOptions {
   /**
@@ -77,8 +80,8 @@ export function resolveRedisOptions(given: string | RedisLogOptions): ResolvedRe
   return {
     addresses: parsed.map(({ address }) => address),
     sentinel: checkSentinel(options.sentinel),
-    username: checkText('username', options.username) ?? first.username,
-    password: checkText('password', options.password) ?? first.password,
+    username: checkSecret('username', options.username, CALL) ?? first.username,
+    password: checkSecret('password', options.password, CALL) ?? first.password,
     database: first.database,
     tls: first.tls ? (options.tls ?? {}) : undefined,
     prefix: checkName('prefix', options.prefix ?? 'holdfast'),
@@ -126,8 +129,8 @@ function parseUrl(text: unknown): ParsedUrl {
     address: addressOf(host, port),
     tls: url.protocol === 'rediss:',
     database,
-    username: secretOf(url.username),
-    password: secretOf(url.password),
+    username: secretInUrl(url.username, CALL),
+    password: secretInUrl(url.password, CALL),
   };
 }
 
@@ -140,29 +143,14 @@ function parse(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
 
-function secretOf(text: string): string | undefined {
-  if (text === '') return undefined;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return invalid('user or password in the address are not percent-encoded; write a % as %25');
-  }
-}
-
 function checkSentinel(value: unknown): Sentinel | undefined {
   if (value === undefined) return undefined;
   const sentinel = (typeof value === 'string' ? { name: value } : value) as Sentinel | null;
   if (typeof sentinel?.name !== 'string' || sentinel.name === '')
     return invalid('"sentinel" must be the name of a primary, or { name, username, password }');
-  checkText('sentinel.username', sentinel.username);
-  checkText('sentinel.password', sentinel.password);
+  checkSecret('sentinel.username', sentinel.username, CALL);
+  checkSecret('sentinel.password', sentinel.password, CALL);
   return sentinel;
-}
-
-/** A password of digits alone becomes a number in many a configuration file. */
-function checkText(name: string, value: unknown): string | undefined {
-  if (typeof value === 'string' || value === undefined || value === null) return value ?? undefined;
-  return invalid(`"${name}" is of type ${typeof value}; it must be a text`);
 }
 
 /** Braces would be taken for a cluster’s hash tags. */
@@ -177,5 +165,5 @@ function checkPositive(name: string, value: unknown): number {
 }
 
 function invalid(text: string): never {
-  throw new HoldfastError('invalid-option', `redisLog: ${text}.`);
+  throw new HoldfastError('invalid-option', `${CALL}: ${text}.`);
 }
