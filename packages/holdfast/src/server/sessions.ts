@@ -37,6 +37,8 @@ type SessionLimits = Pick<Limits, 'repliesMax' | 'replyBytesMax' | 'sessionTtlMs
 
 export class Sessions {
   private readonly sessions = new Map<string, Session>();
+  /** Those without a connection, the one first that was left first. */
+  private readonly left = new Set<Session>();
   private readonly connected = new Tally();
   private readonly limits: SessionLimits;
 
@@ -75,6 +77,7 @@ export class Sessions {
     const old = session.connection;
     if (old && number <= session.connectionNumber) return { session, superseded: connection };
     if (!old) this.connected.add(identity.id);
+    this.left.delete(session);
     session.connection = connection;
     session.connectionNumber = number;
     session.identity = identity;
@@ -88,7 +91,8 @@ export class Sessions {
     this.connected.remove(session.identity.id);
     session.leftAtMs = nowMs;
     if (ended) session.replies?.finish(Infinity);
-    if (!session.replies) this.sessions.delete(session.id);
+    if (session.replies) this.left.add(session);
+    else this.sessions.delete(session.id);
   }
 
   repliesOf(session: Session): ReplyBook {
@@ -108,9 +112,12 @@ export class Sessions {
    */
   expire(nowMs: number): void {
     const { sessionTtlMs, helloTimeoutMs } = this.limits;
-    for (const [id, { connection, replies, leftAtMs }] of this.sessions) {
-      const keptMs = replies && !replies.isConfirmed ? resumableMs(sessionTtlMs) : helloTimeoutMs;
-      if (!connection && nowMs - leftAtMs > keptMs) this.sessions.delete(id);
+    for (const session of this.left) {
+      const { id, replies, leftAtMs } = session;
+      const keptMs = replies?.isConfirmed ? helloTimeoutMs : resumableMs(sessionTtlMs);
+      if (nowMs - leftAtMs <= keptMs) continue;
+      this.sessions.delete(id);
+      this.left.delete(session);
     }
   }
 }
