@@ -5,7 +5,8 @@ import { getHeapStatistics } from 'node:v8';
 import { memoryOf, openFilesMax } from './linux.ts';
 import type { Machine, Reading, Use } from './machine.ts';
 
-const DELAY_RESOLUTION_MS = 20;
+/** What is watched for are delays of half a second; a finer timer would wake an idle process for nothing. */
+const DELAY_RESOLUTION_MS = 100;
 
 /** This process, as Node and Linux see it. One reading takes a few small reads, well under a millisecond. */
 export function nodeMachine(): Machine {
