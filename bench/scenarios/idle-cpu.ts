@@ -6,8 +6,11 @@ import type { ReceiversCommands } from '../workers/receivers.ts';
 import { add, inTurn, type Runs, type Scenario } from './scenario.ts';
 
 const connections = 15_000;
-/** What opening them left to do: compiling, collecting garbage, and heartbeats that come due for the first time. */
-const settleMs = 10_000;
+/**
+ * What opening them left to do: compiling, heartbeats that come due for the first time, and the collections with which
+ * V8 gives memory back within half a minute of a burst; they take a third of a second.
+ */
+const settleMs = 40_000;
 /** One interval of heartbeats, which is 25 s for Holdfast and for Socket.IO by default. `ws` has none. */
 const intervalMs = 25_000;
 

@@ -51,6 +51,8 @@ export class Connection
   private opening = 0;
   private isRenewing = false;
   bucket = 0;
+  previous: Waiting | undefined = undefined;
+  next: Waiting | undefined = undefined;
   paidUntilMs = 0;
   /** The return window that its client knows of. */
   returnWindowMs = 0;

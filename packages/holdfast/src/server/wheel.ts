@@ -2,8 +2,10 @@ import type { Clock } from '../session/clock.ts';
 
 /** Whoever has deadlines. */
 export interface Waiting {
-  /** The bucket it stands in, kept by the wheel; 0 for none. */
+  /** Its place, kept by the wheel: the bucket, 0 for none, and its neighbours there. */
   bucket: number;
+  previous: Waiting | undefined;
+  next: Waiting | undefined;
   /** Infinity when there is none. */
   nextDeadlineMs(): number;
   handleTime(nowMs: number): void;
@@ -26,7 +28,8 @@ const TICK_MS_MAX = 2_000;
  * minute does not take its clients for dead (SPEC LIVE-6).
  */
 export class Wheel {
-  private readonly buckets = new Map<number, Set<Waiting>>();
+  /** The first in each bucket. */
+  private readonly buckets = new Map<number, Waiting>();
   private stalled: Stall | undefined;
   private now: number;
   private tickedAtMs: number;
@@ -58,13 +61,19 @@ export class Wheel {
     this.remove(waiting);
     if (deadlineMs === Infinity) return;
     waiting.bucket = Math.max(this.reached + 1, Math.ceil(deadlineMs / TICK_MS));
-    const bucket = this.buckets.get(waiting.bucket);
-    if (bucket) bucket.add(waiting);
-    else this.buckets.set(waiting.bucket, new Set([waiting]));
+    waiting.next = this.buckets.get(waiting.bucket);
+    if (waiting.next) waiting.next.previous = waiting;
+    this.buckets.set(waiting.bucket, waiting);
   }
 
   remove(waiting: Waiting): void {
-    this.buckets.get(waiting.bucket)?.delete(waiting);
+    const { bucket, previous, next } = waiting;
+    if (bucket === 0) return;
+    if (previous) previous.next = next;
+    else if (next) this.buckets.set(bucket, next);
+    else this.buckets.delete(bucket);
+    if (next) next.previous = previous;
+    waiting.previous = waiting.next = undefined;
     waiting.bucket = 0;
   }
 
@@ -84,12 +93,11 @@ export class Wheel {
     this.tickedAtMs = clockMs;
     this.arm();
     while (this.reached < Math.floor(this.now / TICK_MS)) {
-      const due = this.buckets.get(++this.reached);
-      this.buckets.delete(this.reached);
-      for (const waiting of due ?? []) {
-        if (waiting.nextDeadlineMs() <= this.now) waiting.handleTime(this.now);
-        // Its handling may have ended it.
-        if (waiting.bucket !== 0) this.schedule(waiting);
+      const bucket = ++this.reached;
+      for (let first = this.buckets.get(bucket); first; first = this.buckets.get(bucket)) {
+        if (first.nextDeadlineMs() <= this.now) first.handleTime(this.now);
+        // Its handling may have ended or moved it.
+        if (first.bucket === bucket) this.schedule(first);
       }
     }
   }

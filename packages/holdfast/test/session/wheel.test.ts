@@ -5,6 +5,8 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 /** Something with one deadline, which notes when it was handled. */
 class Sleeper implements Waiting {
   bucket = 0;
+  previous: Waiting | undefined = undefined;
+  next: Waiting | undefined = undefined;
   handledAtMs: number[] = [];
   deadlineMs: number;
 

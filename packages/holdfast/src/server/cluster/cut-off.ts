@@ -26,6 +26,8 @@ const CHECK_MS = 1_000;
  */
 export class CutOff implements Waiting {
   bucket = 0;
+  previous: Waiting | undefined = undefined;
+  next: Waiting | undefined = undefined;
   private checkAtMs = 0;
   private outage: Outage | undefined;
   private readonly parts: CutOffParts;
