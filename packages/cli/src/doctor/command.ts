@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { EXIT_NOT_TESTED, EXIT_OK, EXIT_PROBLEM, type Io } from '../io.ts';
 import { doctorHelp, type DoctorArguments, parseDoctorArguments } from './arguments.ts';
 import { diagnose } from './diagnose.ts';
+import { parseTarget } from './probe/target.ts';
 import { BadInput } from '../bad-input.ts';
 import { htmlReport } from './report/html.ts';
 import { junitReport } from './report/junit.ts';
@@ -53,7 +54,7 @@ function progressPrinter({ options }: DoctorArguments, io: Io): (progress: Progr
   return (progress) => {
     switch (progress.kind) {
       case 'plan':
-        io.out(`${options.url}\n${progress.sentence}\n\n`);
+        io.out(`${parseTarget(options.url).url}\n${progress.sentence}\n\n`);
         return;
       case 'step-started':
         passing(progress.title);

@@ -87,6 +87,19 @@ describe('holdfast doctor, given an address that cannot be tested', () => {
     expect(out).toContain('never ends its answer');
   });
 
+  it('a query, which may hold a credential: no report shows it', async () => {
+    const url = await raw((socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'));
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+    const [html, junit] = [join(folder, 'report.html'), join(folder, 'report.xml')];
+    const asked = `${url}?token=hunter2`;
+    const text = await doctor([asked, ...SHORT, '--html', html, '--junit', junit]);
+    const json = await doctor([asked, ...SHORT, '--json']);
+    const shown = [text.out, text.err, json.out, readFileSync(html, 'utf8'), readFileSync(junit, 'utf8')];
+    rmSync(folder, { recursive: true });
+    expect(json.out).toContain(`"url": "${url}?…"`);
+    expect(shown.join('')).not.toContain('hunter2');
+  });
+
   it('a name that does not resolve', async () => {
     const { code, out } = await doctor(['wss://nowhere.invalid/', ...SHORT]);
     expect(code).toBe(2);

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 
 /** Where one way leads, taken apart once. */
 export interface Target {
+  /** As reports show it: a query often holds a credential, and reports are passed on. */
   readonly url: string;
   readonly secure: boolean;
   /** Without brackets when it is an IPv6 address. */
@@ -40,7 +41,7 @@ export function parseTarget(text: string): Target {
   const secure = url.protocol === 'wss:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return {
-    url: `${url.protocol}//${url.host}${url.pathname}${url.search}`,
+    url: `${url.protocol}//${url.host}${url.pathname}${url.search && '?…'}`,
     secure,
     host,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
