@@ -144,7 +144,7 @@ export class ClientSession<Caller = unknown> {
   /** Asks for the heartbeat that the path bears, where something is known of it (SPEC LIVE-7). */
   #askInterval(link: Link): void {
     const { ms: intervalMs } = link.interval;
-    if (intervalMs !== undefined) link.pending.push({ type: 'heartbeat', intervalMs });
+    if (intervalMs) link.pending.push({ type: 'heartbeat', intervalMs });
   }
 
   #sendAll(link: Link, nowMs: number): void {

@@ -4,7 +4,6 @@ import type { WireRecord } from '../protocol/schema.ts';
 import { Backoff } from './backoff.ts';
 import { Deadlines } from './deadlines.ts';
 import { FlightRecorder } from './flight-recorder.ts';
-import { HeartbeatInterval } from './heartbeat-interval.ts';
 import type { Cause, Link, LinksConfig, LinksHost } from './link.ts';
 import { Liveness, type LivenessDeadline } from './liveness.ts';
 
@@ -112,7 +111,7 @@ export class Links {
       tokenRejected: this.#tokenRejected,
       greetedAtMs: 0,
       bare: false,
-      interval: new HeartbeatInterval(false),
+      interval: this.liveness.interval,
       aliases: new Map(),
       pending: [],
     };

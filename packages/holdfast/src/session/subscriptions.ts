@@ -122,8 +122,7 @@ export class Subscriptions {
     if (!position || !last || held || !this.#cursors.has(id) || epoch !== position.epoch) return;
     if (previous > position.offset || last.offset <= position.offset) return;
     cursor.position = { epoch, offset: last.offset };
-    const isNext = previous === position.offset;
-    const fresh = isNext ? entries : entries.filter(({ offset }) => offset > position.offset);
+    const fresh = entries.filter(({ offset }) => offset > position.offset);
     this.#host.read(cursor, { type: 'messages', epoch, entries: fresh });
   }
 
