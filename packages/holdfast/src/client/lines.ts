@@ -28,7 +28,7 @@ export type Measure = (url: string, count: number) => Promise<number[]>;
 
 /** All in milliseconds. */
 export interface LinesOptions {
-  /** Between checks of all endpoints. Default 600,000: each costs every endpoint two requests. */
+  /** Between checks of all endpoints. Default 600,000: each costs every endpoint six requests. */
   checkMs: number;
   /** Between the checks that confirm that another endpoint is better. Default 20,000. */
   confirmMs: number;

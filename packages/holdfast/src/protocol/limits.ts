@@ -32,7 +32,7 @@ export const defaultLimits = {
   replyBytesMax: 1_048_576,
   /** Ended connections of which a node keeps a record for their clients' return; older ones are explained without it. */
   flightsMax: 10_000,
-  /** Connections of one node: idle ones fill 1.4 GiB by then. Which limit binds first, `listen` says (SPEC ADM-6). */
+  /** Connections of one node: idle ones fill 0.7 GiB by then. Which limit binds first, `listen` says (SPEC ADM-6). */
   connectionsMax: 100_000,
   /** Of one client address (in IPv6: one /64). A whole office or carrier may share one; ten of them can't fill a node. */
   connectionsPerAddressMax: 5_000,

@@ -29,7 +29,7 @@ export interface HoldfastWebSocketOptions {
   backoff?: Partial<BackoffOptions>;
   /** The first attempt after a loss comes at random within this time, so that not all clients come at once. Default 1,000. */
   returnWindowMs?: number;
-  /** Losses in a row after which it gives up. Default: never. */
+  /** Attempts in a row to come back after which it gives up. Default: never. */
   retriesMax?: number;
   /** What may wait to be sent while there is no connection. Default 1,000 messages and 1 MiB. */
   buffer?: { countMax?: number; bytesMax?: number };
