@@ -35,6 +35,10 @@ export function wholeNumber(name: string, given: string, min: number, max: numbe
 /** A header given as "Name: value". Throws BadInput. */
 export function headerOf(line: string): readonly [name: string, value: string] {
   const colon = line.indexOf(':');
-  if (colon < 1) throw new BadInput(`--header wants "Name: value", not "${line}".`);
+  // Its value may be a credential.
+  if (colon < 1)
+    throw new BadInput(
+      `--header wants "Name: value"; one begins with "${line.slice(0, 12)}", without a colon.`,
+    );
   return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
 }

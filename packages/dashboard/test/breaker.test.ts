@@ -2,13 +2,10 @@ import type { ChaosProxy } from '@holdfast/chaos';
 import { expect, it, vi } from 'vitest';
 import { Breaker, type BreakerParts } from '../src/supervisor/breaker.ts';
 
-it('a line whose port another program took stays refused, and the page stays up', async () => {
-  const taken = new Error('listen EADDRINUSE: address already in use 127.0.0.1:4321');
-  const set = vi
-    .fn<ChaosProxy['set']>()
-    .mockResolvedValue()
-    .mockResolvedValueOnce()
-    .mockRejectedValueOnce(taken);
+const taken = new Error('listen EADDRINUSE: address already in use 127.0.0.1:4321');
+
+function make() {
+  const set = vi.fn<ChaosProxy['set']>().mockResolvedValue();
   const warned: string[] = [];
   const breaker = new Breaker({
     proxy: { set } as unknown as ChaosProxy,
@@ -18,6 +15,12 @@ it('a line whose port another program took stays refused, and the page stays up'
     marked: () => {},
     warned: (text) => warned.push(text),
   });
+  return { breaker, set, warned };
+}
+
+it('a line whose port another program took stays refused, and the page stays up', async () => {
+  const { breaker, set, warned } = make();
+  set.mockResolvedValueOnce().mockRejectedValueOnce(taken);
   breaker.handle({ action: 'refuse', on: true });
   breaker.handle({ action: 'refuse', on: false });
   await vi.waitFor(() => expect(warned).toEqual([expect.stringContaining('address already in use')]));
@@ -25,4 +28,17 @@ it('a line whose port another program took stays refused, and the page stays up'
   breaker.handle({ action: 'clear' });
   expect(set).toHaveBeenLastCalledWith({ refuse: undefined });
   expect(breaker.faults).toEqual({});
+});
+
+it('it is refused whichever button finds that out, until one gets the port back', async () => {
+  const { breaker, set, warned } = make();
+  set.mockResolvedValueOnce().mockRejectedValueOnce(taken).mockRejectedValueOnce(taken);
+  breaker.handle({ action: 'refuse', on: true });
+  breaker.handle({ action: 'refuse', on: false });
+  await vi.waitFor(() => expect(warned).toHaveLength(1));
+  breaker.handle({ action: 'latency', on: true });
+  await vi.waitFor(() => expect(warned).toHaveLength(2));
+  expect(breaker.faults).toEqual({ refuse: null, latency: null });
+  breaker.handle({ action: 'latency', on: false });
+  await vi.waitFor(() => expect(breaker.faults).toEqual({}));
 });

@@ -64,13 +64,23 @@ export function includedPaths(named: string, folder: string, include: Place): re
   const folders = [...withParents(folder), ...withParents(dirname(include.source.path))];
   const candidates = isAbsolute(named) ? [named] : folders.map((from) => join(from, named));
   if (hasWildcard(named)) {
-    for (const candidate of candidates) {
-      const found = told(include, () => expandGlob(candidate));
+    for (const [index, candidate] of candidates.entries()) {
+      const found = index === 0 ? told(include, () => expandGlob(candidate)) : guess(candidate);
       if (found.length > 0) return found;
     }
     return [];
   }
   return [candidates.find((candidate) => existsSync(candidate)) ?? candidates[0] ?? named];
+}
+
+/** A folder that is only guessed may be anybody’s, who need not let us read it. */
+function guess(pattern: string): readonly string[] {
+  try {
+    return expandGlob(pattern);
+  } catch (error) {
+    if (error instanceof InputError) return [];
+    throw error;
+  }
 }
 
 function withParents(folder: string): readonly string[] {

@@ -132,7 +132,8 @@ export class Supervisor {
 }
 
 function send(worker: Worker, message: SupervisorMessage): void {
-  if (worker.isConnected()) worker.send(message);
+  // One that has just died hears nothing; without a callback that would be an error of this process.
+  if (worker.isConnected()) worker.send(message, () => {});
 }
 
 function readyOf(worker: Worker): Promise<Ports> {

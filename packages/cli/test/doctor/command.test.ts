@@ -100,6 +100,24 @@ describe('holdfast doctor, given an address that cannot be tested', () => {
     expect(shown.join('')).not.toContain('hunter2');
   });
 
+  it('nor what an answer makes of it: a redirect, an error page, a cookie', async () => {
+    const head = 'Set-Cookie: sid=c00kie; Path=/\r\nContent-Length: 200\r\n';
+    for (const answer of [
+      `HTTP/1.1 301 Moved\r\nLocation: https://login.example/ws?token=hunter2&a=b\r\n${head}\r\n`,
+      `HTTP/1.1 404 Not Found\r\n${head}\r\nCannot GET /?token=hunter2&a=b, nor /?token=hunter2&amp;a=b`,
+    ]) {
+      const url = await raw((socket) => socket.end(answer));
+      const { out, err } = await doctor([`${url}?token=hunter2&a=b`, ...SHORT, '--json']);
+      expect(out).toContain('sid=…');
+      expect(out + err).not.toMatch(/hunter2|c00kie/);
+    }
+  });
+
+  it('nor does an error', async () => {
+    const asked = [['https://a/?token=hunter2'], ['ws://a/', '--header', 'Authorization Bearer hunter2']];
+    for (const args of asked) expect((await doctor(args)).err).not.toContain('hunter2');
+  });
+
   it('a name that does not resolve', async () => {
     const { code, out } = await doctor(['wss://nowhere.invalid/', ...SHORT]);
     expect(code).toBe(2);

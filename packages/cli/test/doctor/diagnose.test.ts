@@ -158,6 +158,26 @@ describe('an answer of 101', () => {
     expect(outcome.kind).toBe('open');
   });
 
+  it('chooses no extension that nobody offered (RFC 6455, section 4.1)', async () => {
+    const headers =
+      'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate';
+    const server = await localRaw((socket) => {
+      socket.once('data', (request) => {
+        socket.write(`${switching}\r\n${headers}\r\nSec-WebSocket-Accept: ${acceptOf(request)}\r\n\r\n`);
+      });
+    });
+    const outcomes = [];
+    for (const compression of [false, true]) {
+      const budget = new Budget({ connections: 1, concurrentConnections: 1, bytes: 1_000 });
+      const options = { budget, ...nothingAsked, compression };
+      const { outcome, connection } = await dial(parseTarget(server.url), options);
+      connection?.drop();
+      outcomes.push(outcome.kind);
+    }
+    await server.stop();
+    expect(outcomes).toEqual(['bad-accept', 'open']);
+  });
+
   it('can’t fill the memory with fragments that hold nothing', async () => {
     const headers = 'Upgrade: websocket\r\nConnection: Upgrade';
     const server = await localRaw((socket) => {

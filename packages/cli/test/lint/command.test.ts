@@ -161,6 +161,17 @@ describe('holdfast lint', () => {
     ).toContain('APA007');
   });
 
+  it('takes nothing of the whole process for missing where an include was passed over', async () => {
+    const route = '<VirtualHost *:80>\nProxyPass /ws http://a/ws upgrade=websocket\n</VirtualHost>\n';
+    const apache = (include: string): string =>
+      write('httpd.conf', `LoadModule mpm_event_module x.so\nInclude ${include}\n${route}`);
+    const nginx = write('nginx.conf', `include /nowhere/workers.conf;\nevents {}\nhttp {\n${clean}\n}\n`);
+    for (const path of [apache('/nowhere/mods'), apache('${CONF}/mods'), nginx]) {
+      const { out } = await lint(path, '--skip-missing', '--connections', '10000');
+      expect(out).not.toMatch(/APA005|APA007|NGX011|NGX013/);
+    }
+  });
+
   it('shows its arguments', async () => {
     const { code, out } = await lint('--help');
     expect(code).toBe(0);

@@ -86,6 +86,11 @@ describe('Caddy', () => {
   });
 });
 
+it('Caddy reads heredocs where lines end with CR LF, too', () => {
+  const [site] = parseCaddyfile(source('a.com {\r\n  respond /x <<EOF\r\n  { }\r\n  EOF\r\n}\r\n'));
+  expect(site?.children?.map(({ words }) => values(words))).toEqual([['respond', '/x', '  { }']]);
+});
+
 it('Caddy reads lines that go on where lines end with CR LF, too', () => {
   const [site] = parseCaddyfile(source('a.com {\r\n  reverse_proxy /ws* \\\r\n    b:80\r\n}\r\n'));
   expect(site?.children?.map(({ words }) => values(words))).toEqual([['reverse_proxy', '/ws*', 'b:80']]);

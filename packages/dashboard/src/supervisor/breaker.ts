@@ -19,6 +19,8 @@ export class Breaker {
   private readonly parts: BreakerParts;
   private readonly lasting = new Map<LastingFault, number | null>();
   private readonly timers = new Map<LastingFault, NodeJS.Timeout>();
+  /** Another program took the line's port while it was refused. */
+  private isStuck = false;
 
   constructor(parts: BreakerParts) {
     this.parts = parts;
@@ -81,19 +83,31 @@ export class Breaker {
           setTimeout(() => this.setLasting(fault, false), lastsMs),
         );
     } else this.lasting.delete(fault);
+    if (fault === 'refuse') this.isStuck = false;
     this.mark(on ? label : `${label} ends`);
-    this.parts.proxy
-      .set(on ? faults : without(faults))
-      .catch((error: Error) => this.handleStuck(fault, error));
+    this.parts.proxy.set(on ? faults : without(faults)).then(
+      () => this.handleListening(),
+      (error: Error) => this.handleStuck(error),
+    );
     // There must be silence long enough to be cut in.
     if (fault === 'idle-cut') this.parts.publisher.start(on ? 'sparse' : 'steady');
     this.parts.changed();
   }
 
-  /** Another program took the line's port while it was refused: so it still is, and the button ends it later. */
-  private handleStuck(fault: LastingFault, { message }: Error): void {
-    this.lasting.set(fault, null);
-    this.mark(`${pageFaults[fault].label} goes on`);
+  /** The port is asked for with each change, so any button may have got it back. */
+  private handleListening(): void {
+    if (!this.isStuck) return;
+    this.isStuck = false;
+    this.lasting.delete('refuse');
+    this.mark(`${pageFaults.refuse.label} ends`);
+    this.parts.changed();
+  }
+
+  /** Whatever was pressed, only the port can fail: so the line is still refused, and the button ends it later. */
+  private handleStuck({ message }: Error): void {
+    this.isStuck = true;
+    this.lasting.set('refuse', null);
+    this.mark(`${pageFaults.refuse.label} goes on`);
     this.parts.warned(`The line’s port can’t be had again (${message}). Press the button once more.`);
     this.parts.changed();
   }

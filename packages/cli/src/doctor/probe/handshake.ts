@@ -75,7 +75,7 @@ export async function dial(target: Target, options: DialOptions): Promise<Dialle
     return { ms: took(), outcome: answer, connection: null };
   }
   const { head, rest } = answer;
-  const outcome = judge(head, rest, key);
+  const outcome = judge(head, rest, target, key, options.compression === true);
   if (outcome.kind !== 'open') {
     line.socket.destroy();
     options.budget.closeConnection();
@@ -98,7 +98,7 @@ export async function askHttp(
     if (line.kind === 'no-line') return line;
     const answer = await ask(line.socket, request, options.answerTimeoutMs, options.signal);
     line.socket.destroy();
-    return answer.kind === 'head' ? answered(answer.head, answer.rest) : answer;
+    return answer.kind === 'head' ? answered(answer.head, answer.rest, target) : answer;
   } finally {
     options.budget.closeConnection();
   }
@@ -138,7 +138,7 @@ function requestHead(target: Target, key: string, options: DialOptions): string 
 export function checkHeader(name: string, value: string): void {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(value)) {
     throw new BadInput(
-      `"${printable(`${name}: ${value}`)}" is not an HTTP header; write it as "Name: value".`,
+      `"${printable(name)}: …" is not an HTTP header; write it as "Name: value", in printable characters.`,
     );
   }
   const why = ownHeaders[name.toLowerCase()];
@@ -208,18 +208,40 @@ function bodyIsComplete(head: ResponseHead, body: Buffer): boolean {
   return body.length >= BODY_START_BYTES_MAX || (length !== undefined && body.length >= Number(length));
 }
 
-function answered(head: ResponseHead, body: Buffer): Extract<Refusal, { kind: 'answered' }> {
+function answered(
+  head: ResponseHead,
+  body: Buffer,
+  { resource }: Target,
+): Extract<Refusal, { kind: 'answered' }> {
+  const text = body.subarray(0, BODY_START_BYTES_MAX).toString('utf8');
+  const query = resource.replace(/^[^?]*/, '');
   return {
     kind: 'answered',
     status: head.status,
     reason: printable(head.reason),
-    headers: Object.fromEntries(head.headers),
-    bodyStart: withoutControls(body.subarray(0, BODY_START_BYTES_MAX).toString('utf8')),
+    headers: shownHeaders(head),
+    // Many an error page repeats what was asked for.
+    bodyStart: withoutControls(query === '' ? text : hidden(text, query)),
   };
 }
 
+function hidden(text: string, query: string): string {
+  return text.replaceAll(query, '?…').replaceAll(query.replaceAll('&', '&amp;'), '?…');
+}
+
+/** As reports may show them, which are passed on: a redirect repeats the query, and a cookie is a credential. */
+function shownHeaders({ headers }: ResponseHead): Headers {
+  const shown = (name: string, value: string): string => {
+    if (name === 'location') return value.replace(/\?.*/s, '?…');
+    return name === 'set-cookie' ? value.replace(/=.*/s, '=…') : value;
+  };
+  return Object.fromEntries(
+    Array.from(headers, ([name, values]) => [name, values.map((value) => shown(name, value))]),
+  );
+}
+
 /** What makes a client fail although the status is 101 (RFC 6455, section 4.1). */
-function faultOf(headers: Headers, key: string): string | null {
+function faultOf(headers: Headers, key: string, offersExtension: boolean): string | null {
   const wanted = createHash('sha1')
     .update(key + ACCEPT_SUFFIX)
     .digest('base64');
@@ -227,6 +249,8 @@ function faultOf(headers: Headers, key: string): string | null {
     return 'Sec-WebSocket-Accept does not belong to this request';
   if (!holdsToken(headers['upgrade'], 'websocket')) return 'the header "Upgrade: websocket" is missing';
   if (!holdsToken(headers['connection'], 'upgrade')) return 'the header "Connection: Upgrade" is missing';
+  if (headers['sec-websocket-extensions'] && !offersExtension)
+    return 'it chose an extension that nobody offered (Sec-WebSocket-Extensions)';
   return null;
 }
 
@@ -239,10 +263,16 @@ function holdsToken(values: readonly string[] | undefined, token: string): boole
   );
 }
 
-function judge(head: ResponseHead, body: Buffer, key: string): Opened | Refusal {
-  if (head.status !== 101) return answered(head, body);
-  const headers: Headers = Object.fromEntries(head.headers);
-  const what = faultOf(headers, key);
+function judge(
+  head: ResponseHead,
+  body: Buffer,
+  target: Target,
+  key: string,
+  offersExtension: boolean,
+): Opened | Refusal {
+  if (head.status !== 101) return answered(head, body, target);
+  const headers = shownHeaders(head);
+  const what = faultOf(headers, key, offersExtension);
   if (what !== null) return { kind: 'bad-accept', what, headers };
   return {
     kind: 'open',

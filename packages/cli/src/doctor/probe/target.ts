@@ -23,18 +23,20 @@ export function parseTarget(text: string): Target {
   try {
     url = new URL(text);
   } catch {
-    throw new BadInput(`"${text}" is not a WebSocket address; one looks like wss://example.com/socket.`);
+    throw new BadInput(
+      `"${shown(text)}" is not a WebSocket address; one looks like wss://example.com/socket.`,
+    );
   }
   if (url.protocol === 'http:' || url.protocol === 'https:') {
     const scheme = url.protocol === 'https:' ? 'wss' : 'ws';
     throw new BadInput(
-      `${text} is an HTTP address; give the address of the WebSocket, perhaps ${scheme}://${url.host}${url.pathname}.`,
+      `${shown(text)} is an HTTP address; give the address of the WebSocket, perhaps ${scheme}://${url.host}${url.pathname}.`,
     );
   }
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw new BadInput(`"${text}" is not a WebSocket address: it must begin with ws:// or wss://.`);
+    throw new BadInput(`"${shown(text)}" is not a WebSocket address: it must begin with ws:// or wss://.`);
   }
-  if (url.hostname === '') throw new BadInput(`"${text}" names no host.`);
+  if (url.hostname === '') throw new BadInput(`"${shown(text)}" names no host.`);
   if (url.username || url.password) {
     throw new BadInput('A name or password in the address is not sent; use --header "Authorization: …".');
   }
@@ -50,4 +52,9 @@ export function parseTarget(text: string): Target {
     origin: `${secure ? 'https' : 'http'}://${url.host}`,
     isAddress: isIP(host) !== 0,
   };
+}
+
+/** Without what may be a credential. */
+function shown(text: string): string {
+  return text.replace(/\?.*/s, '?…').replace(/\/\/[^/]*@/, '//…@');
 }

@@ -110,6 +110,7 @@ function checkWorkers(
   if (connections === undefined || document.kind === 'fragment') return;
   const line =
     effective(document, undefined, 'maxrequestworkers') ?? effective(document, undefined, 'maxclients');
+  if (!line && directivesNamed(document.nodes, 'include').length > 0) return;
   const workers = Number(line?.args[0]?.value ?? WORKERS_DEFAULT);
   const place = line ?? routes[0]?.node;
   if (place && workers < connections)

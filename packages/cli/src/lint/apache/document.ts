@@ -47,7 +47,7 @@ class Expander {
   #follow(include: Node, parent: Node | undefined, way: readonly string[]): Node[] {
     const named = include.args[0]?.value ?? '';
     // A name with a variable of the environment cannot be known here.
-    if (named.includes('${')) return [];
+    if (named.includes('${')) return [include];
     const isOptional = include.name === 'includeoptional' && !hasWildcard(named);
     const nodes: Node[] = [];
     for (const included of includedPaths(named, this.#folder, include)) {

@@ -64,7 +64,7 @@ function* readLines(source: SourceFile, isAtTop: () => boolean): Generator<Word[
 }
 
 const token =
-  /(?<blank>[^\S\n]+|\\\r?\n|(?<=^|\s)#[^\n]*)|(?<newline>\n)|"(?<double>(?:\\.|[^"\\])*)"|`(?<back>[^`]*)`|<<(?<mark>[A-Za-z0-9_-]+)\n(?<here>[\s\S]*?)\n[^\S\n]*\k<mark>(?!\S)|(?<bare>[^\s"`](?:\\\r?\n|\S)*)/gmy;
+  /(?<blank>[^\S\n]+|\\\r?\n|(?<=^|\s)#[^\n]*)|(?<newline>\n)|"(?<double>(?:\\.|[^"\\])*)"|`(?<back>[^`]*)`|<<(?<mark>[A-Za-z0-9_-]+)\r?\n(?<here>[\s\S]*?)\r?\n[^\S\n]*\k<mark>(?!\S)|(?<bare>[^\s"`](?:\\\r?\n|\S)*)/gmy;
 
 function* readTokens(source: SourceFile): Generator<Word | 'newline'> {
   const pattern = new RegExp(token);

@@ -16,6 +16,11 @@ const SLOTS_PER_SOCKET = 2.2;
 /** An office behind one address may hold as many sockets. */
 const GENEROUS_PER_ADDRESS = 100;
 
+/** An include that was passed over may hold what seems to be missing. */
+function isPartlyUnread(blocks: readonly (readonly Directive[])[]): boolean {
+  return blocks.some((block) => block.some(({ name }) => name === 'include'));
+}
+
 /** NGX011 to NGX014: what the whole process can hold. A fragment does not show it. */
 export function checkProcess(document: NginxDocument, context: LintContext, findings: Findings): void {
   if (document.kind === 'fragment') return;
@@ -24,7 +29,7 @@ export function checkProcess(document: NginxDocument, context: LintContext, find
   const start: Place = events ? headOf(events) : { source: document.root, start: 0, end: 0 };
   const shutdown = effective(top, 'worker_shutdown_timeout');
   const shutdownMs = parseDurationMs(argument(shutdown) ?? '', 1_000);
-  if (!shutdown) findings.add('NGX011', start, 'worker_shutdown_timeout is not set.');
+  if (!shutdown && !isPartlyUnread(top)) findings.add('NGX011', start, 'worker_shutdown_timeout is not set.');
   if (shutdown && shutdownMs !== undefined && shutdownMs < SHORT_SHUTDOWN_MS) {
     const message = `All sockets are cut ${sayDuration(shutdownMs)} after each reload.`;
     findings.add('NGX012', headOf(shutdown), message);
@@ -41,7 +46,9 @@ function checkConnections(
 ): void {
   const line = effective([events?.block ?? []], 'worker_connections');
   const perWorker = Number(argument(line) ?? WORKER_CONNECTIONS_DEFAULT);
-  const processes = argument(effective([document.directives], 'worker_processes')) ?? '1';
+  const own = argument(effective([document.directives], 'worker_processes'));
+  if ((!line || own === undefined) && isPartlyUnread([document.directives, events?.block ?? []])) return;
+  const processes = own ?? '1';
   const workers = processes === 'auto' ? cores : Number(processes);
   if (!Number.isFinite(perWorker) || !(workers > 0)) return;
   if (connections !== undefined && perWorker * workers < connections * 2) {
