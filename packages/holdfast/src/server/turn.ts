@@ -44,9 +44,9 @@ export class Turn {
     else this.wake();
   }
 
-  /** Takes in what has arrived, before something that came after it. */
+  /** Takes in what has arrived, before something that came after it. Who asks meanwhile finds it under way. */
   takeIn(): void {
-    if (this.count === 0) return;
+    if (this.count === 0 || this.taken > 0) return;
     const nowMs = this.clock.nowMs();
     while (this.taken < this.count) {
       const place = this.taken++;

@@ -72,6 +72,23 @@ describe('a turn of the event loop', () => {
     expect(seen).toEqual(['Ann takes in 2', 'Ann sends', 'last']);
   });
 
+  it('[FLOW-9] goes on in order when a connection ends while another’s message is taken in', () => {
+    const { turn, seen, ann, bob } = setUp();
+    const ender: Participant = {
+      takeIn() {
+        seen.push('begins');
+        turn.takeIn();
+        turn.arrived(bob, new Uint8Array(3));
+        seen.push('ends');
+      },
+      flush() {},
+    };
+    turn.arrived(ender, new Uint8Array(1));
+    turn.arrived(ann, new Uint8Array(2));
+    turn.takeIn();
+    expect(seen).toEqual(['begins', 'ends', 'Ann takes in 2', 'Bob takes in 3']);
+  });
+
   it('[FLOW-9] keeps what a client said before it left', async () => {
     const node = await VirtualNode.start();
     const peer = await node.dial();

@@ -66,6 +66,46 @@ describe('the wheel of deadlines', () => {
     expect([...removed.handledAtMs, ...endless.handledAtMs]).toEqual([]);
   });
 
+  it.each([0, 1, 2])('[LIVE-2] takes out one of those that share a bucket (number %i)', async (place) => {
+    const { clock, wheel, startMs } = make();
+    const sleepers = [0, 1, 2].map(() => new Sleeper(startMs + 5_000));
+    for (const sleeper of sleepers) wheel.schedule(sleeper);
+    const [removed] = sleepers.splice(place, 1) as [Sleeper];
+    wheel.remove(removed);
+    removed.deadlineMs = startMs + 20_000;
+    wheel.schedule(removed);
+    await clock.advance(10_000);
+    expect(sleepers.map(({ handledAtMs }) => handledAtMs.length)).toEqual([1, 1]);
+    expect(removed.handledAtMs).toEqual([]);
+    await clock.advance(20_000);
+    expect(removed.handledAtMs).toHaveLength(1);
+    expect(sleepers.map(({ handledAtMs }) => handledAtMs.length)).toEqual([1, 1]);
+  });
+
+  it('[LIVE-2] leaves out who is removed, or moved, while another of its bucket is handled', async () => {
+    const { clock, wheel, startMs } = make();
+    const [gone, moved, other] = [1, 2, 3].map(() => new Sleeper(startMs + 5_000)) as [
+      Sleeper,
+      Sleeper,
+      Sleeper,
+    ];
+    const actor = new Sleeper(startMs + 5_000);
+    actor.handleTime = (nowMs) => {
+      actor.handledAtMs.push(nowMs);
+      wheel.remove(gone);
+      moved.deadlineMs = startMs + 20_000;
+      wheel.schedule(moved);
+      // It is over, though it still has a deadline.
+      wheel.remove(actor);
+    };
+    for (const sleeper of [gone, moved, other, actor]) wheel.schedule(sleeper);
+    await clock.advance(10_000);
+    const counts = () => [gone, moved, other, actor].map(({ handledAtMs }) => handledAtMs.length);
+    expect(counts()).toEqual([0, 0, 1, 1]);
+    await clock.advance(60_000);
+    expect(counts()).toEqual([0, 1, 1, 1]);
+  });
+
   it('[LIVE-6] leaves out the time in which the process did not run', async () => {
     const { clock, process, wheel, startMs } = make();
     const sleeper = new Sleeper(startMs + 45_000);
