@@ -8,7 +8,7 @@ import { add, inTurn, type Runs, type Scenario } from './scenario.ts';
 const connections = 15_000;
 /**
  * What opening them left to do: compiling, heartbeats that come due for the first time, and the collections with which
- * V8 gives memory back within half a minute of a burst; they take a third of a second.
+ * V8 gives memory back within half a minute of a burst.
  */
 const settleMs = 40_000;
 /** One interval of heartbeats, which is 25 s for Holdfast and for Socket.IO by default. `ws` has none. */

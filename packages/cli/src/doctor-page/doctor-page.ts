@@ -16,6 +16,7 @@ const PROBE_BYTES_MAX = 16_384;
 
 /** Written out, so that tools that look for unused files find them. */
 const scripts = [
+  new URL('../doctor/shown-address', import.meta.url),
   new URL('./page/wire', import.meta.url),
   new URL('./page/browser-verdict', import.meta.url),
   new URL('./page/socket', import.meta.url),

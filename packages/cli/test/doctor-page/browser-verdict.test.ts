@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import {
   type BrowserMeasured,
   browserVerdict,
-  shownAddress,
   type Silence,
 } from '../../src/doctor-page/page/browser-verdict.ts';
+import { shownAddress } from '../../src/doctor/shown-address.ts';
 
 const open: BrowserMeasured = {
   upgrade: { kind: 'open', ms: 10, subprotocol: '' },

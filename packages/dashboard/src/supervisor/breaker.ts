@@ -19,8 +19,6 @@ export class Breaker {
   private readonly parts: BreakerParts;
   private readonly lasting = new Map<LastingFault, number | null>();
   private readonly timers = new Map<LastingFault, NodeJS.Timeout>();
-  /** Another program took the line's port while it was refused. */
-  private isStuck = false;
 
   constructor(parts: BreakerParts) {
     this.parts = parts;
@@ -83,7 +81,6 @@ export class Breaker {
           setTimeout(() => this.setLasting(fault, false), lastsMs),
         );
     } else this.lasting.delete(fault);
-    if (fault === 'refuse') this.isStuck = false;
     this.mark(on ? label : `${label} ends`);
     this.parts.proxy.set(on ? faults : without(faults)).then(
       () => this.handleListening(),
@@ -94,10 +91,9 @@ export class Breaker {
     this.parts.changed();
   }
 
-  /** The port is asked for with each change, so any button may have got it back. */
+  /** The port is asked for with each change, so any button may have got it back from another program. */
   private handleListening(): void {
-    if (!this.isStuck) return;
-    this.isStuck = false;
+    if (!this.lasting.has('refuse') || this.parts.proxy.faults.refuse) return;
     this.lasting.delete('refuse');
     this.mark(`${pageFaults.refuse.label} ends`);
     this.parts.changed();
@@ -105,7 +101,6 @@ export class Breaker {
 
   /** Whatever was pressed, only the port can fail: so the line is still refused, and the button ends it later. */
   private handleStuck({ message }: Error): void {
-    this.isStuck = true;
     this.lasting.set('refuse', null);
     this.mark(`${pageFaults.refuse.label} goes on`);
     this.parts.warned(`The line’s port can’t be had again (${message}). Press the button once more.`);

@@ -50,6 +50,7 @@ export class Connection
   /** Subscriptions that are being opened, ended ones too: they keep `authorize` and the log busy all the same. */
   private opening = 0;
   private isRenewing = false;
+  /** Its place in the wheel. */
   bucket = 0;
   previous: Waiting | undefined = undefined;
   next: Waiting | undefined = undefined;

@@ -109,11 +109,6 @@ export function idOfStatus(status: number): VerdictId {
   return 'not-websocket';
 }
 
-/** An address as it may be shown to others: without a password, and without its query, which may hold a token. */
-export function shownAddress(url: string): string {
-  return url.replace(/\?.*/s, '?…').replace(/\/\/[^/?]*@/, '//…@');
-}
-
 export function closeText(code: number, reason: string): string {
   return `code ${code}${reason === '' ? '' : ` "${reason}"`}`;
 }

@@ -1,4 +1,5 @@
-import { shownAddress, type Upgrade } from './browser-verdict.ts';
+import { shownAddress } from '../../doctor/shown-address.ts';
+import type { Upgrade } from './browser-verdict.ts';
 import { firstWord, helloBytes, pingBytes, pongBytes } from './wire.ts';
 
 export interface SocketSettings {

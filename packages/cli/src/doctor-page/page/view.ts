@@ -1,6 +1,7 @@
 import type { Advice } from '../../doctor/verdict/advice.ts';
 import { browserRun, type RunSettings, type StepLine } from './browser-run.ts';
-import { browserVerdict, shownAddress, type BrowserVerdict } from './browser-verdict.ts';
+import { shownAddress } from '../../doctor/shown-address.ts';
+import { browserVerdict, type BrowserVerdict } from './browser-verdict.ts';
 import { TimerWatch, type TimersSeen } from './timer-watch.ts';
 
 declare const pageData: {

@@ -7,6 +7,7 @@ import { connectRequest } from './forward-proxy.ts';
 import { type LineFailure, lineFailure, type LineOptions, openLine } from './line.ts';
 import { parseResponseHead, printable, type ResponseHead, withoutControls } from './response-head.ts';
 import { BadInput } from '../../bad-input.ts';
+import { shownAddress } from '../shown-address.ts';
 import { type Target } from './target.ts';
 
 /** As much of an answer's body as tells who wrote it. */
@@ -232,7 +233,7 @@ function hidden(text: string, query: string): string {
 /** As reports may show them, which are passed on: a redirect repeats the query, and a cookie is a credential. */
 function shownHeaders({ headers }: ResponseHead): Headers {
   const shown = (name: string, value: string): string => {
-    if (name === 'location') return value.replace(/\?.*/s, '?…');
+    if (name === 'location') return shownAddress(value);
     return name === 'set-cookie' ? value.replace(/=.*/s, '=…') : value;
   };
   return Object.fromEntries(

@@ -1,9 +1,10 @@
 import { BadInput } from '../../bad-input.ts';
 import { isIP } from 'node:net';
+import { shownAddress } from '../shown-address.ts';
 
 /** Where one way leads, taken apart once. */
 export interface Target {
-  /** As reports show it: a query often holds a credential, and reports are passed on. */
+  /** As reports show it. */
   readonly url: string;
   readonly secure: boolean;
   /** Without brackets when it is an IPv6 address. */
@@ -24,26 +25,28 @@ export function parseTarget(text: string): Target {
     url = new URL(text);
   } catch {
     throw new BadInput(
-      `"${shown(text)}" is not a WebSocket address; one looks like wss://example.com/socket.`,
+      `"${shownAddress(text)}" is not a WebSocket address; one looks like wss://example.com/socket.`,
     );
   }
   if (url.protocol === 'http:' || url.protocol === 'https:') {
     const scheme = url.protocol === 'https:' ? 'wss' : 'ws';
     throw new BadInput(
-      `${shown(text)} is an HTTP address; give the address of the WebSocket, perhaps ${scheme}://${url.host}${url.pathname}.`,
+      `${shownAddress(text)} is an HTTP address; give the address of the WebSocket, perhaps ${scheme}://${url.host}${url.pathname}.`,
     );
   }
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw new BadInput(`"${shown(text)}" is not a WebSocket address: it must begin with ws:// or wss://.`);
+    throw new BadInput(
+      `"${shownAddress(text)}" is not a WebSocket address: it must begin with ws:// or wss://.`,
+    );
   }
-  if (url.hostname === '') throw new BadInput(`"${shown(text)}" names no host.`);
+  if (url.hostname === '') throw new BadInput(`"${shownAddress(text)}" names no host.`);
   if (url.username || url.password) {
     throw new BadInput('A name or password in the address is not sent; use --header "Authorization: …".');
   }
   const secure = url.protocol === 'wss:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return {
-    url: `${url.protocol}//${url.host}${url.pathname}${url.search && '?…'}`,
+    url: shownAddress(`${url.protocol}//${url.host}${url.pathname}${url.search}`),
     secure,
     host,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
@@ -52,9 +55,4 @@ export function parseTarget(text: string): Target {
     origin: `${secure ? 'https' : 'http'}://${url.host}`,
     isAddress: isIP(host) !== 0,
   };
-}
-
-/** Without what may be a credential. */
-function shown(text: string): string {
-  return text.replace(/\?.*/s, '?…').replace(/\/\/[^/]*@/, '//…@');
 }

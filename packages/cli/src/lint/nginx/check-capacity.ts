@@ -17,9 +17,7 @@ const SLOTS_PER_SOCKET = 2.2;
 const GENEROUS_PER_ADDRESS = 100;
 
 /** An include that was passed over may hold what seems to be missing. */
-function isPartlyUnread(blocks: readonly (readonly Directive[])[]): boolean {
-  return blocks.some((block) => block.some(({ name }) => name === 'include'));
-}
+const hasUnread = (block: readonly Directive[]): boolean => named(block, 'include').length > 0;
 
 /** NGX011 to NGX014: what the whole process can hold. A fragment does not show it. */
 export function checkProcess(document: NginxDocument, context: LintContext, findings: Findings): void {
@@ -29,7 +27,8 @@ export function checkProcess(document: NginxDocument, context: LintContext, find
   const start: Place = events ? headOf(events) : { source: document.root, start: 0, end: 0 };
   const shutdown = effective(top, 'worker_shutdown_timeout');
   const shutdownMs = parseDurationMs(argument(shutdown) ?? '', 1_000);
-  if (!shutdown && !isPartlyUnread(top)) findings.add('NGX011', start, 'worker_shutdown_timeout is not set.');
+  if (!shutdown && !hasUnread(document.directives))
+    findings.add('NGX011', start, 'worker_shutdown_timeout is not set.');
   if (shutdown && shutdownMs !== undefined && shutdownMs < SHORT_SHUTDOWN_MS) {
     const message = `All sockets are cut ${sayDuration(shutdownMs)} after each reload.`;
     findings.add('NGX012', headOf(shutdown), message);
@@ -47,7 +46,8 @@ function checkConnections(
   const line = effective([events?.block ?? []], 'worker_connections');
   const perWorker = Number(argument(line) ?? WORKER_CONNECTIONS_DEFAULT);
   const own = argument(effective([document.directives], 'worker_processes'));
-  if ((!line || own === undefined) && isPartlyUnread([document.directives, events?.block ?? []])) return;
+  if (!line && hasUnread(events?.block ?? [])) return;
+  if ((!line || own === undefined) && hasUnread(document.directives)) return;
   const processes = own ?? '1';
   const workers = processes === 'auto' ? cores : Number(processes);
   if (!Number.isFinite(perWorker) || !(workers > 0)) return;

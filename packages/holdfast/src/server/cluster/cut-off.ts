@@ -25,6 +25,7 @@ const CHECK_MS = 1_000;
  * (SPEC CLUSTER-13).
  */
 export class CutOff implements Waiting {
+  /** Its place in the wheel. */
   bucket = 0;
   previous: Waiting | undefined = undefined;
   next: Waiting | undefined = undefined;
