@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
+
 /** What a command may touch of the world around it; a test hands in its own. */
 export interface Io {
   /** Writes text as it is to standard output. */
   out(text: string): void;
   /** Writes text as it is to standard error. */
   err(text: string): void;
+  /** The whole of standard input. */
+  input(): Buffer;
   /** Standard output is a terminal that understands colours. */
   readonly colours: boolean;
   /** Standard error is a terminal, so a line of progress can be rewritten. */
@@ -26,6 +30,7 @@ export function processIo(signal: AbortSignal): Io {
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
+    input: () => readFileSync(process.stdin.fd),
     colours: stdout.isTTY && env['NO_COLOR'] === undefined,
     interactive: stderr.isTTY && env['CI'] === undefined,
     cwd: process.cwd(),

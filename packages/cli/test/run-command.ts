@@ -17,6 +17,7 @@ export async function runCommand(
   const code = await run(args, {
     out: (text) => void (out += text),
     err: (text) => void (err += text),
+    input: () => Buffer.alloc(0),
     colours: false,
     interactive: false,
     cwd: process.cwd(),

@@ -32,7 +32,7 @@ function lint(
   { paths, as, format, fix, skipsMissing, context }: LintOptions & { kind: 'lint' },
   io: Io,
 ): number {
-  const files = new Files({ skipsMissing });
+  const files = new Files({ skipsMissing, input: () => io.input() });
   const linted: LintedFile[] = [];
   let mended = 0;
   for (const path of paths) {

@@ -1,7 +1,9 @@
 import type { Product } from '../facts/rules/rule.ts';
-import type { Files } from './files.ts';
+import { readDump } from './dump.ts';
+import { STDIN, type Files } from './files.ts';
 import type { Edit, LintContext } from './finding.ts';
 import { lintFile, type LintedFile } from './lint.ts';
+import { InputError } from './source-file.ts';
 
 /** A pass mends one finding per place, and no place collects as many. */
 const PASSES_MAX = 20;
@@ -16,6 +18,8 @@ export function fixFile(
   context: LintContext,
   files: Files,
 ): { readonly linted: LintedFile; readonly mended: number } {
+  if (path === STDIN || readDump(files.read(path).text))
+    throw new InputError('--fix writes to files: name those of the proxy, where they are.');
   const first = lintFile(path, as, context, files);
   let linted = first;
   for (let pass = 0; pass < PASSES_MAX; pass += 1) {

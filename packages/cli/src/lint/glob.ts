@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs';
 import { join, parse, sep } from 'node:path';
-import { unreadable } from './files.ts';
+import type { Disk } from './files.ts';
 
 const WILDCARD = /[*?[]/;
 
@@ -15,30 +14,24 @@ export function hasWildcard(pattern: string): boolean {
  * The files that an absolute pattern names, in the order of their names, as the proxies read them. Throws an InputError
  * where a folder on the way may not be read: what stands there would be passed over in silence.
  */
-export function expandGlob(pattern: string): string[] {
+export function expandGlob(pattern: string, disk: Pick<Disk, 'namesIn'>): string[] {
   const { root } = parse(pattern);
   let found = [root];
   for (const part of pattern.slice(root.length).split(sep).filter(Boolean)) {
     found = hasWildcard(part)
-      ? found.flatMap((folder) => matchesIn(folder, part))
+      ? found.flatMap((folder) => matchesIn(folder, part, disk))
       : found.map((folder) => join(folder, part));
     found = found.slice(0, MATCHES_MAX);
   }
   return found;
 }
 
-function matchesIn(folder: string, part: string): string[] {
+/** A pattern may match nothing, and so may a folder that is not there; only a plain include must exist. */
+function matchesIn(folder: string, part: string, disk: Pick<Disk, 'namesIn'>): string[] {
   const pattern = segmentPattern(part);
-  try {
-    return readdirSync(folder)
-      .filter((name) => pattern.test(name) && (part.startsWith('.') || !name.startsWith('.')))
-      .toSorted()
-      .map((name) => join(folder, name));
-  } catch (error) {
-    // A pattern may match nothing, and so may a folder that is not there; only a plain include must exist.
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw unreadable(folder, error);
-  }
+  return (disk.namesIn(folder) ?? [])
+    .filter((name) => pattern.test(name) && (part.startsWith('.') || !name.startsWith('.')))
+    .map((name) => join(folder, name));
 }
 
 function segmentPattern(part: string): RegExp {

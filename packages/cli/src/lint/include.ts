@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Files } from './files.ts';
 import { expandGlob, hasWildcard } from './glob.ts';
@@ -17,6 +16,29 @@ export class Includes {
     this.#files = files;
   }
 
+  /**
+   * The files that an include names. A relative name is read from the folder of the main file; a
+   * fragment (sites-available/app) stands one or two folders below that, so those are tried too, and
+   * then the same from the including file.
+   */
+  named(name: string, folder: string, include: Place): readonly string[] {
+    const folders = [...withParents(folder), ...withParents(dirname(include.source.path))];
+    const candidates = isAbsolute(name) ? [name] : folders.map((from) => join(from, name));
+    if (hasWildcard(name)) {
+      for (const [index, candidate] of candidates.entries()) {
+        const found =
+          index === 0 ? told(include, () => expandGlob(candidate, this.#files)) : this.#guess(candidate);
+        if (found.length > 0) return found;
+      }
+      return [];
+    }
+    return [candidates.find((candidate) => this.exists(candidate)) ?? candidates[0] ?? name];
+  }
+
+  exists(path: string): boolean {
+    return this.#files.exists(path);
+  }
+
   /** Throws an InputError that points to the including line; `undefined` is a missing file that is passed over. */
   read(path: string, include: Place, way: readonly string[]): SourceFile | undefined {
     if (way.includes(path)) throw include.source.errorAt(include.start, `${path} includes itself`);
@@ -26,7 +48,7 @@ export class Includes {
     if (this.#read > FILES_MAX) {
       throw include.source.errorAt(include.start, `this configuration has more than ${FILES_MAX} files`);
     }
-    const isMissing = !existsSync(path);
+    const isMissing = !this.exists(path);
     if (isMissing && this.#files.skipsMissing) {
       this.#files.passedOver.add(path);
       return undefined;
@@ -44,6 +66,16 @@ export class Includes {
     if (!names) yield path;
     for (const name of names ?? []) yield* this.filesUnder(join(path, name), include, depth + 1);
   }
+
+  /** A folder that is only guessed may be anybody’s, who need not let us read it. */
+  #guess(pattern: string): readonly string[] {
+    try {
+      return expandGlob(pattern, this.#files);
+    } catch (error) {
+      if (error instanceof InputError) return [];
+      throw error;
+    }
+  }
 }
 
 function told<Result>(include: Place, action: () => Result, hint = ''): Result {
@@ -52,34 +84,6 @@ function told<Result>(include: Place, action: () => Result, hint = ''): Result {
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     throw include.source.errorAt(include.start, `the include failed: ${error.message}${hint}`);
-  }
-}
-
-/**
- * The files that an include names. A relative name is read from the folder of the main file; a
- * fragment (sites-available/app) stands one or two folders below that, so those are tried too, and
- * then the same from the including file.
- */
-export function includedPaths(named: string, folder: string, include: Place): readonly string[] {
-  const folders = [...withParents(folder), ...withParents(dirname(include.source.path))];
-  const candidates = isAbsolute(named) ? [named] : folders.map((from) => join(from, named));
-  if (hasWildcard(named)) {
-    for (const [index, candidate] of candidates.entries()) {
-      const found = index === 0 ? told(include, () => expandGlob(candidate)) : guess(candidate);
-      if (found.length > 0) return found;
-    }
-    return [];
-  }
-  return [candidates.find((candidate) => existsSync(candidate)) ?? candidates[0] ?? named];
-}
-
-/** A folder that is only guessed may be anybody’s, who need not let us read it. */
-function guess(pattern: string): readonly string[] {
-  try {
-    return expandGlob(pattern);
-  } catch (error) {
-    if (error instanceof InputError) return [];
-    throw error;
   }
 }
 

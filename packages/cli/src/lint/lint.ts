@@ -1,6 +1,7 @@
 import type { Product } from '../facts/rules/rule.ts';
 import { detectProduct } from './detect.ts';
-import type { Files } from './files.ts';
+import { readDump } from './dump.ts';
+import { STDIN, type Files } from './files.ts';
 import type { Checked, LintContext } from './finding.ts';
 import { checkApache } from './apache/check.ts';
 import { checkCaddy } from './caddy/check.ts';
@@ -36,22 +37,30 @@ export function lintFile(
   files: Files,
 ): LintedFile {
   const source = files.read(path);
-  if (!/\S/.test(source.text)) throw new InputError(`${path} is empty: there is nothing to check.`);
+  if (!/\S/.test(source.text)) throw new InputError(`${source.path} is empty: there is nothing to check.`);
+  const dump = readDump(source.text);
+  if (dump) return withoutEdits(lintFile(dump.root, 'nginx', context, files.on(dump)));
   const product = as ?? detectProduct(source);
   if (!product) {
     throw new InputError(
-      `${path} does not look like a configuration of nginx, HAProxy, Apache, Caddy, Envoy, Traefik or Kubernetes; if it is one, name it with --as.`,
+      `${source.path} does not look like a configuration of nginx, HAProxy, Apache, Caddy, Envoy, Traefik or Kubernetes; if it is one, name it with --as.`,
     );
   }
   try {
     const { findings, routes } = checks[product](source, context, files);
-    return { path, product, routes, findings: findings.toSorted(byPlace) };
+    const linted = { path: source.path, product, routes, findings: findings.toSorted(byPlace) };
+    return path === STDIN ? withoutEdits(linted) : linted;
   } catch (error) {
     if (!(error instanceof InputError) || !templateMarks.test(source.text)) throw error;
     throw new InputError(
       `${error.message} (This looks like a template: render it, and check what comes out.)`,
     );
   }
+}
+
+/** Of what did not come from a file of this machine. */
+function withoutEdits({ findings, ...linted }: LintedFile): LintedFile {
+  return { ...linted, findings: findings.map((finding) => ({ ...finding, edits: [] })) };
 }
 
 /** Helm, Go and Jinja write the one, ERB and its like the other. */

@@ -33,7 +33,11 @@ export const lintHelp = `holdfast lint FILE …: what in a proxy's configuration
   --fix                   writes the changes that are safe
   --format FORMAT         text, json or sarif
 
-Includes are followed. Exit codes: 0 clean (notes do not count), 1 findings, 2 a file could not be read or understood.
+Includes are followed. FILE may be what "nginx -T" prints, with all its includes, and - is standard input:
+
+  docker exec web nginx -T | holdfast lint -
+
+Exit codes: 0 clean (notes do not count), 1 findings, 2 a file could not be read or understood.
 `;
 
 const flags = {

@@ -2,23 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { generators, run } from '../../src/config/command.ts';
 import type { ProxySettings } from '../../src/config/settings.ts';
 import type { Product } from '../../src/facts/rules/rule.ts';
-import type { Io } from '../../src/io.ts';
 import { Files } from '../../src/lint/files.ts';
 import { lintFile } from '../../src/lint/lint.ts';
+import { runCommand, type Said } from '../run-command.ts';
 
-async function config(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const written = { out: '', err: '' };
-  const io: Io = {
-    out: (text) => void (written.out += text),
-    err: (text) => void (written.err += text),
-    colours: false,
-    interactive: false,
-    cwd: '/',
-    env: {},
-    signal: new AbortController().signal,
-  };
-  return { code: await run(args, io), ...written };
-}
+const config = (...args: string[]): Promise<Said> => runCommand(run, args);
 
 const base: ProxySettings = {
   upstream: '127.0.0.1:8080',

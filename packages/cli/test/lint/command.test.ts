@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Io } from '../../src/io.ts';
 import { run } from '../../src/lint/command.ts';
+import { runCommand, type Said } from '../run-command.ts';
 
 let folder: string;
 
@@ -20,20 +20,7 @@ function write(name: string, content: string | Buffer): string {
   return path;
 }
 
-async function lint(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const written = { out: '', err: '' };
-  const io: Io = {
-    out: (text) => void (written.out += text),
-    err: (text) => void (written.err += text),
-    colours: false,
-    interactive: false,
-    cwd: folder,
-    env: {},
-    signal: new AbortController().signal,
-  };
-  const code = await run(args, io);
-  return { code, ...written };
-}
+const lint = (...args: string[]): Promise<Said> => runCommand(run, args, { cwd: folder });
 
 const broken = 'server {\n  listen 80;\n  location /ws {\n    proxy_pass http://127.0.0.1:1;\n  }\n}\n';
 
@@ -51,6 +38,67 @@ server {
   }
 }
 `;
+
+describe('holdfast lint on what nginx -T prints', () => {
+  const dump = `nginx: the configuration file /srv/nginx.conf syntax is ok
+nginx: configuration file /srv/nginx.conf test is successful
+# configuration file /srv/nginx.conf:
+events {}
+http {
+  include sites/*.conf;
+  include /srv/common/gzip;
+}
+
+# configuration file /srv/sites/app.conf:
+${broken}
+# configuration file /srv/common/gzip:
+gzip on;
+
+`;
+
+  it('follows the includes in there, and names their files and lines', async () => {
+    const { code, out, err } = await lint(write('dump.txt', dump));
+    expect({ code, err }).toEqual({ code: 1, err: '' });
+    expect(out).toContain('/srv/sites/app.conf:4:5  error  NGX001');
+    expect(out).not.toContain('--fix');
+  });
+
+  it('reads standard input', async () => {
+    const input = (text: string) => ({ input: () => Buffer.from(text) });
+    expect((await runCommand(run, ['-'], input(dump))).out).toContain(
+      '/srv/sites/app.conf:4:5  error  NGX001',
+    );
+    expect((await runCommand(run, ['-'], input(broken))).out).toContain('standard input:4:5  error  NGX001');
+    expect(await runCommand(run, ['-'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'holdfast lint: standard input is empty: there is nothing to check.\n',
+    });
+    expect((await runCommand(run, ['-', '--fix'], input(broken))).code).toBe(2);
+  });
+
+  it('says which file is not in there', async () => {
+    const text = dump.replace('# configuration file /srv/common/gzip:', '');
+    expect(await lint(write('dump.txt', text))).toEqual({
+      code: 2,
+      out: '',
+      err: 'holdfast lint: /srv/nginx.conf:4:3: the include failed: /srv/common/gzip is not in the output of nginx -T. (--skip-missing passes over it)\n',
+    });
+  });
+
+  it('refuses to write to files that may be on another machine', async () => {
+    const { code, err } = await lint('--fix', write('dump.txt', dump));
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: 'holdfast lint: --fix writes to files: name those of the proxy, where they are.\n',
+    });
+  });
+
+  it('takes a file for what it is that only speaks of one in a comment', async () => {
+    const { out } = await lint(write('nginx.conf', `${broken}# configuration file /srv/nginx.conf:\n`));
+    expect(out).toContain('nginx.conf:4:5  error  NGX001');
+  });
+});
 
 describe('holdfast lint', () => {
   it('answers 0 and says so when there is nothing to complain about', async () => {

@@ -273,6 +273,23 @@ describe('the next life of a client with storage', () => {
     ]);
   });
 
+  it('[LIVE-7] asks for what the address bears that it reached, not for that of the first it tried', async () => {
+    const intervals = { 'ws://dead/ ': { ms: 12_000 }, 'ws://alive/ ': { ms: 18_000 } };
+    const storage = memoryStorage(new Map([['me', JSON.stringify({ intervals })]]));
+    const wire = new Wire({ storage, storageKey: 'me' }, ['ws://dead/', 'ws://alive/']);
+    await wire.turn();
+    wire.socket.hangUp();
+    await wire.welcome();
+    const asked = wire.sockets.map(({ url, records }) => [
+      url,
+      records.filter(({ type }) => type === 'heartbeat'),
+    ]);
+    expect(asked).toEqual([
+      ['ws://dead/', []],
+      ['ws://alive/', [{ type: 'heartbeat', intervalMs: 18_000 }]],
+    ]);
+  });
+
   it.each([null, 12_000, 'ages'])(
     '[LIVE-7] learns anew where the storage holds %j of a path',
     async (kept) => {

@@ -19,7 +19,11 @@ describe('the memory log beyond the port', () => {
     [{ totalBytesMax: '512 MiB' }, 'memoryLog: "totalBytesMax" is "512 MiB"; it must be a number from 0'],
     [{ totalBytesMax: NaN }, 'memoryLog: "totalBytesMax" is NaN'],
     [{ totalBytesMax: -1 }, 'memoryLog: "totalBytesMax" is -1'],
-    [{ bytesMax: 1_000 }, 'memoryLog: "options.bytesMax" does not exist; there are: totalBytesMax'],
+    [{ dedupBytesMax: NaN }, 'memoryLog: "dedupBytesMax" is NaN'],
+    [
+      { bytesMax: 1_000 },
+      'memoryLog: "options.bytesMax" does not exist; there are: totalBytesMax, dedupBytesMax',
+    ],
     [null, 'memoryLog: "options" is null'],
   ])('[ERR-1] refuses %j, which would bound nothing', (options, text) => {
     expect(() => memoryLog(options as never)).toThrow(text);
@@ -79,6 +83,22 @@ describe('the memory log beyond the port', () => {
     await subject.log.trim();
     await subject.add('t', 'one', 'session', 1);
     expect(await subject.kept('t')).toEqual(['one', 'one']);
+  });
+
+  it('[PUB-3] beyond `dedupBytesMax` the sessions that published longest ago are forgotten', async () => {
+    // Each publish of a new session counts as 520 bytes, each further one as 20.
+    const subject = await LogSubject.open(memoryLog({ dedupBytesMax: 100_000 }), {});
+    const publish = (session: string, sequence: number) => subject.append('t', 'x', session, sequence);
+    await publish('often', 1);
+    await publish('once', 1);
+    for (let n = 0; n < 1_000; n++) {
+      await publish(`other ${n}`, 1);
+      await publish('often', n + 2);
+    }
+    expect(await publish('often', 1_000)).toMatchObject({ status: 'duplicate' });
+    expect(await publish('often', 1)).toMatchObject({ status: 'stale' });
+    expect(await publish('other 999', 1)).toMatchObject({ status: 'duplicate' });
+    expect(await publish('once', 1)).toMatchObject({ status: 'appended' });
   });
 
   it('[HUB-2] says each message to a follower once', async () => {

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Files } from '../files.ts';
 import { hasWildcard } from '../glob.ts';
-import { includedPaths, Includes } from '../include.ts';
+import { Includes } from '../include.ts';
 import type { SourceFile } from '../source-file.ts';
 import { parseApache, type Node } from './parse.ts';
 
@@ -50,8 +49,8 @@ class Expander {
     if (named.includes('${')) return [include];
     const isOptional = include.name === 'includeoptional' && !hasWildcard(named);
     const nodes: Node[] = [];
-    for (const included of includedPaths(named, this.#folder, include)) {
-      if (isOptional && !existsSync(included)) continue;
+    for (const included of this.#includes.named(named, this.#folder, include)) {
+      if (isOptional && !this.#includes.exists(included)) continue;
       // Apache includes every file of a folder, and of the folders in it.
       for (const path of this.#includes.filesUnder(included, include)) {
         const source = this.#includes.read(path, include, way);

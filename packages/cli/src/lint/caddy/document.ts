@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { Files } from '../files.ts';
-import { includedPaths, Includes } from '../include.ts';
+import { Includes } from '../include.ts';
 import type { SourceFile } from '../source-file.ts';
 import { parseCaddyfile, type Node } from './parse.ts';
 
@@ -61,7 +61,7 @@ class Importer {
       return this.expand(structuredCopy(snippet), parent, [...way, use]);
     }
     if (named.includes('{')) return [];
-    return includedPaths(named, dirname(resolve(node.source.path)), node).flatMap((path) => {
+    return this.#includes.named(named, dirname(resolve(node.source.path)), node).flatMap((path) => {
       const source = this.#includes.read(path, node, way);
       return source ? this.expand(parseCaddyfile(source), parent, [...way, path]) : [];
     });

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { Files } from '../files.ts';
-import { includedPaths, Includes } from '../include.ts';
+import { Includes } from '../include.ts';
 import type { SourceFile } from '../source-file.ts';
 import { parseNginx, type Directive } from './parse.ts';
 import { walk } from './scope.ts';
@@ -51,7 +51,7 @@ class Expander {
   }
 
   #follow(include: Directive, parent: Directive | undefined, way: readonly string[]): Directive[] {
-    return includedPaths(include.args[0]?.value ?? '', this.#folder, include).flatMap((path) => {
+    return this.#includes.named(include.args[0]?.value ?? '', this.#folder, include).flatMap((path) => {
       const source = this.#includes.read(path, include, way);
       return source ? this.expand(parseNginx(source), parent, include, [...way, path]) : [include];
     });

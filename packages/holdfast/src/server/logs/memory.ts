@@ -7,6 +7,11 @@ import { PayloadMemory, type StoredPayload } from './payload-memory.ts';
 export interface MemoryLogOptions {
   /** All payloads together; beyond it, the topics that were silent longest lose their oldest first. 512 MiB. */
   totalBytesMax?: number;
+  /**
+   * What is remembered of clients' publishes, to know a repeat: some 500 bytes a session and 20 a publish, of the newest
+   * `windowMax` of each. Beyond it, the sessions that published longest ago are forgotten. 256 MiB.
+   */
+  dedupBytesMax?: number;
 }
 
 /** Entries are contiguous: `entries[head]` is the oldest retained, and offsets rise by one. */
@@ -20,30 +25,36 @@ interface Topic {
   listeners: Set<(message: FollowedMessage) => void>;
 }
 
+/** The newest publishes of a session: their sequences, which rise, and where each was put. */
 interface Dedup {
-  /** Sequence to offset, for the newest of them. */
-  offsets: Map<number, number>;
-  highest: number;
+  sequences: number[];
+  offsets: number[];
   usedAtMs: number;
 }
 
+const DEDUP_SESSION_BYTES = 500;
+const DEDUP_PUBLISH_BYTES = 20;
+
 /** Empty topics whose tops are kept: beyond these, whoever comes back to one may be told of a gap. */
 const TOPS_MAX = 50_000;
-/** This share of all payloads is freed beyond what is too much, so that it is not looked for with each append. */
+/** This share of a maximum is freed beyond what is too much, so that it is not looked for with each append. */
 const FREED_SHARE = 1 / 128;
 
 /** The embedded default: topics in this process's memory, gone with it. Throws `invalid-option`. */
 export function memoryLog(options: MemoryLogOptions = {}): MessageLog {
-  const known = checkKeys('options', options, ['totalBytesMax'], 'memoryLog');
-  const { totalBytesMax = 512 * 1_048_576 } = known;
+  const known = checkKeys('options', options, ['totalBytesMax', 'dedupBytesMax'], 'memoryLog');
+  const { totalBytesMax = 512 * 1_048_576, dedupBytesMax = 256 * 1_048_576 } = known;
   checkBound('totalBytesMax', totalBytesMax, 'memoryLog');
-  return new MemoryLog(totalBytesMax);
+  checkBound('dedupBytesMax', dedupBytesMax, 'memoryLog');
+  return new MemoryLog(totalBytesMax, dedupBytesMax);
 }
 
 class MemoryLog implements MessageLog {
   /** In the order of the last append, so that the first is the one that was silent longest. */
   private readonly topics = new Map<string, Topic>();
+  /** In the order of the last publish. */
   private readonly dedup = new Map<string, Dedup>();
+  private dedupBytes = 0;
   private epoch = 0;
   private bytes = 0;
   private readonly spares: Uint8Array[] = [];
@@ -55,9 +66,11 @@ class MemoryLog implements MessageLog {
   private secret = new Uint8Array(0);
   private config!: LogConfig;
   private readonly totalBytesMax: number;
+  private readonly dedupBytesMax: number;
 
-  constructor(totalBytesMax: number) {
+  constructor(totalBytesMax: number, dedupBytesMax: number) {
     this.totalBytesMax = totalBytesMax;
+    this.dedupBytesMax = dedupBytesMax;
   }
 
   async open(config: LogConfig): Promise<void> {
@@ -135,9 +148,9 @@ class MemoryLog implements MessageLog {
       this.topics.delete(name);
       this.forget(name, topic.top);
     }
-    for (const [session, { usedAtMs }] of this.dedup) {
-      if (nowMs - usedAtMs <= this.config.dedupTtlMs) break;
-      this.dedup.delete(session);
+    for (const [session, known] of this.dedup) {
+      if (nowMs - known.usedAtMs <= this.config.dedupTtlMs) break;
+      this.forgetSession(session, known);
     }
   }
 
@@ -150,22 +163,44 @@ class MemoryLog implements MessageLog {
 
   private findRepeat(session: string, sequence: number): Appended | undefined {
     const known = this.dedup.get(session);
-    if (!known || sequence > known.highest) return undefined;
-    const offset = known.offsets.get(sequence);
+    if (!known || sequence > known.sequences.at(-1)!) return undefined;
+    const offset = known.offsets[known.sequences.indexOf(sequence)];
     if (offset === undefined) return { status: 'stale' };
     return { status: 'duplicate', position: { epoch: this.epoch, offset }, previous: offset - 1 };
   }
 
   private remember(session: string, sequence: number, offset: number): void {
-    const known = this.dedup.get(session) ?? { offsets: new Map(), highest: 0, usedAtMs: 0 };
-    known.offsets.set(sequence, offset);
-    known.highest = sequence;
-    known.usedAtMs = this.config.nowMs();
-    if (known.offsets.size > this.config.dedupWindow)
-      known.offsets.delete(known.offsets.keys().next().value!);
-    // Moved to the end, so that `trim` meets the ones unused longest first.
-    this.dedup.delete(session);
+    let known = this.dedup.get(session);
+    // Put at the end anew, so that the first is the one unused longest.
+    if (known) this.dedup.delete(session);
+    else {
+      known = { sequences: [], offsets: [], usedAtMs: 0 };
+      this.dedupBytes += DEDUP_SESSION_BYTES;
+    }
     this.dedup.set(session, known);
+    known.sequences.push(sequence);
+    known.offsets.push(offset);
+    known.usedAtMs = this.config.nowMs();
+    this.dedupBytes += DEDUP_PUBLISH_BYTES;
+    if (known.sequences.length > this.config.dedupWindow) {
+      known.sequences.shift();
+      known.offsets.shift();
+      this.dedupBytes -= DEDUP_PUBLISH_BYTES;
+    }
+    if (this.dedupBytes > this.dedupBytesMax) this.trimDedup();
+  }
+
+  private trimDedup(): void {
+    const enough = this.dedupBytesMax * (1 - FREED_SHARE);
+    for (const [session, known] of this.dedup) {
+      if (this.dedupBytes <= enough) return;
+      this.forgetSession(session, known);
+    }
+  }
+
+  private forgetSession(session: string, known: Dedup): void {
+    this.dedup.delete(session);
+    this.dedupBytes -= DEDUP_SESSION_BYTES + known.sequences.length * DEDUP_PUBLISH_BYTES;
   }
 
   private topOf(name: string): number {
