@@ -51,6 +51,7 @@ function detectYaml(text: string): Product | undefined {
   if (/(^|[{,])\s*"?apiVersion"?\s*:/m.test(text) && /(^|[{,])\s*"?kind"?\s*:/m.test(text))
     return 'kubernetes';
   if (/"?static_resources"?\s*:|envoy\.extensions\.|envoy\.config\./.test(text)) return 'envoy';
+  if (/^"?services"?\s*:/m.test(text) && /\btraefik\./i.test(text)) return 'traefik';
   if (/^"?(entryPoints|providers|http|tcp|certificatesResolvers)"?\s*:/im.test(text)) return 'traefik';
   return undefined;
 }

@@ -152,4 +152,55 @@ url = "h2c://127.0.0.1:2"
     const [finding] = lintText('traefik', toml).findings;
     expect(finding).toMatchObject({ line: 8, column: 1, rule: { id: 'TRF007' } });
   });
+
+  const compose = (traefik: string, app: string) => `services:
+  proxy:
+    image: traefik:v3.6
+    command: ${traefik}
+  app:
+    image: app
+    labels: ${app}
+`;
+
+  it.each([
+    ['TRF001', '["--entrypoints.web.address=:80"]', '[]'],
+    [
+      'TRF002',
+      '--entryPoints.web.transport.lifeCycle.graceTimeOut=1m --entryPoints.web.transport.respondingTimeouts.writeTimeout=30s',
+      '[]',
+    ],
+    [
+      'TRF003',
+      '[]',
+      '["traefik.http.routers.a.middlewares=x,few@docker", "traefik.http.middlewares.few.inflightreq.amount=5"]',
+    ],
+    [
+      'TRF004',
+      '[]',
+      '{ traefik.http.routers.a.middlewares: few, traefik.http.middlewares.few.ratelimit.average: 5 }',
+    ],
+    [
+      'TRF006',
+      '[]',
+      '["traefik.http.routers.a.rule=Host(`a`)", "traefik.http.services.s.loadbalancer.passhostheader=false"]',
+    ],
+    [
+      'TRF007',
+      '[]',
+      '["traefik.http.routers.a.service=s", "traefik.http.services.s.loadbalancer.server.scheme=h2c"]',
+    ],
+  ])('read arguments and labels in Compose files: %s', (rule, traefik, app) => {
+    const { findings } = lintText('traefik', compose(traefik, app));
+    expect(findings.map(({ rule: { id }, line }) => [id, line])).toEqual([[rule, app === '[]' ? 4 : 7]]);
+  });
+
+  it('let a router of two services ask only the one that it names', () => {
+    const labels =
+      '["traefik.http.routers.a.rule=Host(`a`)", "traefik.http.services.s.loadbalancer.server.scheme=h2c", "traefik.http.services.t.loadbalancer.server.port=1"]';
+    expect(idsOf(lintText('traefik', compose('[]', labels)))).toEqual([]);
+  });
+
+  it('find nothing of Traefik in other Compose files', () => {
+    expect(() => lintText('traefik', compose('[]', '["a=b"]'))).toThrow('holds no settings of Traefik');
+  });
 });

@@ -15,16 +15,18 @@ import {
 import { parseToml } from '../settings/toml.ts';
 import { parseYaml } from '../settings/yaml.ts';
 import { InputError, type SourceFile } from '../source-file.ts';
+import { composeSettings } from './compose.ts';
 import { soundsLikeWebSocket } from '../websocket-names.ts';
 
 /** Traefik documentation, EntryPoints. */
 const GRACE_DEFAULT_MS = 10_000;
 const GRACE_WANTED_MS = 30_000;
 
-/** Checks one file of Traefik, static or dynamic, YAML or TOML. Throws an InputError. */
+/** Checks one file of Traefik, static or dynamic, YAML or TOML, or of Compose. Throws an InputError. */
 export function checkTraefik(source: SourceFile, context: LintContext): Checked {
   const isToml = extname(source.path) === '.toml' || /^\s*\[/.test(source.text);
-  const documents = isToml ? [parseToml(source)] : parseYaml(source);
+  const written = isToml ? [parseToml(source)] : parseYaml(source);
+  const documents = written.map((document) => composeSettings(document) ?? document);
   if (!documents.some((document) => entriesOf(document).length > 0))
     throw new InputError(`${source.path} holds no settings of Traefik.`);
   const findings = new Findings();
@@ -96,16 +98,16 @@ function checkRouter(
       passHost.place,
       `The backend of ${router.key} does not see the Host of the client.`,
     );
-  for (const server of itemsOf(at(service, 'servers'))) {
-    const url = entryOf(server, 'url');
-    if (url && textOf(url.value)?.startsWith('h2c://'))
-      findings.add('TRF007', url.place, `${router.key} asks its backend over h2c.`);
-  }
+  const urls = itemsOf(at(service, 'servers')).map((server) => entryOf(server, 'url'));
+  // Labels say it of the container that they stand on.
+  for (const spoken of [...urls, entryOf(at(service, 'server'), 'scheme')])
+    if (spoken && /^h2c(:|$)/.test(textOf(spoken.value) ?? ''))
+      findings.add('TRF007', spoken.place, `${router.key} asks its backend over h2c.`);
 }
 
-/** "name@file" names a thing of this very file. In names, unlike in settings, each character counts. */
+/** "name@file" (in labels "name@docker") names a thing of this very file. In names, unlike in settings, each character counts. */
 function referred(things: Setting | undefined, reference: string | undefined): Setting | undefined {
-  const name = reference?.replace(/@file$/, '');
+  const name = reference?.replace(/@(file|docker|swarm)$/, '');
   return entriesOf(things).find(({ key }) => key === name)?.value;
 }
 
